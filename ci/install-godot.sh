@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Finds or installs a Godot engine and prints the path of its executable; progress goes to stderr.
+#
+#   ci/install-godot.sh             the engine (4.3 or newer)
+#   ci/install-godot.sh --template  the export template of the same version (release build)
+#
+# In this order: $GODOT, then `godot` or `godot4` on the PATH, then Debian's package. The package comes from
+# Debian "forky", unpacked with the libraries it needs into a folder of its own under the user's cache
+# folder: nothing on the system changes, no root needed, about 150 MB once.
+set -euo pipefail
+
+say() { echo "install-godot: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+minimum_minor=3
+cache=${RUST_WEBSOCKET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rust-websocket}/godot
+root=$cache/root
+want=engine
+case ${1:-} in
+  "") ;;
+  --template) want=template ;;
+  *) die "unknown option '$1' (known: --template)" ;;
+esac
+
+# "4.6.3.stable.debian..." -> succeeds for 4.$minimum_minor and newer
+is_new_enough() {
+  local major minor
+  IFS=. read -r major minor _ <<<"$1"
+  [[ $major =~ ^[0-9]+$ && $minor =~ ^[0-9]+$ ]] || return 1
+  ((major > 4 || (major == 4 && minor >= minimum_minor)))
+}
+
+version_of() { timeout 60 "$1" --headless --version 2>/dev/null | tail -n 1; }
+
+own_engine() {
+  local candidate version
+  if [[ -n ${GODOT:-} ]]; then
+    candidate=$(command -v "$GODOT") || die "GODOT is set to '$GODOT', which is not an executable file."
+    version=$(version_of "$candidate") || true
+    is_new_enough "$version" || die "GODOT is set to '$GODOT', which says its version is '$version': 4.$minimum_minor or newer is needed."
+    echo "$candidate"
+    return 0
+  fi
+  for candidate in godot godot4; do
+    candidate=$(command -v "$candidate") || continue
+    version=$(version_of "$candidate") || continue
+    if is_new_enough "$version"; then echo "$candidate"; return 0; fi
+    say "ignoring $candidate: version '$version', 4.$minimum_minor or newer is needed"
+  done
+  return 1
+}
+
+debian_mirror() {
+  local uri
+  uri=$(sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\/debian\)\/*[[:space:]]*$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+  [[ -n $uri ]] || uri=$(sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+\/debian)\/?[[:space:]].*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
+  [[ -n $uri ]] && echo "$uri"
+}
+
+# Downloads and unpacks Debian's packages named in $@ with all their dependencies.
+unpack_debian() {
+  command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
+    die "no Godot 4.$minimum_minor or newer found, and this is no Debian: install Godot and set GODOT to its executable."
+  local mirror
+  mirror=$(debian_mirror) || die "no Godot found, and no Debian mirror under /etc/apt to install it from: set GODOT to a Godot executable."
+  mkdir -p "$cache/lists/partial" "$cache/archives/archives/partial" "$root"
+  echo "deb $mirror forky main" >"$cache/forky.list"
+  local apt=(apt-get -q -o "Dir::Etc::SourceList=$cache/forky.list" -o Dir::Etc::SourceParts=/dev/null
+    -o "Dir::State::Lists=$cache/lists" -o "Dir::Cache=$cache/archives" -o Dir::State::status=/dev/null
+    -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Install-Recommends=0 -o Debug::NoLocking=1
+    -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::Retries=3
+    -o APT::Sandbox::User="$(id -un)")
+  say "downloading $* from Debian forky (once, into $cache)"
+  "${apt[@]}" update >"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot read Debian's package list from the configured mirror."; }
+  "${apt[@]}" -y --download-only install "$@" >>"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot download the Debian package(s) $*."; }
+  say "unpacking"
+  local package
+  for package in "$cache"/archives/archives/*.deb; do dpkg -x "$package" "$root"; done
+  rm -rf "$cache/archives" "$cache/lists"
+}
+
+# A program of forky needs forky's own loader and libraries: $1 its path in the prefix, $2 the script to write.
+write_wrapper() {
+  local lib=$root/usr/lib/x86_64-linux-gnu
+  cat >"$2" <<WRAPPER
+#!/bin/sh
+exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib:$lib/pulseaudio:$lib/blas:$lib/lapack" "$1" "\$@"
+WRAPPER
+  chmod +x "$2"
+}
+
+debian_engine() {
+  local wrapper=$cache/godot version
+  if [[ ! -x $wrapper ]]; then
+    [[ $(uname -m) == x86_64 ]] || die "no Godot found, and Debian's package is unpacked on x86_64 only: install Godot and set GODOT to its executable."
+    unpack_debian godot
+    write_wrapper "$root/usr/bin/godot" "$wrapper.new"
+    version=$(version_of "$wrapper.new") || true
+    is_new_enough "$version" || die "the unpacked engine does not run (it says its version is '$version'); remove $cache and try again."
+    mv "$wrapper.new" "$wrapper"
+    say "Godot $version is ready"
+  fi
+  echo "$wrapper"
+}
+
+# The template must be of the engine's own version, so it comes from the same Debian release.
+debian_template() {
+  [[ $(uname -m) == x86_64 ]] || die "the export template is unpacked from Debian's package, which is used on x86_64 only."
+  local template; template=$(find "$root/usr/bin" -name 'godot*template*release*' 2>/dev/null | head -n 1)
+
+  if [[ -z $template || ! -e $template ]]; then
+    unpack_debian godot-template-release
+    template=$(find "$root/usr/bin" -name 'godot*template*release*' | head -n 1)
+    [[ -n $template ]] || die "Debian's package godot-template-release holds no template."
+  fi
+  write_wrapper "$template" "$cache/godot-template-release"
+  echo "$template"
+}
+
+if [[ $want == engine ]]; then own_engine || debian_engine; else debian_template; fi
