@@ -1,0 +1,360 @@
+//! `RustWebSocketMultiplayerPeer`, as the engine sees it. See `websocket_peer.rs` for how calls find their state.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
+use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
+use godot::global::Error;
+use godot::meta::RawPtr;
+use godot::prelude::*;
+
+use crate::{
+    convert::{OptionalTlsOptions, strings_from_godot, strings_to_godot},
+    multiplayer::{Multiplayer, MultiplayerState},
+    report::{Refusal, fence},
+    state_table::StateTable,
+    websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
+};
+
+static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
+
+/// A server with its clients, or one client, as Godot's high-level multiplayer uses them.
+#[derive(GodotClass)]
+#[cfg_attr(not(feature = "builtin-names"), class(tool, base = MultiplayerPeerExtension))]
+#[cfg_attr(feature = "builtin-names", class(tool, base = MultiplayerPeerExtension, rename = WebSocketMultiplayerPeer))]
+pub(crate) struct RustWebSocketMultiplayerPeer {
+    state: Arc<MultiplayerState>,
+    /// Set once the object is in [`MULTIPLAYER_PEERS`].
+    id: OnceLock<InstanceId>,
+}
+
+impl RustWebSocketMultiplayerPeer {
+    fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
+        let id = this.instance_id();
+        MULTIPLAYER_PEERS.find(id, || {
+            let object = this.bind();
+            _ = object.id.set(id);
+            Arc::clone(&object.state)
+        })
+    }
+
+    /// A call without an error code.
+    fn run<R>(this: &Gd<Self>, on_panic: R, call: impl FnOnce(&mut Multiplayer) -> R) -> R {
+        fence(on_panic, || Self::state_of(this).with(call))
+    }
+
+    /// A call that answers with an error code.
+    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Multiplayer) -> Result<(), Refusal>) -> Error {
+        fence(Error::ERR_BUG, || Self::state_of(this).answer(call))
+    }
+
+    /// A getter.
+    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Multiplayer) -> R) -> R {
+        fence(on_panic, || self.state.with(|multiplayer| call(multiplayer)))
+    }
+}
+
+impl Drop for RustWebSocketMultiplayerPeer {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.get() {
+            MULTIPLAYER_PEERS.forget(*id);
+        }
+    }
+}
+
+#[godot_api]
+impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
+    fn init(_base: Base<MultiplayerPeerExtension>) -> Self {
+        Self { state: Arc::default(), id: OnceLock::new() }
+    }
+
+    // Each virtual stands here as it is called, and below as the trait wants it (see websocket_peer.rs).
+
+    #[func(gd_self)]
+    unsafe fn get_packet_rawptr(
+        _this: Gd<Self>,
+        r_buffer: RawPtr<*mut RawPtr<*const u8>>,
+        r_buffer_size: RawPtr<*mut i32>,
+    ) -> Error {
+        // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
+        unsafe {
+            *r_buffer.ptr() = RawPtr::null();
+            *r_buffer_size.ptr() = 0;
+        }
+        Error::ERR_UNCONFIGURED
+    }
+
+    #[func(gd_self)]
+    unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
+        let len = usize::try_from(p_buffer_size).unwrap_or(0);
+        let payload = if len == 0 || p_buffer.ptr().is_null() {
+            Bytes::new()
+        } else {
+            // SAFETY: the engine passes a buffer of that many bytes, valid for this call; it is copied.
+            Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(p_buffer.ptr(), len) })
+        };
+        Self::answer(&this, |multiplayer| multiplayer.put_packet(payload))
+    }
+
+    #[func(gd_self)]
+    fn get_available_packet_count(this: Gd<Self>) -> i32 {
+        Self::run(&this, 0, |_| 0)
+    }
+
+    #[func(gd_self)]
+    fn get_max_packet_size(_this: Gd<Self>) -> i32 {
+        MAX_PACKET_SIZE
+    }
+
+    #[func(gd_self)]
+    fn get_packet_channel(_this: Gd<Self>) -> i32 {
+        0
+    }
+
+    #[func(gd_self)]
+    fn get_packet_mode(_this: Gd<Self>) -> TransferMode {
+        TransferMode::RELIABLE
+    }
+
+    #[func(gd_self)]
+    fn set_transfer_channel(this: Gd<Self>, p_channel: i32) {
+        Self::run(&this, (), |multiplayer| multiplayer.transfer_channel = p_channel);
+    }
+
+    #[func(gd_self)]
+    fn get_transfer_channel(this: Gd<Self>) -> i32 {
+        Self::run(&this, 0, |multiplayer| multiplayer.transfer_channel)
+    }
+
+    #[func(gd_self)]
+    fn set_transfer_mode(this: Gd<Self>, p_mode: TransferMode) {
+        Self::run(&this, (), |multiplayer| multiplayer.transfer_mode = p_mode);
+    }
+
+    #[func(gd_self)]
+    fn get_transfer_mode(this: Gd<Self>) -> TransferMode {
+        Self::run(&this, TransferMode::RELIABLE, |multiplayer| multiplayer.transfer_mode)
+    }
+
+    #[func(gd_self)]
+    fn set_target_peer(this: Gd<Self>, p_peer: i32) {
+        Self::run(&this, (), |multiplayer| multiplayer.target_peer = p_peer);
+    }
+
+    #[func(gd_self)]
+    fn get_packet_peer(this: Gd<Self>) -> i32 {
+        Self::run(&this, 1, |_| 1)
+    }
+
+    #[func(gd_self)]
+    fn is_server(this: Gd<Self>) -> bool {
+        Self::run(&this, false, |_| false)
+    }
+
+    #[func(gd_self)]
+    fn poll(this: Gd<Self>) {
+        Self::run(&this, (), |_| ());
+    }
+
+    #[func(gd_self)]
+    fn close(this: Gd<Self>) {
+        Self::run(&this, (), |_| ());
+    }
+
+    #[func(gd_self)]
+    fn disconnect_peer(this: Gd<Self>, _p_peer: i32, _p_force: bool) {
+        Self::run(&this, (), |_| ());
+    }
+
+    #[func(gd_self)]
+    fn get_unique_id(this: Gd<Self>) -> i32 {
+        Self::run(&this, 0, |_| 0)
+    }
+
+    #[func(gd_self)]
+    fn set_refuse_new_connections(this: Gd<Self>, p_enable: bool) {
+        Self::run(&this, (), |multiplayer| multiplayer.refuses_new_connections = p_enable);
+    }
+
+    #[func(gd_self)]
+    fn is_refusing_new_connections(this: Gd<Self>) -> bool {
+        Self::run(&this, false, |multiplayer| multiplayer.refuses_new_connections)
+    }
+
+    #[func(gd_self)]
+    fn is_server_relay_supported(_this: Gd<Self>) -> bool {
+        true
+    }
+
+    #[func(gd_self)]
+    fn get_connection_status(this: Gd<Self>) -> ConnectionStatus {
+        Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| multiplayer.status())
+    }
+
+    fn get_available_packet_count(&self) -> i32 {
+        0
+    }
+
+    fn get_max_packet_size(&self) -> i32 {
+        0
+    }
+
+    fn get_packet_channel(&self) -> i32 {
+        0
+    }
+
+    fn get_packet_mode(&self) -> TransferMode {
+        TransferMode::RELIABLE
+    }
+
+    fn set_transfer_channel(&mut self, _p_channel: i32) {}
+
+    fn get_transfer_channel(&self) -> i32 {
+        0
+    }
+
+    fn set_transfer_mode(&mut self, _p_mode: TransferMode) {}
+
+    fn get_transfer_mode(&self) -> TransferMode {
+        TransferMode::RELIABLE
+    }
+
+    fn set_target_peer(&mut self, _p_peer: i32) {}
+
+    fn get_packet_peer(&self) -> i32 {
+        0
+    }
+
+    fn is_server(&self) -> bool {
+        false
+    }
+
+    fn poll(&mut self) {}
+
+    fn close(&mut self) {}
+
+    fn disconnect_peer(&mut self, _p_peer: i32, _p_force: bool) {}
+
+    fn get_unique_id(&self) -> i32 {
+        0
+    }
+
+    fn get_connection_status(&self) -> ConnectionStatus {
+        ConnectionStatus::DISCONNECTED
+    }
+}
+
+#[godot_api]
+impl RustWebSocketMultiplayerPeer {
+    #[func(gd_self)]
+    fn create_client(
+        this: Gd<Self>,
+        url: GString,
+        #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
+    ) -> Error {
+        _ = (url, tls_client_options);
+        Self::answer(&this, |_| Ok(()))
+    }
+
+    #[func(gd_self)]
+    fn create_server(
+        this: Gd<Self>,
+        port: i64,
+        #[opt(default = "*")] bind_address: GString,
+        #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
+    ) -> Error {
+        _ = (port, bind_address, tls_server_options);
+        Self::answer(&this, |_| Ok(()))
+    }
+
+    #[func]
+    fn get_peer(&self, peer_id: i64) -> Option<Gd<RustWebSocketPeer>> {
+        _ = peer_id;
+        self.read(None, |_| None)
+    }
+
+    #[func]
+    fn get_peer_address(&self, id: i64) -> GString {
+        _ = id;
+        self.read(GString::new(), |_| GString::new())
+    }
+
+    #[func]
+    fn get_peer_port(&self, id: i64) -> i64 {
+        _ = id;
+        self.read(0, |_| 0)
+    }
+
+    #[func]
+    fn get_supported_protocols(&self) -> PackedStringArray {
+        self.read(PackedStringArray::new(), |multiplayer| strings_to_godot(&multiplayer.settings.supported_protocols))
+    }
+
+    #[func(gd_self)]
+    fn set_supported_protocols(this: Gd<Self>, protocols: PackedStringArray) {
+        let protocols = strings_from_godot(&protocols);
+        Self::run(&this, (), |multiplayer| multiplayer.settings.set_supported_protocols(protocols));
+    }
+
+    #[func]
+    fn get_handshake_headers(&self) -> PackedStringArray {
+        self.read(PackedStringArray::new(), |multiplayer| strings_to_godot(&multiplayer.settings.handshake_headers))
+    }
+
+    #[func(gd_self)]
+    fn set_handshake_headers(this: Gd<Self>, protocols: PackedStringArray) {
+        let headers = strings_from_godot(&protocols);
+        Self::run(&this, (), |multiplayer| multiplayer.settings.handshake_headers = headers);
+    }
+
+    #[func]
+    fn get_inbound_buffer_size(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.settings.inbound_buffer_size)
+    }
+
+    #[func(gd_self)]
+    fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
+        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_inbound_buffer_size(buffer_size));
+    }
+
+    #[func]
+    fn get_outbound_buffer_size(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.settings.outbound_buffer_size)
+    }
+
+    #[func(gd_self)]
+    fn set_outbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
+        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_outbound_buffer_size(buffer_size));
+    }
+
+    #[func]
+    fn get_handshake_timeout(&self) -> f64 {
+        self.read(0.0, |multiplayer| multiplayer.settings.connect_timeout)
+    }
+
+    #[func(gd_self)]
+    fn set_handshake_timeout(this: Gd<Self>, timeout: f64) {
+        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_handshake_timeout(timeout));
+    }
+
+    #[func]
+    fn get_max_queued_packets(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.settings.max_queued_packets)
+    }
+
+    #[func(gd_self)]
+    fn set_max_queued_packets(this: Gd<Self>, max_queued_packets: i64) {
+        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_max_queued_packets(max_queued_packets));
+    }
+
+    #[func]
+    fn get_heartbeat_interval(&self) -> f64 {
+        self.read(0.0, |multiplayer| multiplayer.settings.heartbeat_interval)
+    }
+
+    #[func(gd_self)]
+    fn set_heartbeat_interval(this: Gd<Self>, interval: f64) {
+        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_heartbeat_interval(interval));
+    }
+}
