@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Target;
+use crate::{Target, handshake};
 
 /// Limits, timeouts and handshake contents of one connection. Fixed from the handshake on.
 #[derive(Debug, Clone)]
@@ -18,10 +18,11 @@ pub struct Config {
     /// A ping goes out every interval; nothing received since the last one when the next is due ends the
     /// connection without a close handshake. `None`: no heartbeat (default).
     pub heartbeat_interval: Option<Duration>,
-    /// Subprotocols in order of preference: offered by a client, accepted by a server (RFC 6455 section 1.9).
+    /// Subprotocols in order of preference: offered by a client, accepted by a server (RFC 6455 section 1.9). Checked
+    /// by [`Config::check_supported_protocols`] before; what does not pass is left out.
     pub supported_protocols: Vec<String>,
-    /// Extra `Name: value` lines of the request (client) or the 101 response (server), checked by
-    /// [`Config::check_handshake_headers`] before.
+    /// Extra `Name: value` lines of the request (client) or the 101 response (server). Checked by
+    /// [`Config::check_handshake_headers`] before; what does not pass is left out.
     pub handshake_headers: Vec<String>,
 }
 
@@ -38,6 +39,65 @@ impl Default for Config {
     }
 }
 
+/// Why an entry of `handshake_headers` or `supported_protocols` is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeLineError {
+    /// It would end the line and start another one of its own.
+    #[error(
+        "the handshake header {0:?} contains a control character: one entry is one line, without line ends"
+    )]
+    ControlCharacter(String),
+    /// No colon.
+    #[error("the handshake header {0:?} has no colon: write it as \"Name: value\"")]
+    NoColon(String),
+    /// Spaces and the like.
+    #[error(
+        "the name of the handshake header {0:?} is not valid: letters, digits and !#$%&'*+-.^_`|~ only, no spaces"
+    )]
+    Name(String),
+    /// RFC 6455 section 4.1: subprotocol names are tokens.
+    #[error(
+        "the subprotocol {0:?} is not valid: letters, digits and !#$%&'*+-.^_`|~ only, no spaces or commas"
+    )]
+    Protocol(String),
+}
+
+impl Config {
+    /// Checks lines for [`handshake_headers`](Self::handshake_headers). Names of our own headers are let through, as the
+    /// engine does.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad line.
+    pub fn check_handshake_headers(lines: &[String]) -> Result<(), HandshakeLineError> {
+        lines.iter().try_for_each(|line| Self::check_handshake_header(line))
+    }
+
+    /// Checks entries for [`supported_protocols`](Self::supported_protocols).
+    ///
+    /// # Errors
+    /// What is wrong with the first bad entry.
+    pub fn check_supported_protocols(protocols: &[String]) -> Result<(), HandshakeLineError> {
+        match protocols.iter().find(|protocol| !handshake::is_token(protocol.as_bytes())) {
+            Some(protocol) => Err(HandshakeLineError::Protocol(protocol.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_handshake_header(line: &str) -> Result<(), HandshakeLineError> {
+        if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+            return Err(HandshakeLineError::ControlCharacter(line.to_owned()));
+        }
+        let Some((name, _)) = line.split_once(':') else {
+            return Err(HandshakeLineError::NoColon(line.to_owned()));
+        };
+        if !handshake::is_token(name.as_bytes()) {
+            return Err(HandshakeLineError::Name(line.to_owned()));
+        }
+        Ok(())
+    }
+}
+
 /// What a client asks for.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
@@ -49,4 +109,40 @@ pub struct ClientRequest {
 pub trait Random: Send + Sync {
     /// Fills `buffer`.
     fn fill(&self, buffer: &mut [u8]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str) -> Result<(), HandshakeLineError> {
+        Config::check_handshake_headers(&["X-Good: yes".to_owned(), line.to_owned()])
+    }
+
+    #[test]
+    fn header_lines() {
+        for line in
+            ["A: b", "A:b", "A:", "Host: other", "X-Ü".replace('Ü', "~: ü").as_str(), "A: b\tc", "A: b: c"]
+        {
+            assert_eq!(check(line), Ok(()), "{line}");
+        }
+        for line in ["A: b\r\nC: d", "A: b\n", "A: b\r", "A: \0", "A\u{7f}: b"] {
+            assert_eq!(check(line), Err(HandshakeLineError::ControlCharacter(line.to_owned())));
+        }
+        for line in ["", "A", "GET / HTTP/1.1"] {
+            assert_eq!(check(line), Err(HandshakeLineError::NoColon(line.to_owned())));
+        }
+        for line in [": b", " A: b", "A : b", "A B: c", "Ä: b", "A\t: b"] {
+            assert_eq!(check(line), Err(HandshakeLineError::Name(line.to_owned())));
+        }
+    }
+
+    #[test]
+    fn protocol_names() {
+        let check = |name: &str| Config::check_supported_protocols(&["chat".to_owned(), name.to_owned()]);
+        assert_eq!(check("v1.json+x"), Ok(()));
+        for name in ["", "a b", "a,b", "a\r\nb", "ä", "a/b"] {
+            assert_eq!(check(name), Err(HandshakeLineError::Protocol(name.to_owned())));
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::IoSlice,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,8 +10,20 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    ClientRequest, Config, ConnectPhase, Event, MessageKind, Random, Scheme, SendError, TransportEnd,
+    ClientRequest, CloseCause, Closed, Config, ConnectPhase, Event, MessageKind, Opened, Random, Scheme,
+    SendError, TransportEnd,
+    buffer::{ReceiveBuffer, SendQueue},
+    frame::{self, CloseFrame, FrameKind, Side},
+    handshake::{ClientHandshake, ClientProgress, ServerHandshake},
+    mask::MaskSource,
+    message::{Decoder, Item},
+    timer::{Beat, Heartbeat, Timer, Timers, deadline},
 };
+
+/// How long the body of a server's refusal is waited for.
+const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
+/// Pongs that may wait in the output; of the pings beyond, only the latest is answered (RFC 6455 section 5.5.3).
+const MAX_QUEUED_PONGS: usize = 32;
 
 /// One WebSocket connection, client or server.
 ///
@@ -23,103 +36,412 @@ use crate::{
 /// - After any call write what [`output`](Self::output) offers and report with
 ///   [`advance_output`](Self::advance_output) what was taken.
 /// - Call [`handle_timeout`](Self::handle_timeout) when [`next_deadline`](Self::next_deadline) has passed, after
-///   everything that can be read was handed in.
+///   everything that can be read was handed in, and then `poll_event` as after input.
 /// - After [`Event::Closed`] only output is left: write it, shut the writing side down, and read until the other
 ///   side's end or `close_timeout` so that nothing in flight is destroyed by a reset.
-pub struct Connection {}
+///
+/// `close`, `abort` and timeouts report their [`Event::Closed`] through `poll_event` too.
+pub struct Connection {
+    state: State,
+    config: Config,
+    masks: Option<Box<MaskSource>>,
+    input: ReceiveBuffer,
+    /// Nothing more comes in, for this cause; it takes effect once what came before is decoded.
+    input_end: Option<CloseCause>,
+    output: SendQueue,
+    /// The latest ping's payload, while too many pongs wait in the output.
+    unanswered_ping: Option<Vec<u8>>,
+    timers: Timers,
+    heartbeat: Heartbeat,
+    received_at: Instant,
+    ping_sent_at: Option<Instant>,
+    round_trip_time: Option<Duration>,
+}
+
+enum State {
+    Connecting(Box<Connecting>),
+    Open(Decoder),
+    /// Our close frame is in the output, the other side's has not come.
+    Closing(Decoder),
+    /// Over, to be reported.
+    Ending(Box<Closed>),
+    Ended,
+}
+
+struct Connecting {
+    phase: ConnectPhase,
+    handshake: Handshake,
+}
+
+enum Handshake {
+    Client(ClientHandshake),
+    Server(ServerHandshake),
+}
 
 impl Connection {
     /// A client. The request is ready to be written once the transport is connected; the connect timeout runs from
     /// now.
-    pub fn client(
-        _request: &ClientRequest,
-        _config: Config,
-        _random: Arc<dyn Random>,
-        _now: Instant,
-    ) -> Self {
-        unimplemented!()
+    pub fn client(request: &ClientRequest, config: Config, random: Arc<dyn Random>, now: Instant) -> Self {
+        let (handshake, head) = ClientHandshake::new(&request.target, &config, &*random);
+        let connecting =
+            Connecting { phase: ConnectPhase::NameResolution, handshake: Handshake::Client(handshake) };
+        let mut connection = Self::new(connecting, config, now);
+        connection.masks = Some(Box::new(MaskSource::new(random)));
+        connection.output.push_handshake(head);
+        connection
     }
 
     /// A server for an accepted transport; `scheme` tells whether it is TLS (for the requested URL).
-    pub fn server(_scheme: Scheme, _config: Config, _now: Instant) -> Self {
-        unimplemented!()
+    pub fn server(scheme: Scheme, config: Config, now: Instant) -> Self {
+        let handshake = Handshake::Server(ServerHandshake::new(scheme));
+        Self::new(Connecting { phase: ConnectPhase::Upgrade, handshake }, config, now)
+    }
+
+    fn new(connecting: Connecting, config: Config, now: Instant) -> Self {
+        let mut timers = Timers::default();
+        timers.set(Timer::Connect, deadline(now, config.connect_timeout));
+        Self {
+            state: State::Connecting(Box::new(connecting)),
+            masks: None,
+            input: ReceiveBuffer::default(),
+            input_end: None,
+            output: SendQueue::default(),
+            unanswered_ping: None,
+            timers,
+            heartbeat: Heartbeat::new(config.heartbeat_interval, now),
+            received_at: now,
+            ping_sent_at: None,
+            round_trip_time: None,
+            config,
+        }
     }
 
     /// Tells how far connecting has come; timeouts and errors name it. Starts at `Upgrade` for servers,
     /// `NameResolution` for clients.
-    pub fn set_connect_phase(&mut self, _phase: ConnectPhase) {}
+    pub fn set_connect_phase(&mut self, phase: ConnectPhase) {
+        if let State::Connecting(connecting) = &mut self.state {
+            connecting.phase = phase;
+        }
+    }
 
     /// Takes received bytes.
-    pub fn handle_input(&mut self, _data: &[u8], _now: Instant) {
-        unimplemented!()
+    pub fn handle_input(&mut self, data: &[u8], now: Instant) {
+        if data.is_empty() || self.input_end.is_some() {
+            return;
+        }
+        self.received_at = now;
+        self.heartbeat.received();
+        let direct = match &mut self.state {
+            State::Ending(_) | State::Ended => return,
+            // The bulk of a large message goes straight to its place.
+            State::Open(decoder) | State::Closing(decoder) if self.input.is_empty() => {
+                decoder.take_payload(data)
+            }
+            _ => 0,
+        };
+        if let Some(rest) = data.get(direct..).filter(|rest| !rest.is_empty()) {
+            self.input.push(rest);
+        }
     }
 
     /// The transport ended; what was received before is decoded first.
-    pub fn handle_transport_end(&mut self, _end: TransportEnd) {
-        unimplemented!()
+    pub fn handle_transport_end(&mut self, end: TransportEnd) {
+        let cause = match (&self.state, end) {
+            (State::Connecting(connecting), end) => CloseCause::ConnectFailed {
+                phase: connecting.phase,
+                error: match end {
+                    TransportEnd::Eof => "the other side ended the connection".to_owned(),
+                    TransportEnd::Error(error) => error,
+                },
+            },
+            (_, TransportEnd::Eof) => CloseCause::TransportEof,
+            (_, TransportEnd::Error(error)) => CloseCause::TransportLost(error),
+        };
+        self.end_input(cause);
+    }
+
+    /// The first cause counts.
+    fn end_input(&mut self, cause: CloseCause) {
+        self.input_end.get_or_insert(cause);
+        self.timers.stop_all();
     }
 
     /// Acts on every deadline that has passed.
-    pub fn handle_timeout(&mut self, _now: Instant) {
-        unimplemented!()
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.timers.take_expired(Timer::RefusalBody, now) {
+            self.end_input(CloseCause::TransportEof);
+        }
+        if self.timers.take_expired(Timer::Connect, now)
+            && let State::Connecting(connecting) = &self.state
+        {
+            let timeout = self.config.connect_timeout;
+            self.end_later(CloseCause::ConnectTimeout { phase: connecting.phase, timeout });
+            self.output.clear();
+        }
+        if self.timers.take_expired(Timer::Close, now) {
+            self.end_input(CloseCause::CloseTimeout { timeout: self.config.close_timeout });
+        }
+        if self.timers.take_expired(Timer::Heartbeat, now) {
+            self.beat(now);
+        }
+    }
+
+    fn beat(&mut self, now: Instant) {
+        match self.heartbeat.expired(now) {
+            Some(Beat::Dead(interval)) => self.end_input(CloseCause::HeartbeatTimeout { interval }),
+            Some(Beat::Ping) => {
+                // One that has not even been written yet will do.
+                if self.output.pings() == 0 {
+                    self.queue_frame(FrameKind::Ping, Bytes::new());
+                    self.ping_sent_at = Some(now);
+                }
+                self.schedule_heartbeat();
+            }
+            None => {}
+        }
+    }
+
+    fn schedule_heartbeat(&mut self) {
+        if matches!(self.state, State::Open(_)) && self.input_end.is_none() {
+            self.timers.set(Timer::Heartbeat, self.heartbeat.deadline());
+        }
     }
 
     /// The next deadline, if any timer runs.
     pub fn next_deadline(&self) -> Option<Instant> {
-        unimplemented!()
+        self.timers.next_deadline()
     }
 
     /// Decodes as far as the next event. Control frames are answered on the way.
-    pub fn poll_event(&mut self, _now: Instant) -> Option<Event> {
-        unimplemented!()
+    pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
+        match &mut self.state {
+            State::Connecting(_) => self.poll_handshake(now),
+            State::Open(_) | State::Closing(_) => self.poll_frames(),
+            State::Ending(_) => match mem::replace(&mut self.state, State::Ended) {
+                State::Ending(closed) => Some(Event::Closed(*closed)),
+                _ => None,
+            },
+            State::Ended => None,
+        }
+    }
+
+    fn poll_handshake(&mut self, now: Instant) -> Option<Event> {
+        let State::Connecting(connecting) = &mut self.state else { return None };
+        let result = match &mut connecting.handshake {
+            Handshake::Client(handshake) => match handshake.poll(&mut self.input, self.input_end.is_some()) {
+                ClientProgress::Head => None,
+                ClientProgress::RefusalBody => {
+                    if !self.timers.is_set(Timer::RefusalBody) {
+                        self.timers.set(Timer::RefusalBody, deadline(now, REFUSAL_BODY_WAIT));
+                    }
+                    None
+                }
+                ClientProgress::Done(result) => Some(result),
+            },
+            Handshake::Server(handshake) => handshake.poll(&mut self.input, &self.config).map(|answered| {
+                self.output.push_handshake(answered.response);
+                answered.result.map_err(CloseCause::from)
+            }),
+        };
+        match result {
+            Some(Ok(opened)) => Some(self.open(opened, now)),
+            Some(Err(cause)) => Some(self.end(None, String::new(), cause)),
+            None => self.input_end.take().map(|cause| self.end(None, String::new(), cause)),
+        }
+    }
+
+    fn open(&mut self, opened: Opened, now: Instant) -> Event {
+        let side = if self.masks.is_some() { Side::Client } else { Side::Server };
+        self.state = State::Open(Decoder::new(side, self.config.max_message_size));
+        self.timers.stop_all();
+        // A transport that ended right after the upgrade is no longer a failure to connect.
+        if let Some(CloseCause::ConnectFailed { error, .. }) = self.input_end.take() {
+            self.input_end = Some(CloseCause::TransportLost(error));
+        }
+        self.heartbeat.start(now);
+        self.schedule_heartbeat();
+        Event::Opened(opened)
+    }
+
+    fn poll_frames(&mut self) -> Option<Event> {
+        loop {
+            let (State::Open(decoder) | State::Closing(decoder)) = &mut self.state else { return None };
+            match decoder.next(&mut self.input) {
+                Ok(Some(Item::Message(message))) => return Some(Event::Message(message)),
+                Ok(Some(Item::Ping(payload))) => self.answer_ping(payload),
+                Ok(Some(Item::Pong)) => self.note_pong(),
+                Ok(Some(Item::Close(frame))) => return Some(self.closed_by_remote(frame)),
+                Ok(None) => {
+                    return self.input_end.take().map(|cause| self.end(None, String::new(), cause));
+                }
+                Err(cause) => return Some(self.fail(cause)),
+            }
+        }
+    }
+
+    fn answer_ping(&mut self, payload: Vec<u8>) {
+        if !matches!(self.state, State::Open(_)) {
+            return;
+        }
+        if self.output.pongs() < MAX_QUEUED_PONGS {
+            self.queue_frame(FrameKind::Pong, payload.into());
+        } else {
+            self.unanswered_ping = Some(payload);
+        }
+    }
+
+    fn note_pong(&mut self) {
+        if let Some(sent_at) = self.ping_sent_at.take() {
+            self.round_trip_time = Some(self.received_at.saturating_duration_since(sent_at));
+        }
+    }
+
+    /// The other side's close frame: the end of what it sends. It is echoed unless it is the answer to ours.
+    fn closed_by_remote(&mut self, frame: CloseFrame) -> Event {
+        let is_answer = matches!(self.state, State::Closing(_));
+        if !is_answer {
+            self.queue_close(frame.code.unwrap_or(0), "");
+        }
+        let cause = match frame.code {
+            Some(code) if code != 1000 && !is_answer => {
+                CloseCause::ClosedByRemote { code, reason: frame.reason.clone() }
+            }
+            _ => CloseCause::Clean,
+        };
+        // RFC 6455 section 7.1.5: a close frame without a code is shown as 1005.
+        self.end(Some(frame.code.unwrap_or(1005)), frame.reason, cause)
+    }
+
+    /// The other side broke a rule (RFC 6455 section 7.1.7).
+    fn fail(&mut self, cause: CloseCause) -> Event {
+        let own_close = cause.own_close();
+        if let (Some((code, _)), State::Open(_)) = (own_close, &self.state) {
+            self.queue_close(code, "");
+        }
+        let (code, reason) = own_close.unzip();
+        self.end(code, reason.unwrap_or_default().to_owned(), cause)
+    }
+
+    fn end(&mut self, code: Option<u16>, reason: String, cause: CloseCause) -> Event {
+        self.release();
+        self.state = State::Ended;
+        Event::Closed(Closed { code, reason, cause })
+    }
+
+    /// For ends that are not found while decoding: the next `poll_event` reports it.
+    fn end_later(&mut self, cause: CloseCause) {
+        self.release();
+        self.state = State::Ending(Box::new(Closed { code: None, reason: String::new(), cause }));
+    }
+
+    fn release(&mut self) {
+        self.input.clear();
+        self.input_end = None;
+        self.unanswered_ping = None;
+        self.timers.stop_all();
+    }
+
+    fn queue_frame(&mut self, kind: FrameKind, payload: Bytes) {
+        let key = self.masks.as_mut().map(|masks| masks.next_key());
+        self.output.push_frame(kind, payload, key);
+    }
+
+    fn queue_close(&mut self, code: u16, reason: &str) {
+        self.queue_frame(FrameKind::Close, frame::close_payload(code, reason).into());
     }
 
     /// Tells that the driver stopped or resumed reading: silence while paused does not count against the heartbeat.
-    pub fn set_receive_paused(&mut self, _paused: bool, _now: Instant) {}
+    pub fn set_receive_paused(&mut self, paused: bool, now: Instant) {
+        self.heartbeat.set_paused(paused, now);
+        self.schedule_heartbeat();
+    }
 
     /// Fills `slices` with what is to be written, in order; returns how many were filled.
-    pub fn output<'a>(&'a self, _slices: &mut [IoSlice<'a>]) -> usize {
-        unimplemented!()
+    pub fn output<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.output.slices(slices)
     }
 
     /// `count` bytes of the output were written.
-    pub fn advance_output(&mut self, _count: usize) {}
+    pub fn advance_output(&mut self, count: usize) {
+        self.output.advance(count);
+        if self.output.pongs() < MAX_QUEUED_PONGS
+            && let Some(payload) = self.unanswered_ping.take()
+        {
+            self.answer_ping(payload);
+        }
+    }
 
     /// Whether anything is to be written.
     pub fn has_output(&self) -> bool {
-        unimplemented!()
+        !self.output.is_empty()
     }
 
     /// Payload bytes of messages not yet written whole (the engine's `get_current_outbound_buffered_amount`).
     pub fn buffered_amount(&self) -> usize {
-        unimplemented!()
+        self.output.message_bytes()
     }
 
     /// Messages not yet written whole.
     pub fn buffered_messages(&self) -> usize {
-        unimplemented!()
+        self.output.messages()
     }
 
     /// Queues a message. There is no limit here: the driver knows what the kernel refused.
     ///
     /// # Errors
     /// [`SendError::NotOpen`] before the upgrade, and once closing has begun on either side.
-    pub fn send(&mut self, _kind: MessageKind, _payload: Bytes) -> Result<(), SendError> {
-        unimplemented!()
+    pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        if !matches!(self.state, State::Open(_)) {
+            return Err(SendError::NotOpen);
+        }
+        self.queue_frame(FrameKind::Message(kind), payload);
+        Ok(())
     }
 
     /// Starts the close handshake (RFC 6455 section 7.1.2): `code` 0 sends a frame without a code. Connecting:
-    /// closed at once. A second call changes nothing.
-    pub fn close(&mut self, _code: u16, _reason: &str, _now: Instant) {}
+    /// closed at once. A second call changes nothing. The code is checked before, see
+    /// [`is_valid_close_code`](crate::is_valid_close_code); a reason over 123 bytes is cut at a character boundary.
+    pub fn close(&mut self, code: u16, reason: &str, now: Instant) {
+        match mem::replace(&mut self.state, State::Ended) {
+            State::Connecting(connecting) => {
+                self.output.clear();
+                self.end_later(CloseCause::ClosedWhileConnecting { phase: connecting.phase });
+            }
+            State::Open(mut decoder) => {
+                decoder.set_closing();
+                self.state = State::Closing(decoder);
+                self.unanswered_ping = None;
+                self.queue_close(code, reason);
+                self.timers.stop_all();
+                if self.input_end.is_none() {
+                    self.timers.set(Timer::Close, deadline(now, self.config.close_timeout));
+                }
+            }
+            unchanged => self.state = unchanged,
+        }
+    }
 
     /// Ends the connection without a close frame; accepted messages stay in the output.
-    pub fn abort(&mut self) {}
+    pub fn abort(&mut self) {
+        match &self.state {
+            State::Connecting(connecting) => {
+                let phase = connecting.phase;
+                self.output.clear();
+                self.end_later(CloseCause::ClosedWhileConnecting { phase });
+            }
+            State::Open(_) | State::Closing(_) => self.end_later(CloseCause::Aborted),
+            State::Ending(_) | State::Ended => {}
+        }
+    }
 
-    /// Changes the heartbeat; `None` turns it off.
-    pub fn set_heartbeat_interval(&mut self, _interval: Option<Duration>, _now: Instant) {}
+    /// Changes the heartbeat at once, counted from the last ping; `None` turns it off.
+    pub fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
+        self.heartbeat.set_interval(interval, now);
+        self.schedule_heartbeat();
+    }
 
     /// Between the last answered ping and its pong.
     pub fn round_trip_time(&self) -> Option<Duration> {
-        None
+        self.round_trip_time
     }
 }

@@ -3,18 +3,39 @@
 //! A [`Connection`] takes received bytes and the time, and gives bytes to send, [`Event`]s and the next deadline.
 //! It never touches a socket, a thread, a clock, a lock or a random source: whoever drives it does.
 #![forbid(unsafe_code)]
+// No panic can be reached from the network: nothing here may fail on what was received.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
 
+mod buffer;
 mod config;
 mod connection;
 mod error;
 mod event;
+mod frame;
+mod handshake;
+mod mask;
+mod message;
 pub mod multiplayer;
 mod target;
+mod timer;
 mod view;
 
-pub use config::{ClientRequest, Config, Random};
+pub use config::{ClientRequest, Config, HandshakeLineError, Random};
 pub use connection::Connection;
-pub use error::{CloseCause, ConnectPhase, SendError, TransportEnd};
+pub use error::{
+    CloseCause, ConnectPhase, HttpResponse, ProtocolError, RequestError, ResponseError, SendError,
+    TransportEnd,
+};
 pub use event::{Closed, Event, Message, MessageKind, Opened};
+pub use frame::is_valid_close_code;
 pub use target::{Scheme, Target, TargetError};
 pub use view::{PeerView, ReadyState};

@@ -1,0 +1,237 @@
+//! Our request and the server's answer (RFC 6455 section 4.1).
+
+use tungstenite::handshake::derive_accept_key;
+
+use super::{
+    headers::{HeadError, HeadScan, Headers, MAX_LINES, encode_key},
+    is_token, push_extra_lines,
+};
+use crate::{CloseCause, Config, HttpResponse, Opened, Random, ResponseError, Target, buffer::ReceiveBuffer};
+
+/// How much of a refusing server's body is kept.
+const MAX_BODY: usize = 4 * 1024;
+
+/// How far the handshake has come.
+#[derive(Debug)]
+pub(crate) enum ClientProgress {
+    /// More has to come in.
+    Head,
+    /// The server refused; the rest of what it says is worth a short wait.
+    RefusalBody,
+    Done(Result<Opened, CloseCause>),
+}
+
+/// Waits for the answer to the request.
+#[derive(Debug)]
+pub(crate) struct ClientHandshake {
+    key: String,
+    protocols: Vec<String>,
+    scan: HeadScan,
+    refusal: Option<Refusal>,
+}
+
+/// An answer that is no upgrade, and how its body ends.
+#[derive(Debug)]
+struct Refusal {
+    response: HttpResponse,
+    body_size: Option<usize>,
+    is_chunked: bool,
+}
+
+impl ClientHandshake {
+    /// With the request to send.
+    pub(crate) fn new(target: &Target, config: &Config, random: &dyn Random) -> (Self, Vec<u8>) {
+        let mut key = [0; 16];
+        random.fill(&mut key);
+        let key = encode_key(key);
+        let mut protocols = config.supported_protocols.clone();
+        protocols.retain(|protocol| is_token(protocol.as_bytes()));
+        let request = request(target, config, &key, &protocols);
+        (Self { key, protocols, scan: HeadScan::default(), refusal: None }, request)
+    }
+
+    /// Reads on. `is_over`: nothing more comes in, or has been waited for long enough.
+    pub(crate) fn poll(&mut self, input: &mut ReceiveBuffer, is_over: bool) -> ClientProgress {
+        loop {
+            if self.refusal.is_some() {
+                return self.poll_refusal(input, is_over);
+            }
+            let size = match self.find_head(input.bytes()) {
+                Ok(Some(size)) => size,
+                Ok(None) => return ClientProgress::Head,
+                Err(error) => return ClientProgress::Done(Err(error.into())),
+            };
+            let answer = self.read_answer(input.bytes().get(..size).unwrap_or_default());
+            input.consume(size);
+            self.scan = HeadScan::default();
+            match answer {
+                Ok(Answer::Upgrade(opened)) => return ClientProgress::Done(Ok(opened)),
+                Ok(Answer::Interim) => {}
+                Ok(Answer::Refusal(refusal)) => self.refusal = Some(refusal),
+                Err(error) => return ClientProgress::Done(Err(error.into())),
+            }
+        }
+    }
+
+    fn find_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, ResponseError> {
+        let start = b"HTTP/";
+        if !bytes.iter().zip(start).all(|(byte, expected)| byte == expected) {
+            return Err(ResponseError::NotHttp);
+        }
+        self.scan.find_end(bytes).map_err(|error| match error {
+            HeadError::TooLarge => ResponseError::HeadTooLarge,
+            HeadError::BareLineFeed => ResponseError::Malformed("bare line feed"),
+        })
+    }
+
+    fn read_answer(&self, head: &[u8]) -> Result<Answer, ResponseError> {
+        let mut lines = [httparse::EMPTY_HEADER; MAX_LINES];
+        let mut response = httparse::Response::new(&mut lines);
+        match response.parse(head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => return Err(ResponseError::Malformed("cut short")),
+            Err(httparse::Error::TooManyHeaders) => return Err(ResponseError::HeadTooLarge),
+            Err(_) => return Err(ResponseError::Malformed("illegal bytes")),
+        }
+        let status = response.code.unwrap_or_default();
+        let headers = Headers(response.headers);
+        match status {
+            101 => self.check_upgrade(headers).map(Answer::Upgrade),
+            100..200 => Ok(Answer::Interim),
+            _ => Ok(Answer::Refusal(Refusal::new(status, response.reason.unwrap_or_default(), headers))),
+        }
+    }
+
+    fn check_upgrade(&self, headers: Headers<'_>) -> Result<Opened, ResponseError> {
+        if !headers.has_token("Upgrade", "websocket") {
+            return Err(ResponseError::NoUpgrade);
+        }
+        if !headers.has_token("Connection", "upgrade") {
+            return Err(ResponseError::NoConnectionUpgrade);
+        }
+        let accept = derive_accept_key(self.key.as_bytes());
+        if headers.single("Sec-WebSocket-Accept") != Ok(Some(accept.as_bytes())) {
+            return Err(ResponseError::Accept);
+        }
+        // Nothing is offered yet: an answer that names any extension selects one of its own.
+        if headers.list("Sec-WebSocket-Extensions").next().is_some() {
+            return Err(ResponseError::UnaskedExtension);
+        }
+        let selected_protocol = self.check_protocol(headers)?;
+        Ok(Opened { selected_protocol, requested_url: None })
+    }
+
+    fn check_protocol(&self, headers: Headers<'_>) -> Result<String, ResponseError> {
+        let mut answered = headers.all("Sec-WebSocket-Protocol").map(String::from_utf8_lossy);
+        match (answered.next(), answered.next()) {
+            (None, _) if self.protocols.is_empty() => Ok(String::new()),
+            (None, _) => Err(ResponseError::NoProtocol),
+            (Some(name), None) if self.protocols.iter().any(|known| known == name.trim()) => {
+                Ok(name.trim().to_owned())
+            }
+            (Some(name), None) => Err(ResponseError::UnaskedProtocol(name.into_owned())),
+            (Some(first), Some(second)) => Err(ResponseError::UnaskedProtocol(format!("{first}, {second}"))),
+        }
+    }
+
+    fn poll_refusal(&mut self, input: &mut ReceiveBuffer, is_over: bool) -> ClientProgress {
+        let is_complete = self.refusal.as_ref().is_none_or(|refusal| refusal.is_complete(input.bytes()));
+        match self.refusal.take_if(|_| is_complete || is_over) {
+            Some(refusal) => {
+                ClientProgress::Done(Err(CloseCause::HttpStatus(Box::new(refusal.finish(input.bytes())))))
+            }
+            None => ClientProgress::RefusalBody,
+        }
+    }
+}
+
+/// What a whole head means.
+enum Answer {
+    Upgrade(Opened),
+    /// RFC 9110 section 15.2: 1xx other than 101, another head follows.
+    Interim,
+    Refusal(Refusal),
+}
+
+/// In the engine's order.
+fn request(target: &Target, config: &Config, key: &str, protocols: &[String]) -> Vec<u8> {
+    let mut head = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
+        target.request_target,
+        target.host_header(),
+    );
+    if !protocols.is_empty() {
+        head.push_str(&format!("Sec-WebSocket-Protocol: {}\r\n", protocols.join(",")));
+    }
+    push_extra_lines(&mut head, config);
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+impl Refusal {
+    fn new(status: u16, reason: &str, headers: Headers<'_>) -> Self {
+        let line = |header: &httparse::Header<'_>| {
+            format!("{}: {}", header.name, String::from_utf8_lossy(header.value))
+        };
+        let is_chunked = headers.has_token("Transfer-Encoding", "chunked");
+        let length = headers
+            .all("Content-Length")
+            .next()
+            .and_then(|value| str::from_utf8(value).ok()?.trim().parse().ok());
+        let body_size = match status {
+            204 | 304 => Some(0),
+            _ if is_chunked => None,
+            _ => length,
+        };
+        let headers = headers.0.iter().map(line).collect();
+        let response = HttpResponse { status, reason: reason.to_owned(), headers, body: Vec::new() };
+        Self { response, body_size, is_chunked }
+    }
+
+    fn is_complete(&self, bytes: &[u8]) -> bool {
+        let enough = self.body_size.map_or(MAX_BODY, |size| size.min(MAX_BODY));
+        bytes.len() >= enough || self.is_chunked && unchunk(bytes).1
+    }
+
+    fn finish(mut self, bytes: &[u8]) -> HttpResponse {
+        let mut body = if self.is_chunked { unchunk(bytes).0 } else { bytes.to_vec() };
+        body.truncate(self.body_size.unwrap_or(MAX_BODY).min(MAX_BODY));
+        self.response.body = body;
+        self.response
+    }
+}
+
+/// What there is of a chunked body (RFC 9112 section 7.1), and whether it is whole. It is for people to read: what cannot
+/// be understood ends it.
+fn unchunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Ok(httparse::Status::Complete((line, size))) = httparse::parse_chunk_size(bytes) {
+        if size == 0 {
+            return (body, true);
+        }
+        let rest = bytes.get(line..).unwrap_or_default();
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let Some(chunk) = rest.get(..size) else {
+            body.extend_from_slice(rest);
+            return (body, false);
+        };
+        body.extend_from_slice(chunk);
+        bytes = rest.get(size..).and_then(|rest| rest.strip_prefix(b"\r\n")).unwrap_or_default();
+    }
+    (body, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunked_bodies() {
+        assert_eq!(unchunk(b"4\r\nWiki\r\n5;x=y\r\npedia\r\n0\r\n\r\n"), (b"Wikipedia".to_vec(), true));
+        assert_eq!(unchunk(b"4\r\nWiki\r\n5\r\npe"), (b"Wikipe".to_vec(), false));
+        assert_eq!(unchunk(b"4\r\nWikix"), (b"Wiki".to_vec(), false));
+        assert_eq!(unchunk(b"ffffffffffffffff\r\nab"), (b"ab".to_vec(), false));
+        assert_eq!(unchunk(b"zz"), (Vec::new(), false));
+    }
+}
