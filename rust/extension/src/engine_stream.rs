@@ -46,7 +46,7 @@ impl EngineStream {
 
     /// For the calls of one poll; `None` when somebody has freed the stream.
     pub(crate) fn open(&self) -> Option<OpenStream> {
-        let tcp = Gd::try_from_instance_id(self.tcp).ok()?;
+        let tcp = Gd::<StreamPeerTcp>::try_from_instance_id(self.tcp).ok()?;
         let tls = match self.tls {
             Some(id) => Some(Gd::<StreamPeerTls>::try_from_instance_id(id).ok()?),
             None => None,

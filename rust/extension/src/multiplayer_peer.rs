@@ -6,7 +6,7 @@ use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
-use godot::meta::RawPtr;
+use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::{

@@ -221,10 +221,6 @@ impl Peer {
         }
     }
 
-    pub(crate) fn was_string_packet(&self) -> bool {
-        self.last_packet.as_ref().is_some_and(|packet| packet.kind == MessageKind::Text)
-    }
-
     /// Sends what `put_packet` was given.
     pub(crate) fn put_packet(&mut self, payload: Bytes) -> Result<(), Refusal> {
         self.send(self.write_mode, payload)
@@ -338,14 +334,9 @@ impl Peer {
         Ok(())
     }
 
-    /// Why the connection ended, once that is shown.
-    pub(crate) fn close_cause(&self) -> Option<&CloseCause> {
-        self.view.close_cause()
-    }
-
     /// What a server answered instead of upgrading the connection.
     pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
-        self.close_cause().and_then(CloseCause::http_response)
+        self.view.close_cause().and_then(CloseCause::http_response)
     }
 }
 

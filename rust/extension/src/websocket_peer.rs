@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
-use godot::meta::RawPtr;
+use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_proto::ReadyState;
 
@@ -197,7 +197,7 @@ impl RustWebSocketPeer {
 
     #[func]
     fn was_string_packet(&self) -> bool {
-        self.read(false, Peer::was_string_packet)
+        self.read(false, |peer| peer.view().was_string_packet())
     }
 
     #[func(gd_self)]
@@ -338,8 +338,8 @@ impl RustWebSocketPeer {
     }
 
     #[func]
-    fn get_close_cause(&self) -> GString {
-        self.read(GString::new(), |peer| peer.close_cause().map_or_else(GString::new, |cause| GString::from(&cause.to_string())))
+    fn get_error_message(&self) -> GString {
+        self.read(GString::new(), |peer| GString::from(&peer.view().error_message()))
     }
 
     #[func]

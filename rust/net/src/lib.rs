@@ -118,3 +118,6 @@ pub enum ListenerEvent {
 
 /// A listening socket and the connections that came in through it.
 pub struct Listener {}
+
+/// Interim.
+pub const UNOFFERED_CAP: usize = 8 * 1024 * 1024;
