@@ -7,13 +7,14 @@
 #   --impl=IMPL   our classes (rust) or the engine's own (builtin); rust is the default
 #   --seconds=N   the round's length, 12 if not given
 #   --bots=N      how many bots play, 8 if not given (--window: 3)
+#   --mute        one bot counts chat lines that it does not send, so that this script has to fail
 #
 # Two bots leave at half-time and another one comes. The exit code is 0 if every process has ended by itself,
 # none has reported an error, and everything that was sent has arrived where it had to.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-impl=rust seconds=12 bots="" window=false
+impl=rust seconds=12 bots="" window=false mute=""
 leavers=2
 project=$root_dir/godot-project
 
@@ -23,7 +24,8 @@ for option in "$@"; do
     --seconds=*) seconds=${option#*=} ;;
     --bots=*) bots=${option#*=} ;;
     --window) window=true ;;
-    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --window)." ;;
+    --mute) mute=--mute ;;
+    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --window, --mute)." ;;
   esac
 done
 if [[ -z $bots ]]; then if $window; then bots=3; else bots=8; fi; fi
@@ -37,10 +39,16 @@ logs=$(mktemp -d "${TMPDIR:-/tmp}/rust-websocket-demo.XXXXXX") || die "cannot ma
 pids=() names=()
 keep_logs=false
 
+is_running() { kill -0 "$1" 2>/dev/null; }
+
 # Ends what is still running, whatever ends this script.
 clean_up() {
-  local pid
+  local pid deadline=$((SECONDS + 3))
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do
+    while is_running "$pid" && ((SECONDS < deadline)); do sleep 0.1; done
+    kill -KILL "$pid" 2>/dev/null || true
+  done
   if $keep_logs; then say "all logs are in $logs"; else rm -rf "$logs"; fi
 }
 trap clean_up EXIT
@@ -62,8 +70,6 @@ start_bot() {
   shift
   start "bot-$number" client/client.tscn "--url=$url" "--name=Bot-$number" "$@"
 }
-
-is_running() { kill -0 "$1" 2>/dev/null; }
 
 # Sets $line to the next whole line that the server has printed; fails when there is none yet.
 half_line="" line=""
@@ -134,7 +140,10 @@ wait_for_all() {
 
 # No process may have complained.
 check_logs() {
-  ! grep -nE 'ERROR:|\[panic|panicked at|[Ll]eaked|CrashHandler' "$logs"/*.log | sed "s|^$logs/||" | head -n 40 | grep . >&2
+  local complaints
+  complaints=$(grep -nE 'ERROR:|\[panic|panicked at|[Ll]eaked|CrashHandler' "$logs"/*.log | head -n 40) || true
+  [[ -z $complaints ]] || echo "${complaints//"$logs/"/}" >&2
+  [[ -z $complaints ]]
 }
 
 play_round() {
@@ -146,7 +155,9 @@ play_round() {
     if ((number <= leavers)); then
       start_bot "$number" "--leave-after=$((seconds / 2))"
     else
-      start_bot "$number"
+      # shellcheck disable=SC2086 # the option or nothing
+      start_bot "$number" $mute
+      mute=""
     fi
   done
   follow_server
@@ -173,6 +184,7 @@ play_in_window() {
 
 find_godot
 if [[ $impl == rust ]]; then
+  [[ -x $root_dir/ci/build.sh ]] || die "ci/build.sh, which builds the addon, is missing."
   say "building the addon"
   "$root_dir/ci/build.sh" || die "the addon could not be built: see above."
 fi

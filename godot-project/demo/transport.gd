@@ -16,7 +16,7 @@ const CLASSES: Dictionary = {
 static func complaint(impl: String) -> String:
 	if not CLASSES.has(impl):
 		return "Unknown --impl=%s (known: rust, builtin)." % impl
-	if ClassDB.can_instantiate(CLASSES[impl]):
+	if ClassDB.class_exists(CLASSES[impl]):
 		return ""
 	if impl == "rust":
 		return "The addon is missing: run ci/build.sh, or play on the built-in classes with --impl=builtin."

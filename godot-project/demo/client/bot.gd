@@ -8,7 +8,7 @@ const WHISPER_SECONDS: float = 0.5
 const UPDATES_WANTED: int = 5
 const PATIENCE: float = 10.0
 
-const _LINES: Array[String] = [
+const LINES: Array[String] = [
 	"Catch me if you can!",
 	"That spark was mine",
 	"Over here",
@@ -20,6 +20,7 @@ const _LINES: Array[String] = [
 	"I see you",
 	"Round and round we go",
 ]
+const WHISPERS: Array[String] = ["psst", "watch your back", "the left one is mine", "truce?", "nice colour"]
 
 ## Leaves after so many seconds of play; 0 stays until the round is over.
 var leave_after: float = 0.0
@@ -37,6 +38,8 @@ var _traffic: Traffic
 var _leave: Callable
 var _played: float = 0.0
 var _last_score: int = 0
+## The spark that it runs after, until somebody has it.
+var _goal := Vector2.ZERO
 var _next_chat: float = 0.0
 var _next_whisper: float = 0.0
 var _own_lines_heard: int = 0
@@ -119,9 +122,10 @@ func _get_ready_soon() -> void:
 
 
 func _steer(player: Player) -> void:
-	var goal: Vector2 = _game.sparks.nearest(player.position)
-	var wander := Vector2.from_angle(_played * 1.7 + player.hue * TAU) * 0.7
-	player.steering = player.position.direction_to(goal) + wander
+	if not _game.sparks.places.has(_goal) and _game.sparks.places:
+		_goal = Array(_game.sparks.places).pick_random()
+	var wander := Vector2.from_angle(_played * 1.7 + player.hue * TAU) * 0.5
+	player.steering = player.position.direction_to(_goal) + wander
 	if player.score != _last_score:
 		_last_score = player.score
 		player.pulse()
@@ -132,14 +136,14 @@ func _talk() -> void:
 		_next_chat = _played + CHAT_SECONDS
 		chat_sent += 1
 		if not is_mute:
-			_session.say(_LINES.pick_random())
+			_session.say(LINES.pick_random())
 	if _played >= _next_whisper:
 		_next_whisper = _played + WHISPER_SECONDS
 		var others: Array = _session.roster.keys()
 		others.erase(multiplayer.get_unique_id())
 		others = others.filter(func(id: int) -> bool: return multiplayer.get_peers().has(id))
 		if others:
-			_session.whisper(others.pick_random(), "psst")
+			_session.whisper(others.pick_random(), WHISPERS.pick_random())
 
 
 func _on_roster_changed() -> void:

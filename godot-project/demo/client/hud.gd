@@ -93,11 +93,10 @@ func _show_players() -> void:
 	ids.sort_custom(func(a: int, b: int) -> bool: return _score(a) > _score(b) or (_score(a) == _score(b) and a < b))
 	_players.clear()
 	_players.push_table(3)
-	_players.set_table_column_expand(1, true)
 	for id: int in ids:
 		var entry: Dictionary = _session.roster[id]
 		_add_cell("●", _colour(id))
-		_add_cell("%s%s" % [entry.name, "  (you)" if id == multiplayer.get_unique_id() else ""], _colour(id).lightened(0.5))
+		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id() else _colour(id).lightened(0.4), 150)
 		if _game.player_of(id):
 			_add_cell(str(_score(id)), Color.WHITE)
 		else:
@@ -105,8 +104,9 @@ func _show_players() -> void:
 	_players.pop()
 
 
-func _add_cell(text: String, colour: Color) -> void:
+func _add_cell(text: String, colour: Color, width: float = 0.0) -> void:
 	_players.push_cell()
+	_players.set_cell_size_override(Vector2(width, 0), Vector2(250, 30))
 	_players.set_cell_padding(Rect2(2, 1, 6, 1))
 	_players.push_color(colour)
 	_players.add_text(text)

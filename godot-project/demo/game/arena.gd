@@ -7,7 +7,7 @@ const RECT := Rect2(Vector2.ZERO, SIZE)
 
 const _CELL: float = 40.0
 const _FLOOR := Color("10142a")
-const _LINE := Color(0.45, 0.55, 1.0, 0.055)
+const _LINE := Color(0.45, 0.55, 1.0, 0.075)
 const _RIM := Color("5b7cfa")
 
 
@@ -27,6 +27,7 @@ static func confine(point: Vector2, radius: float) -> Vector2:
 
 func _draw() -> void:
 	draw_rect(RECT, _FLOOR)
+	Glow.paint(self, SIZE / 2, SIZE.y * 0.5, Color(_RIM, 0.16))
 	_draw_grid()
 	_draw_marks()
 	_draw_rim()
@@ -40,7 +41,7 @@ func _draw_grid() -> void:
 
 
 func _draw_marks() -> void:
-	var faint := Color(_RIM, 0.10)
+	var faint := Color(_RIM, 0.16)
 	draw_arc(SIZE / 2, SIZE.y * 0.34, 0, TAU, 96, faint, 2.0, true)
 	draw_arc(SIZE / 2, SIZE.y * 0.10, 0, TAU, 64, faint, 2.0, true)
 	draw_circle(SIZE / 2, 5.0, faint)

@@ -2,7 +2,7 @@ class_name PlayerSkin
 extends Node2D
 ## How a [Player] looks: trail, light, disc, name. Does not exist where nothing is shown.
 
-const _TRAIL_POINTS: int = 26
+const _TRAIL_POINTS: int = 30
 const _PULSE_SECONDS: float = 0.8
 
 var _trail: PackedVector2Array = []
@@ -27,7 +27,7 @@ func _draw() -> void:
 	var colour := Color.from_hsv(_player.hue, 0.62, 1.0)
 	_draw_trail(colour)
 	_draw_pulse(colour)
-	Glow.paint(self, Vector2.ZERO, Player.RADIUS * 3.2, Color(colour, 0.42))
+	Glow.paint(self, Vector2.ZERO, Player.RADIUS * 3.6, Color(colour, 0.5))
 	draw_circle(Vector2.ZERO, Player.RADIUS, colour.darkened(0.62), true, -1.0, true)
 	draw_circle(Vector2.ZERO, Player.RADIUS - 1.5, colour, false, 3.0, true)
 	_draw_heading(colour)
@@ -36,12 +36,27 @@ func _draw() -> void:
 	_draw_texts(colour)
 
 
+## A ribbon that narrows and fades towards its old end.
 func _draw_trail(colour: Color) -> void:
-	for index: int in range(1, _trail.size()):
-		var age: float = float(index) / _TRAIL_POINTS
+	for index: int in range(1, _trail.size() - 1):
+		var old_side: Vector2 = _trail_side(index - 1)
+		var new_side: Vector2 = _trail_side(index)
 		var from: Vector2 = _trail[index - 1] - _player.position
 		var to: Vector2 = _trail[index] - _player.position
-		draw_line(from, to, Color(colour, age * age * 0.5), Player.RADIUS * 1.5 * age, true)
+		var old_colour := Color(colour, _trail_strength(index - 1))
+		var new_colour := Color(colour, _trail_strength(index))
+		draw_primitive(
+				[from + old_side, to + new_side, to - new_side, from - old_side],
+				[old_colour, new_colour, new_colour, old_colour], [])
+
+
+func _trail_side(index: int) -> Vector2:
+	var along: Vector2 = _trail[index + 1] - _trail[index]
+	return along.normalized().orthogonal() * Player.RADIUS * 0.8 * index / _TRAIL_POINTS
+
+
+func _trail_strength(index: int) -> float:
+	return 0.5 * pow(float(index) / _TRAIL_POINTS, 2.0)
 
 
 func _draw_pulse(colour: Color) -> void:
@@ -57,7 +72,8 @@ func _draw_heading(colour: Color) -> void:
 		var tip: Vector2 = ahead * (Player.RADIUS + 9.0)
 		var side: Vector2 = ahead.orthogonal() * 6.0
 		var base: Vector2 = ahead * (Player.RADIUS + 1.0)
-		draw_colored_polygon(PackedVector2Array([tip, base + side, base - side]), colour)
+		draw_colored_polygon([tip, base + side, base - side], colour)
+		draw_polyline([base + side, tip, base - side], colour, 1.0, true)
 
 
 func _draw_texts(colour: Color) -> void:

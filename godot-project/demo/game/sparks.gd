@@ -4,7 +4,7 @@ extends Node2D
 ## clients, only when something has changed.
 
 const COUNT: int = 6
-const RADIUS: float = 9.0
+const RADIUS: float = 11.0
 
 const _COLOUR := Color("ffd166")
 
@@ -37,24 +37,15 @@ func collect(player: Player) -> void:
 			places = moved
 
 
-## The spark nearest to [param point], or [param point] itself if there is none.
-func nearest(point: Vector2) -> Vector2:
-	var best: Vector2 = point
-	var best_distance: float = INF
-	for place: Vector2 in places:
-		if point.distance_to(place) < best_distance:
-			best_distance = point.distance_to(place)
-			best = place
-	return best
-
-
 func _draw() -> void:
 	var time: float = Time.get_ticks_msec() / 1000.0
 	for index: int in places.size():
 		var beat: float = 1.0 + 0.12 * sin(time * 4.0 + index * 1.7)
 		Glow.paint(self, places[index], RADIUS * 4.2 * beat, Color(_COLOUR, 0.55))
-		draw_colored_polygon(_star(places[index], RADIUS * beat, time * 0.8 + index), _COLOUR)
-		draw_circle(places[index], RADIUS * 0.33, Color.WHITE)
+		var star: PackedVector2Array = _star(places[index], RADIUS * beat, time * 0.8 + index)
+		draw_colored_polygon(star, _COLOUR)
+		draw_polyline(star + star.slice(0, 1), _COLOUR, 1.0, true)
+		draw_circle(places[index], RADIUS * 0.3, Color.WHITE, true, -1.0, true)
 
 
 func _star(centre: Vector2, radius: float, angle: float) -> PackedVector2Array:
