@@ -174,7 +174,7 @@ play_round() {
 
 play_in_window() {
   local number
-  start server server/server.tscn
+  start server server/server.tscn "--players=$((bots + 1))"
   wait_for_server
   for ((number = 1; number <= bots; number++)); do start_bot "$number"; done
   say "opening the window; closing it ends the game"

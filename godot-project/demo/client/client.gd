@@ -92,6 +92,8 @@ func _join(url: String, player_name: String) -> void:
 	var error: Error = peer.call(&"create_client", url)
 	if error != OK:
 		_say("%s is no address to connect to: %s." % [url, error_string(error)])
+		if _bot:
+			get_tree().quit(1)
 		return
 	multiplayer.multiplayer_peer = peer
 	_say("Connecting to %s ..." % url)

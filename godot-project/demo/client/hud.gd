@@ -96,7 +96,7 @@ func _show_players() -> void:
 	for id: int in ids:
 		var entry: Dictionary = _session.roster[id]
 		_add_cell("●", _colour(id))
-		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id() else _colour(id).lightened(0.4), 150)
+		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id() else _colour(id).lightened(0.4))
 		if _game.player_of(id):
 			_add_cell(str(_score(id)), Color.WHITE)
 		else:
@@ -104,10 +104,9 @@ func _show_players() -> void:
 	_players.pop()
 
 
-func _add_cell(text: String, colour: Color, width: float = 0.0) -> void:
+func _add_cell(text: String, colour: Color) -> void:
 	_players.push_cell()
-	_players.set_cell_size_override(Vector2(width, 0), Vector2(250, 30))
-	_players.set_cell_padding(Rect2(2, 1, 6, 1))
+	_players.set_cell_padding(Rect2(2, 1, 10, 1))
 	_players.push_color(colour)
 	_players.add_text(text)
 	_players.pop()

@@ -72,6 +72,8 @@ func report() -> Dictionary:
 func _start() -> void:
 	_joined_at = Time.get_ticks_usec()
 	_reported_at = _joined_at
+	_reported_rpcs = game.session.rpcs_sent + game.session.rpcs_received
+	_reported_updates = _updates_total
 
 
 func _on_spawned(player: Player) -> void:

@@ -42,8 +42,8 @@ func _draw_grid() -> void:
 
 func _draw_marks() -> void:
 	var faint := Color(_RIM, 0.16)
-	draw_arc(SIZE / 2, SIZE.y * 0.34, 0, TAU, 96, faint, 2.0, true)
-	draw_arc(SIZE / 2, SIZE.y * 0.10, 0, TAU, 64, faint, 2.0, true)
+	draw_circle(SIZE / 2, SIZE.y * 0.34, faint, false, 2.0, true)
+	draw_circle(SIZE / 2, SIZE.y * 0.10, faint, false, 2.0, true)
 	draw_circle(SIZE / 2, 5.0, faint)
 
 

@@ -32,7 +32,7 @@ func _draw() -> void:
 	draw_circle(Vector2.ZERO, Player.RADIUS - 1.5, colour, false, 3.0, true)
 	_draw_heading(colour)
 	if _player.owner_sync.is_multiplayer_authority():
-		draw_arc(Vector2.ZERO, Player.RADIUS + 6.0, 0, TAU, 48, Color(1, 1, 1, 0.75), 1.5, true)
+		draw_circle(Vector2.ZERO, Player.RADIUS + 6.0, Color(1, 1, 1, 0.75), false, 1.5, true)
 	_draw_texts(colour)
 
 
@@ -63,7 +63,7 @@ func _draw_pulse(colour: Color) -> void:
 	if _pulse_age < _PULSE_SECONDS:
 		var part: float = _pulse_age / _PULSE_SECONDS
 		var radius: float = Player.RADIUS + 70.0 * ease(part, 0.4)
-		draw_arc(Vector2.ZERO, radius, 0, TAU, 64, Color(colour, 1.0 - part), 3.0, true)
+		draw_circle(Vector2.ZERO, radius, Color(colour, 1.0 - part), false, 3.0, true)
 
 
 func _draw_heading(colour: Color) -> void:
