@@ -282,7 +282,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_supported_protocols(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |multiplayer| strings_to_godot(&multiplayer.settings.supported_protocols))
+        self.read(PackedStringArray::new(), |multiplayer| {
+            strings_to_godot(&multiplayer.settings.supported_protocols)
+        })
     }
 
     #[func(gd_self)]
@@ -293,7 +295,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_handshake_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |multiplayer| strings_to_godot(&multiplayer.settings.handshake_headers))
+        self.read(PackedStringArray::new(), |multiplayer| {
+            strings_to_godot(&multiplayer.settings.handshake_headers)
+        })
     }
 
     #[func(gd_self)]
@@ -339,7 +343,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_max_queued_packets(this: Gd<Self>, max_queued_packets: i64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_max_queued_packets(max_queued_packets));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.settings.set_max_queued_packets(max_queued_packets)
+        });
     }
 
     #[func]
