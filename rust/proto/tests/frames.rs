@@ -1,4 +1,5 @@
 //! What comes in, byte by byte: the vectors of RFC 6455, every rule of framing, limits, UTF-8.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod util;
 
@@ -8,11 +9,14 @@ use rust_websocket_proto::{
 };
 use util::*;
 
+/// Code, reason, cause.
+type End = Option<(Option<u16>, String, CloseCause)>;
+
 /// What a side made of some input: messages, code of the end, output.
 #[derive(Debug, PartialEq)]
 struct Outcome {
     messages: Vec<Message>,
-    end: Option<(Option<u16>, String, CloseCause)>,
+    end: End,
     output: Vec<u8>,
 }
 
@@ -58,11 +62,7 @@ fn messages(messages: impl Into<Vec<Message>>) -> Outcome {
 }
 
 /// The end that a broken rule brings about: code and reason here, a close frame with the code alone out there.
-fn broken(
-    error: ProtocolError,
-    code: u16,
-    reason: &str,
-) -> (Option<(Option<u16>, String, CloseCause)>, Vec<u8>) {
+fn broken(error: ProtocolError, code: u16, reason: &str) -> (End, Vec<u8>) {
     (
         Some((Some(code), reason.to_owned(), CloseCause::Protocol(error))),
         frame(0x88, &code.to_be_bytes(), false),
