@@ -172,7 +172,7 @@ fn close_frames() {
     let seen = close(b"\x0f\xa0b\xc3\xa4");
     let cause = CloseCause::ClosedByRemote { code: 4000, reason: "bä".to_owned() };
     assert_eq!(seen.end, Some((Some(4000), "bä".to_owned(), cause)));
-    assert_eq!(seen.output, frame(0x88, b"\x0f\xa0", false));
+    assert_eq!(seen.output, frame(0x88, b"\x0f\xa0b\xc3\xa4", false));
     let reason = [b"\x03\xe8", &[b'x'; 123][..]].concat();
     assert_eq!(close(&reason).end.unwrap().1.len(), 123);
 
