@@ -66,7 +66,6 @@ impl PeerView {
             }
             match event {
                 Event::Opened(opened) => {
-                    // The script may have called close() meanwhile; then it stays CLOSED and does not get here.
                     self.state = ReadyState::Open;
                     self.selected_protocol = opened.selected_protocol;
                     if let Some(url) = opened.requested_url {
