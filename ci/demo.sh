@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# Plays the sample project: one server and some bots, each a process of its own, on this machine.
+#
+#   ci/demo.sh [--impl=rust|builtin] [--seconds=N] [--bots=N]   plays a round and checks what has arrived
+#   ci/demo.sh --window [--impl=...] [--bots=N]                 opens the game to play against the bots
+#
+#   --impl=IMPL   our classes (rust) or the engine's own (builtin); rust is the default
+#   --seconds=N   the round's length, 12 if not given
+#   --bots=N      how many bots play, 8 if not given (--window: 3)
+#   --mute        one bot counts chat lines that it does not send, so that this script has to fail
+#
+# Two bots leave at half-time and another one comes. The exit code is 0 if every process has ended by itself,
+# none has reported an error, and everything that was sent has arrived where it had to.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+impl=rust seconds=12 bots="" window=false mute=""
+leavers=2
+project=$root_dir/godot-project
+
+for option in "$@"; do
+  case $option in
+    --impl=rust | --impl=builtin) impl=${option#*=} ;;
+    --seconds=*) seconds=${option#*=} ;;
+    --bots=*) bots=${option#*=} ;;
+    --window) window=true ;;
+    --mute) mute=--mute ;;
+    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --window, --mute)." ;;
+  esac
+done
+if [[ -z $bots ]]; then if $window; then bots=3; else bots=8; fi; fi
+if [[ ! $seconds =~ ^[0-9]{1,4}$ ]] || ((10#$seconds < 4)); then die "--seconds needs a number from 4 on, not '$seconds'."; fi
+[[ $bots =~ ^[0-9]{1,3}$ ]] || die "--bots needs a number, not '$bots'."
+if ! $window && ((10#$bots <= leavers)); then die "--bots needs at least $((leavers + 1)), since $leavers of them leave at half-time."; fi
+if $window && [[ -z ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; then die "there is no display to open a window on."; fi
+seconds=$((10#$seconds)) bots=$((10#$bots))
+
+logs=$(mktemp -d "${TMPDIR:-/tmp}/rust-websocket-demo.XXXXXX") || die "cannot make a temporary folder."
+pids=() names=()
+keep_logs=false
+
+is_running() { kill -0 "$1" 2>/dev/null; }
+
+# Ends what is still running, whatever ends this script.
+clean_up() {
+  local pid deadline=$((SECONDS + 3))
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${pids[@]}"; do
+    while is_running "$pid" && ((SECONDS < deadline)); do sleep 0.1; done
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  if $keep_logs; then say "all logs are in $logs"; else rm -rf "$logs"; fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() { keep_logs=true; die "$*"; }
+
+# Starts the engine with the scene $2 and the arguments from $3 on; its log and its process are called $1.
+start() {
+  local name=$1 scene=$2
+  shift 2
+  "$GODOT" --headless --path "$project" "res://demo/$scene" -- "--impl=$impl" "$@" >"$logs/$name.log" 2>&1 &
+  pids+=($!) names+=("$name")
+}
+
+start_bot() {
+  local number=$1
+  shift
+  start "bot-$number" client/client.tscn "--url=$url" "--name=Bot-$number" "$@"
+}
+
+# Sets $line to the next whole line that the server has printed; fails when there is none yet.
+half_line="" line=""
+next_line() {
+  local piece
+  if IFS= read -r piece <&3; then
+    line=$half_line$piece half_line=""
+  else
+    half_line+=$piece
+    return 1
+  fi
+}
+
+# Sets $url to what the server says that it listens on.
+wait_for_server() {
+  local deadline=$((SECONDS + 30))
+  touch "$logs/server.log"
+  exec 3<"$logs/server.log"
+  url=""
+  while [[ -z $url ]]; do
+    if next_line; then
+      if [[ $line =~ listening\ on\ (ws://[^ ]+) ]]; then url=${BASH_REMATCH[1]} && echo "$line"; fi
+    elif ! is_running "${pids[0]}"; then
+      tail -n 3 "$logs/server.log" >&2
+      fail "the server did not start."
+    elif ((SECONDS > deadline)); then
+      fail "the server did not start to listen within 30 s."
+    else
+      sleep 0.1
+    fi
+  done
+}
+
+# Shows what the server prints until it ends, and sends in the latecomer at half-time.
+follow_server() {
+  local deadline=$((SECONDS + seconds + 120))
+  while true; do
+    if next_line; then
+      case $line in
+        *half-time*) echo "$line" && start_bot $((bots + 1)) ;;
+        "server: "*) echo "$line" ;;
+      esac
+    elif is_running "${pids[0]}"; then
+      ((SECONDS < deadline)) || fail "the server did not end within $((seconds + 120)) s."
+      sleep 0.1
+    else
+      break
+    fi
+  done
+}
+
+# Every process has to end by itself, and well.
+wait_for_all() {
+  local deadline=$((SECONDS + 20)) index code failed=""
+  for index in "${!pids[@]}"; do
+    while is_running "${pids[index]}" && ((SECONDS < deadline)); do sleep 0.1; done
+    if is_running "${pids[index]}"; then
+      failed+=" ${names[index]} (still running)"
+      continue
+    fi
+    code=0
+    wait "${pids[index]}" || code=$?
+    ((code == 0)) || failed+=" ${names[index]} (exit code $code)"
+  done
+  [[ -z $failed ]] || say "did not end well:$failed"
+  [[ -z $failed ]]
+}
+
+# No process may have complained.
+check_logs() {
+  local complaints
+  complaints=$(grep -nE 'ERROR:|\[panic|panicked at|[Ll]eaked|CrashHandler' "$logs"/*.log | head -n 40) || true
+  [[ -z $complaints ]] || echo "${complaints//"$logs/"/}" >&2
+  [[ -z $complaints ]]
+}
+
+play_round() {
+  local number failed=false
+  start server server/server.tscn "--players=$bots" "--seconds=$seconds" "--joins=$((bots + 1))"
+  wait_for_server
+  say "starting $bots bots"
+  for ((number = 1; number <= bots; number++)); do
+    if ((number <= leavers)); then
+      start_bot "$number" "--leave-after=$((seconds / 2))"
+    else
+      # shellcheck disable=SC2086 # the option or nothing
+      start_bot "$number" $mute
+      mute=""
+    fi
+  done
+  follow_server
+  wait_for_all || failed=true
+  echo
+  timeout 60 "$GODOT" --headless --path "$project" -s res://demo/check/report.gd -- \
+    "--logs=$logs" "--bots=$bots" "--leavers=$leavers" --joiners=1 >"$logs/report.log" 2>&1 || failed=true
+  grep -vE '^Godot Engine|^$' "$logs/report.log" || true
+  echo
+  check_logs || failed=true
+  if $failed; then fail "not everything went as it had to."; fi
+  say "everything has arrived, no process has reported an error"
+}
+
+play_in_window() {
+  local number
+  start server server/server.tscn "--players=$((bots + 1))"
+  wait_for_server
+  for ((number = 1; number <= bots; number++)); do start_bot "$number"; done
+  say "opening the window; closing it ends the game"
+  "$GODOT" --path "$project" -- "--impl=$impl" "--url=$url" "--name=${USER:-You}" >"$logs/window.log" 2>&1 ||
+    { tail -n 5 "$logs/window.log" >&2; fail "the game did not end well."; }
+}
+
+find_godot
+if [[ $impl == rust ]]; then
+  [[ -x $root_dir/ci/build.sh ]] || die "ci/build.sh, which builds the addon, is missing."
+  say "building the addon"
+  "$root_dir/ci/build.sh" || die "the addon could not be built: see above."
+fi
+prepare_project "$project"
+if $window; then play_in_window; else play_round; fi
