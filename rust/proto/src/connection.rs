@@ -296,11 +296,12 @@ impl Connection {
         }
     }
 
-    /// The other side's close frame: the end of what it sends. It is echoed unless it is the answer to ours.
+    /// The other side's close frame: the end of what it sends. It is echoed, reason included as the engine does, unless it
+    /// is the answer to ours.
     fn closed_by_remote(&mut self, frame: CloseFrame) -> Event {
         let is_answer = matches!(self.state, State::Closing(_));
         if !is_answer {
-            self.queue_close(frame.code.unwrap_or(0), "");
+            self.queue_close(frame.code.unwrap_or(0), &frame.reason);
         }
         let cause = match frame.code {
             Some(code) if code != 1000 && !is_answer => {

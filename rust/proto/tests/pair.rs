@@ -72,7 +72,7 @@ fn closing_handshake() {
     let (messages, closed) = split(pair.to_client());
     let closed = closed.unwrap();
     assert_eq!(messages, [binary(b"crossing")]);
-    assert_eq!((closed.code, &closed.reason[..], closed.cause), (Some(4000), "", CloseCause::Clean));
+    assert_eq!((closed.code, &closed.reason[..], closed.cause), (Some(4000), "bye", CloseCause::Clean));
     assert!(!pair.client.has_output() && !pair.server.has_output());
     assert!(pair.client.next_deadline().is_none() && pair.server.next_deadline().is_none());
 }

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Formatting, lints and documentation of the Rust crates, and the shell scripts; no warning passes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ci/lib.sh
+
+say "formatting"
+cargo fmt --all --check || die "run 'cargo fmt' first."
+say "lints"
+cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+cargo clippy --locked --package rust_websocket --features builtin-names --quiet -- -D warnings
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
+say "shell scripts"
+for script in ci/*.sh .ci/run; do bash -n "$script"; done
+if command -v shellcheck >/dev/null; then shellcheck -x -S warning ci/*.sh .ci/run; fi

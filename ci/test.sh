@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Runs every test; installs an engine and builds the addon first where that is needed.
+#
+#   ci/test.sh              everything
+#   ci/test.sh rust engine  only the named steps
+#
+# Steps: rust (unit and loopback tests), engine (the GDScript suite on the built-in classes, on ours, and mixed),
+# members (every member as ClassDB shows it), api (the library asks for no class of an engine module), dropin (the addon
+# alone in an empty project), builtin-names (the addon under the engine's own class names), export (the sample project
+# as a Linux program). Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+. ci/lib.sh
+
+all_steps=(rust engine members api dropin builtin-names export)
+passed=0 failed=0
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+# Prints "PASSED FAILED", summed over the closing lines of cargo's or our own test runners in $1.
+count() {
+  awk '
+    /^test result: / { p += $4; f += $6; seen = 1 }
+    /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; seen = 1 }
+    END { if (seen) print p + 0, f + 0; else print 0, 0 }' "$1"
+}
+
+# Runs one step and adds up its tests; a step that fails without naming a failed test counts as one.
+run_step() {
+  local name=$1 log=$logs/$1 status p f
+  shift
+  say "$name: $*"
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  read -r p f < <(count "$log")
+  if ((status != 0 && f == 0)); then f=1; fi
+  if ((status == 0 && p + f == 0)); then
+    say "$name ended well but ran no test"
+    f=1
+  fi
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
+step_rust() { run_step rust cargo test --locked --workspace --quiet; }
+step_engine() { run_step engine ci/test-engine.sh; }
+step_members() { run_step members ci/test-members.sh; }
+step_api() { run_step api ci/test-api.sh; }
+step_dropin() { run_step dropin ci/test-dropin.sh; }
+step_builtin-names() { run_step builtin-names ci/test-builtin-names.sh; }
+step_export() { run_step export ci/test-export.sh; }
+
+steps=("$@")
+if ((${#steps[@]} == 0)); then steps=("${all_steps[@]}"); fi
+for step in "${steps[@]}"; do
+  declare -F "step_$step" >/dev/null || die "unknown step '$step' (known: ${all_steps[*]})"
+done
+
+command -v cargo >/dev/null || die "cargo is missing: install Rust 1.94 or newer (https://rustup.rs)."
+find_godot
+ci/build.sh || die "the addon could not be built."
+for step in "${steps[@]}"; do "step_$step"; done
+
+echo "$passed passed, $failed failed"
+((failed == 0))

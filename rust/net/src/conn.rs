@@ -1,0 +1,511 @@
+//! One connection on the I/O thread: a transport, the protocol, and what passes between them and the owner.
+
+use std::{
+    io::{self, IoSlice},
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{Token, net::TcpStream};
+use rust_websocket_proto::{
+    ClientRequest, CloseCause, Closed, ConnectPhase, Connection, Event, Message, Opened, Random, Scheme,
+    TransportEnd,
+};
+
+use crate::{
+    Link, LinkEvent, LinkOptions, ListenerEvent,
+    connect::{Race, Standing},
+    link::ListenerShared,
+    queues::{Mailbox, Order, Shared},
+    reactor::{Sockets, Turn},
+    resolve::Resolution,
+    transport::Transport,
+};
+
+/// Reads per connection and turn; the rest waits until the others have had theirs.
+const READS_PER_TURN: usize = 16;
+
+/// Slices handed to one vectored write.
+const SLICES_PER_WRITE: usize = 64;
+
+/// How far a connection has come.
+#[derive(Debug)]
+enum Stage {
+    /// The host name is being looked up.
+    Resolving,
+    /// TCP is being connected.
+    Connecting(Race),
+    /// Bytes flow.
+    Connected(Wire),
+    /// Over for its owner. What was accepted goes out, then FIN; input is read and thrown away until the other
+    /// side's end, since closing over unread input sends a reset that destroys data in flight.
+    Lingering { wire: Wire, deadline: Instant },
+    /// Nothing is left to do.
+    Done,
+}
+
+/// A transport and its readiness (edge-triggered: true until the kernel says otherwise).
+#[derive(Debug)]
+struct Wire {
+    transport: Transport,
+    token: Token,
+    readable: bool,
+    writable: bool,
+    fin_sent: bool,
+    /// FIN or an error was read.
+    input_ended: bool,
+}
+
+impl Wire {
+    fn new(stream: TcpStream, token: Token, no_delay: bool) -> Self {
+        // Only a hint to the kernel; a socket that refuses it is about to report why.
+        _ = stream.set_nodelay(no_delay);
+        let transport = Transport::Plain(stream);
+        Self { transport, token, readable: true, writable: true, fin_sent: false, input_ended: false }
+    }
+
+    fn end_input(&mut self) {
+        self.readable = false;
+        self.input_ended = true;
+    }
+}
+
+/// Who is told.
+#[derive(Debug)]
+enum Owner {
+    Link(Arc<Mailbox<LinkEvent>>),
+    Listener(Arc<ListenerShared>),
+    /// Nobody any more.
+    Gone,
+}
+
+/// A newcomer at a listener until its upgrade is complete.
+#[derive(Debug)]
+struct Newcomer {
+    link: Link,
+    address: SocketAddr,
+}
+
+pub(crate) struct Conn {
+    shared: Arc<Shared>,
+    protocol: Connection,
+    owner: Owner,
+    newcomer: Option<Newcomer>,
+    stage: Stage,
+    no_delay: bool,
+    linger_for: Duration,
+    /// The owner has asked for a close: messages beyond the limits are dropped, the close frame behind them counts.
+    closing: bool,
+    /// Reading stopped for want of room.
+    paused: bool,
+    /// Payload bytes and messages that came from the outbox and were not yet reported as taken by the kernel.
+    unsent_bytes: usize,
+    unsent_messages: usize,
+}
+
+impl Conn {
+    /// A client that still has to find its host.
+    pub(crate) fn client(
+        shared: Arc<Shared>,
+        reports: Arc<Mailbox<LinkEvent>>,
+        request: ClientRequest,
+        options: LinkOptions,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let LinkOptions { config, no_delay, .. } = options;
+        let linger_for = config.close_timeout;
+        let mut protocol = Connection::client(&request, config, random, Instant::now());
+        protocol.set_connect_phase(ConnectPhase::NameResolution);
+        Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for)
+    }
+
+    /// An accepted connection.
+    pub(crate) fn newcomer(
+        stream: TcpStream,
+        token: Token,
+        address: SocketAddr,
+        shared: Arc<Shared>,
+        listener: Arc<ListenerShared>,
+        options: LinkOptions,
+    ) -> Self {
+        let LinkOptions { config, no_delay, .. } = options;
+        let linger_for = config.close_timeout;
+        let protocol = Connection::server(Scheme::Ws, config, Instant::now());
+        let newcomer = Newcomer { link: Link::accepted(shared.clone()), address };
+        let stage = Stage::Connected(Wire::new(stream, token, no_delay));
+        let mut conn = Self::new(shared, protocol, Owner::Listener(listener), stage, no_delay, linger_for);
+        conn.newcomer = Some(newcomer);
+        conn
+    }
+
+    fn new(
+        shared: Arc<Shared>,
+        protocol: Connection,
+        owner: Owner,
+        stage: Stage,
+        no_delay: bool,
+        linger_for: Duration,
+    ) -> Self {
+        Self {
+            shared,
+            protocol,
+            owner,
+            newcomer: None,
+            stage,
+            no_delay,
+            linger_for,
+            closing: false,
+            paused: false,
+            unsent_bytes: 0,
+            unsent_messages: 0,
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether it came through a listener and has not completed its upgrade.
+    pub(crate) fn is_newcomer(&self) -> bool {
+        self.newcomer.is_some()
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done)
+    }
+
+    /// The listener that a newcomer came through.
+    pub(crate) fn listener_id(&self) -> Option<usize> {
+        match &self.owner {
+            Owner::Listener(listener) => Some(listener.id),
+            _ => None,
+        }
+    }
+
+    /// The name lookup has ended.
+    pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) {
+        if !matches!(self.stage, Stage::Resolving) {
+            return;
+        }
+        match resolution {
+            Ok(addresses) => {
+                self.protocol.set_connect_phase(ConnectPhase::Tcp);
+                self.stage = Stage::Connecting(Race::new(addresses, now));
+            }
+            Err(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
+        }
+    }
+
+    /// The kernel says that a socket is ready.
+    pub(crate) fn handle_readiness(&mut self, readable: bool, writable: bool) {
+        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
+            wire.readable |= readable;
+            wire.writable |= writable;
+        }
+    }
+
+    /// When [`work`](Self::work) has something to do even if nothing else happens.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Resolving | Stage::Connected(_) => self.protocol.next_deadline(),
+            Stage::Connecting(race) => {
+                [race.next_deadline(), self.protocol.next_deadline()].into_iter().flatten().min()
+            }
+            Stage::Lingering { deadline, .. } => Some(*deadline),
+            Stage::Done => None,
+        }
+    }
+
+    /// Does all that can be done without waiting. True if more can be done, but others should come first.
+    pub(crate) fn work(&mut self, turn: &mut Turn<'_>) -> bool {
+        self.carry_out_orders(turn.orders, turn.now);
+        self.connect(turn);
+        let mut more = self.receive(turn);
+        if !more && self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
+            self.protocol.handle_timeout(turn.now);
+            self.deliver_events(turn);
+        }
+        if matches!(self.stage, Stage::Connected(_)) {
+            self.write();
+            self.deliver_events(turn);
+        }
+        more |= self.linger(turn);
+        self.account_for_writes();
+        more
+    }
+
+    /// Publishes what the kernel has taken and what it has refused.
+    fn account_for_writes(&mut self) {
+        // Once the connection is over for its owner, nothing counts any more (`refuse_sends`).
+        if matches!(self.stage, Stage::Connected(_)) {
+            let (bytes, messages) = (self.protocol.buffered_amount(), self.protocol.buffered_messages());
+            let taken =
+                (self.unsent_bytes.saturating_sub(bytes), self.unsent_messages.saturating_sub(messages));
+            self.shared.sending.offered(taken.0, taken.1, bytes, messages);
+            (self.unsent_bytes, self.unsent_messages) = (bytes, messages);
+        }
+    }
+
+    /// The I/O thread ends: offers what is left to the kernel once and closes.
+    pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
+        self.carry_out_orders(turn.orders, turn.now);
+        if let Stage::Connected(_) | Stage::Lingering { .. } = self.stage {
+            self.write();
+        }
+        self.report_stopped();
+        self.end(turn.sockets);
+    }
+
+    /// Tells the owner that this connection ended with the I/O thread.
+    pub(crate) fn report_stopped(&mut self) {
+        self.report_closed(Closed {
+            code: None,
+            reason: String::new(),
+            cause: CloseCause::TransportLost("networking was shut down".to_owned()),
+        });
+    }
+
+    /// A bug was met on this connection: it ends, the others go on.
+    pub(crate) fn fail(&mut self, sockets: &mut Sockets<'_>) {
+        self.report_closed(Closed {
+            code: None,
+            reason: String::new(),
+            cause: CloseCause::TransportLost("an internal error ended it; please report this".to_owned()),
+        });
+        self.end(sockets);
+    }
+
+    /// Closes the socket.
+    pub(crate) fn end(&mut self, sockets: &mut Sockets<'_>) {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Connecting(mut race) => race.give_up(sockets),
+            Stage::Connected(mut wire) | Stage::Lingering { mut wire, .. } => {
+                sockets.forget(wire.token, wire.transport.socket());
+            }
+            Stage::Resolving | Stage::Done => {}
+        }
+        self.shared.refuse_sends();
+        self.newcomer = None;
+    }
+
+    fn carry_out_orders(&mut self, orders: &mut Vec<Order>, now: Instant) {
+        self.shared.take_orders(orders);
+        for order in orders.drain(..) {
+            match order {
+                Order::Send(kind, payload) => {
+                    self.unsent_bytes += payload.len();
+                    self.unsent_messages += 1;
+                    // Refused once the connection is over: its owner learns that from the close.
+                    _ = self.protocol.send(kind, payload);
+                }
+                Order::Close(code, reason) => {
+                    self.closing = true;
+                    self.protocol.close(code, &reason, now);
+                }
+                Order::Leave => self.leave(),
+                Order::Abandon => {
+                    self.owner = Owner::Gone;
+                    if !self.closing {
+                        self.leave();
+                    }
+                }
+                Order::Resume => {} // `receive` looks for itself
+                Order::SetHeartbeatInterval(interval) => self.protocol.set_heartbeat_interval(interval, now),
+                Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
+            }
+        }
+        if orders.capacity() > 1024 {
+            orders.shrink_to(1024);
+        }
+    }
+
+    fn leave(&mut self) {
+        self.closing = true;
+        self.protocol.abort();
+    }
+
+    fn set_no_delay(&mut self, enabled: bool) {
+        self.no_delay = enabled;
+        if let Stage::Connected(wire) = &mut self.stage {
+            // Only a hint to the kernel; a socket that refuses it is about to report why.
+            _ = wire.transport.socket().set_nodelay(enabled);
+        }
+    }
+
+    fn connect(&mut self, turn: &mut Turn<'_>) {
+        let Stage::Connecting(race) = &mut self.stage else { return };
+        match race.advance(turn.now, turn.sockets) {
+            Standing::Undecided => {}
+            Standing::Won(stream, token, address) => {
+                self.protocol.set_connect_phase(ConnectPhase::Upgrade);
+                self.stage = Stage::Connected(Wire::new(stream, token, self.no_delay));
+                if let Owner::Link(reports) = &self.owner {
+                    reports.push(LinkEvent::Connected(address));
+                }
+            }
+            Standing::Lost(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
+        }
+    }
+
+    /// Reads and decodes until there is nothing more, no room, or the turn's share is used up.
+    fn receive(&mut self, turn: &mut Turn<'_>) -> bool {
+        for _ in 0..READS_PER_TURN {
+            if !self.deliver_events(turn) {
+                return false;
+            }
+            let Stage::Connected(wire) = &mut self.stage else { return false };
+            if !wire.readable {
+                return false;
+            }
+            match wire.transport.read(turn.scratch) {
+                Ok(0) => {
+                    wire.end_input();
+                    self.protocol.handle_transport_end(TransportEnd::Eof);
+                }
+                Ok(count) => self.protocol.handle_input(&turn.scratch[..count], turn.now),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
+                Err(error) => {
+                    wire.end_input();
+                    wire.writable = false;
+                    self.protocol.handle_transport_end(TransportEnd::Error(error.to_string()));
+                }
+            }
+        }
+        self.deliver_events(turn) && matches!(&self.stage, Stage::Connected(wire) if wire.readable)
+    }
+
+    /// Reports what the protocol has decoded as far as there is room. False if reading is to stop.
+    fn deliver_events(&mut self, turn: &mut Turn<'_>) -> bool {
+        loop {
+            if !self.may_receive(turn.now) {
+                return false;
+            }
+            match self.protocol.poll_event(turn.now) {
+                None => return true,
+                Some(Event::Message(message)) => self.report_message(message),
+                Some(Event::Opened(opened)) => self.report_opened(opened),
+                Some(Event::Closed(closed)) => {
+                    self.report_closed(closed);
+                    self.start_lingering(turn);
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Whether a message may be decoded. A close is looked for beyond the limits.
+    fn may_receive(&mut self, now: Instant) -> bool {
+        let room = self.closing || self.shared.receiving.has_room() || !self.shared.receiving.pause();
+        if room == self.paused {
+            self.paused = !room;
+            self.protocol.set_receive_paused(self.paused, now);
+        }
+        room
+    }
+
+    fn report_message(&mut self, message: Message) {
+        if self.closing && !self.shared.receiving.has_room() {
+            return;
+        }
+        self.shared.receiving.delivered(message.payload.len());
+        self.report(Event::Message(message));
+    }
+
+    fn report_opened(&mut self, opened: Opened) {
+        match (self.newcomer.take(), &self.owner) {
+            (Some(Newcomer { link, address }), Owner::Listener(listener)) => {
+                listener.reports.push(ListenerEvent::Accepted(link, address, opened));
+            }
+            _ => self.report(Event::Opened(opened)),
+        }
+    }
+
+    /// The last report. A newcomer that failed was never reported, so nobody is told of its end.
+    fn report_closed(&mut self, closed: Closed) {
+        self.shared.refuse_sends();
+        if self.newcomer.is_none() {
+            self.report(Event::Closed(closed));
+            self.owner = Owner::Gone;
+        }
+    }
+
+    fn report(&self, event: Event) {
+        match &self.owner {
+            Owner::Link(reports) => reports.push(LinkEvent::Protocol(event)),
+            Owner::Listener(listener) => listener.reports.push(ListenerEvent::Link(self.shared.id, event)),
+            Owner::Gone => {}
+        }
+    }
+
+    /// Writes until the protocol has nothing more or the kernel takes no more.
+    fn write(&mut self) {
+        let (Stage::Connected(wire) | Stage::Lingering { wire, .. }) = &mut self.stage else { return };
+        while wire.writable && self.protocol.has_output() {
+            let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+            let filled = self.protocol.output(&mut slices);
+            match wire.transport.write(&slices[..filled]) {
+                Ok(count) => self.protocol.advance_output(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
+                Err(error) => {
+                    wire.writable = false;
+                    if !wire.readable {
+                        // Otherwise reading finds the end, behind what arrived before it.
+                        self.protocol.handle_transport_end(TransportEnd::Error(error.to_string()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_lingering(&mut self, turn: &mut Turn<'_>) {
+        self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Connected(wire) => Stage::Lingering { wire, deadline: turn.now + self.linger_for },
+            Stage::Connecting(mut race) => {
+                race.give_up(turn.sockets);
+                Stage::Done
+            }
+            other @ Stage::Lingering { .. } => other,
+            Stage::Resolving | Stage::Done => Stage::Done,
+        };
+    }
+
+    /// Writes the rest, sends FIN, and reads on until the other side's end or the deadline.
+    fn linger(&mut self, turn: &mut Turn<'_>) -> bool {
+        if !matches!(self.stage, Stage::Lingering { .. }) {
+            return false;
+        }
+        self.write();
+        let Stage::Lingering { wire, deadline } = &mut self.stage else { return false };
+        if !self.protocol.has_output() && !wire.fin_sent {
+            wire.fin_sent = true;
+            // Fails when the other side has reset the connection, which the read below finds.
+            _ = wire.transport.shut_down_writing();
+        }
+        discard_input(wire, turn.scratch);
+        let all_said = wire.input_ended && (wire.fin_sent || !wire.writable);
+        if all_said || turn.now >= *deadline {
+            self.end(turn.sockets);
+            return false;
+        }
+        wire.readable
+    }
+}
+
+/// Reads and forgets a turn's share.
+fn discard_input(wire: &mut Wire, scratch: &mut [u8]) {
+    for _ in 0..READS_PER_TURN {
+        if !wire.readable {
+            return;
+        }
+        match wire.transport.read(scratch) {
+            Ok(0) => wire.end_input(),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
+            Err(_) => {
+                wire.end_input();
+                wire.writable = false;
+            }
+        }
+    }
+}

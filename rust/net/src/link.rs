@@ -1,0 +1,263 @@
+//! The handles that the calling side holds.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use mio::net::TcpListener;
+use rust_websocket_proto::{
+    ClientRequest, CloseCause, Closed, Config, Event, MessageKind, Opened, Random, SendError,
+};
+
+use crate::{
+    ReceiveLimits, SendLimits, SystemRandom,
+    conn::Conn,
+    listener::{Acceptor, ListenError, ListenOptions, bind},
+    queues::{Command, Mailbox, Order, ReactorHandle, Shared, lock},
+    thread,
+};
+
+/// Everything a new connection is told.
+#[derive(Debug, Clone)]
+pub struct LinkOptions {
+    /// Protocol limits, timeouts, handshake contents.
+    pub config: Config,
+    /// Outbound limits; can be changed later.
+    pub send_limits: SendLimits,
+    /// Inbound limits; fixed.
+    pub receive_limits: ReceiveLimits,
+    /// TCP_NODELAY.
+    pub no_delay: bool,
+}
+
+/// Names a link within the process; never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId(pub(crate) usize);
+
+/// What a link reports.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// The TCP connection stands; the other side's address.
+    Connected(SocketAddr),
+    /// From the protocol.
+    Protocol(Event),
+}
+
+/// What a listener reports.
+#[derive(Debug)]
+pub enum ListenerEvent {
+    /// A newcomer completed its upgrade; its later events follow as [`ListenerEvent::Link`]. Dropping the link
+    /// turns the newcomer away.
+    Accepted(Link, SocketAddr, Opened),
+    /// Something happened on one of its links.
+    Link(LinkId, Event),
+}
+
+/// One connection, as its owner holds it.
+///
+/// Dropping it is leaving: what was accepted is still offered to the kernel, and a close handshake that has begun is
+/// completed by the I/O thread.
+#[derive(Debug)]
+pub struct Link {
+    shared: Arc<Shared>,
+    reports: Option<Arc<Mailbox<LinkEvent>>>,
+}
+
+impl Link {
+    /// Starts connecting. Failures, also those of starting the I/O thread, come as [`Event::Closed`].
+    pub fn connect(request: ClientRequest, options: LinkOptions) -> Self {
+        Self::connect_with(request, options, Arc::new(SystemRandom))
+    }
+
+    pub(crate) fn connect_with(
+        request: ClientRequest,
+        options: LinkOptions,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let reports = Arc::new(Mailbox::default());
+        match thread::running() {
+            Ok(reactor) => {
+                let shared = Arc::new(Shared::new(reactor.next_id(), reactor, &options));
+                let link = Self { shared: shared.clone(), reports: Some(reports.clone()) };
+                let host = request.target.host.clone();
+                let port = request.target.port;
+                let conn = Conn::client(shared.clone(), reports, request, options, random);
+                shared.reactor.push(Command::Connect(Box::new(conn), host, port));
+                link
+            }
+            Err(error) => {
+                let cause = CloseCause::TransportLost(format!("the I/O thread did not start: {error}"));
+                reports.push(LinkEvent::Protocol(Event::Closed(Closed {
+                    code: None,
+                    reason: String::new(),
+                    cause,
+                })));
+                let shared = Shared::new(0, ReactorHandle::stopped(), &options);
+                Self { shared: Arc::new(shared), reports: Some(reports) }
+            }
+        }
+    }
+
+    /// The link of an accepted connection, which reports through its listener.
+    pub(crate) fn accepted(shared: Arc<Shared>) -> Self {
+        Self { shared, reports: None }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> LinkId {
+        self.shared.id
+    }
+
+    /// Queues a message for the I/O thread, which writes it without waiting for anything else.
+    ///
+    /// # Errors
+    /// [`SendError::BufferFull`] when the limits are reached; nothing is queued then.
+    pub fn send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        self.shared.order_send(kind, payload)
+    }
+
+    /// Starts the close handshake after what was sent (RFC 6455 section 7.1.2); code 0 sends none.
+    pub fn close(&self, code: u16, reason: &str) {
+        self.shared.order_last(Order::Close(code, reason.to_owned()));
+    }
+
+    /// Leaves without a close frame (the engine's `close(-1)`): what was accepted goes out, then FIN.
+    pub fn leave(&self) {
+        self.shared.order_last(Order::Leave);
+    }
+
+    /// Appends what was reported since the last call. Links of a listener report through
+    /// [`Listener::take_events`] instead.
+    pub fn take_events(&self, events: &mut Vec<LinkEvent>) {
+        if let Some(reports) = &self.reports {
+            reports.take(events);
+        }
+    }
+
+    /// The owner has taken a message of `bytes` payload bytes out of its queue: room for another.
+    pub fn consumed(&self, bytes: usize) {
+        if self.shared.receiving.consumed(bytes) {
+            self.shared.order(Order::Resume);
+        }
+    }
+
+    /// Changes the outbound limits at once.
+    pub fn set_send_limits(&self, limits: SendLimits) {
+        self.shared.sending.set_limits(limits);
+    }
+
+    /// Changes the heartbeat at once; `None` turns it off.
+    pub fn set_heartbeat_interval(&self, interval: Option<Duration>) {
+        self.shared.order(Order::SetHeartbeatInterval(interval));
+    }
+
+    /// Changes TCP_NODELAY.
+    pub fn set_no_delay(&self, enabled: bool) {
+        self.shared.order(Order::SetNoDelay(enabled));
+    }
+
+    /// Payload bytes accepted and not yet taken by the kernel. A live value.
+    pub fn buffered_amount(&self) -> usize {
+        self.shared.sending.held_bytes()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.shared.order(Order::Abandon);
+    }
+}
+
+/// A listening socket and the connections that come in through it. Dropping it closes the socket at once and turns
+/// away newcomers that have not completed their upgrade; accepted links live on.
+#[derive(Debug)]
+pub struct Listener {
+    shared: Arc<ListenerShared>,
+}
+
+impl Listener {
+    /// Listens.
+    ///
+    /// # Errors
+    /// See [`ListenError`]; nothing is open then.
+    pub fn bind(options: ListenOptions) -> Result<Self, ListenError> {
+        let reactor = thread::running().map_err(ListenError::Other)?;
+        let (socket, local_address) = bind(options.address, options.port)?;
+        let shared = Arc::new(ListenerShared {
+            id: reactor.next_id(),
+            reactor,
+            local_address,
+            socket: Mutex::new(Some(socket)),
+            accepting: AtomicBool::new(true),
+            link_options: Mutex::new(options.link),
+            reports: Mailbox::default(),
+        });
+        shared.reactor.push(Command::Listen(Acceptor::new(shared.clone())));
+        Ok(Self { shared })
+    }
+
+    /// Where it listens.
+    pub fn local_address(&self) -> SocketAddr {
+        self.shared.local_address
+    }
+
+    /// Appends what was reported since the last call, by all its links in order.
+    pub fn take_events(&self, events: &mut Vec<ListenerEvent>) {
+        self.shared.reports.take(events);
+    }
+
+    /// Stops or resumes accepting; newcomers wait in the kernel's backlog meanwhile.
+    pub fn set_accepting(&self, accepting: bool) {
+        if self.shared.accepting.swap(accepting, Ordering::AcqRel) != accepting && accepting {
+            self.shared.reactor.push(Command::ResumeAccepting(self.shared.id));
+        }
+    }
+
+    /// Changes what connections accepted from now on are told.
+    pub fn set_link_options(&self, options: LinkOptions) {
+        *lock(&self.shared.link_options) = options;
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // The port is free when this returns; the I/O thread only holds this lock for one accept at a time.
+        drop(lock(&self.shared.socket).take());
+        // Reports may hold links, whose connections hold the mailbox: without this neither would ever go.
+        self.shared.reports.close();
+        self.shared.reactor.push(Command::CloseListener(self.shared.id));
+    }
+}
+
+/// What a [`Listener`] and its [`Acceptor`] share.
+#[derive(Debug)]
+pub(crate) struct ListenerShared {
+    pub(crate) id: usize,
+    pub(crate) reactor: ReactorHandle,
+    local_address: SocketAddr,
+    socket: Mutex<Option<TcpListener>>,
+    accepting: AtomicBool,
+    link_options: Mutex<LinkOptions>,
+    pub(crate) reports: Mailbox<ListenerEvent>,
+}
+
+impl ListenerShared {
+    /// Runs `operation` on the socket unless it is closed.
+    pub(crate) fn with_socket<T>(&self, operation: impl FnOnce(&mut TcpListener) -> T) -> Option<T> {
+        lock(&self.socket).as_mut().map(operation)
+    }
+
+    pub(crate) fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn link_options(&self) -> LinkOptions {
+        lock(&self.link_options).clone()
+    }
+}

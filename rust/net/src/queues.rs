@@ -1,0 +1,283 @@
+//! The queues between the calling threads and the I/O thread. Orders go down (a link's outbox, the reactor's command
+//! queue), reports come up (mailboxes); nothing is held for longer than a push or a swap.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use mio::Waker;
+use rust_websocket_proto::{MessageKind, SendError};
+
+use crate::{
+    LinkId, LinkOptions,
+    conn::Conn,
+    limits::{Receiving, Sending},
+    listener::Acceptor,
+    resolve::Resolution,
+};
+
+/// What a [`Link`] and its [`Conn`] share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) id: LinkId,
+    pub(crate) reactor: ReactorHandle,
+    outbox: Mutex<Outbox>,
+    /// A command asking the reactor to look at the outbox is under way.
+    attention_asked: AtomicBool,
+    pub(crate) sending: Sending,
+    pub(crate) receiving: Receiving,
+}
+
+impl Shared {
+    pub(crate) fn new(id: usize, reactor: ReactorHandle, options: &LinkOptions) -> Self {
+        Self {
+            id: LinkId(id),
+            reactor,
+            outbox: Mutex::default(),
+            attention_asked: AtomicBool::new(false),
+            sending: Sending::new(options.send_limits),
+            receiving: Receiving::new(options.receive_limits),
+        }
+    }
+
+    pub(crate) fn order_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        {
+            let mut outbox = self.lock_outbox();
+            if outbox.closed {
+                return Err(SendError::NotOpen);
+            }
+            if !self.sending.has_room(payload.len()) {
+                return Err(SendError::BufferFull);
+            }
+            self.sending.accepted(payload.len());
+            outbox.orders.push(Order::Send(kind, payload));
+        }
+        self.ask_for_attention();
+        Ok(())
+    }
+
+    fn lock_outbox(&self) -> MutexGuard<'_, Outbox> {
+        lock(&self.outbox)
+    }
+
+    pub(crate) fn order(&self, order: Order) {
+        self.lock_outbox().orders.push(order);
+        self.ask_for_attention();
+    }
+
+    /// Like [`order`](Self::order), and nothing may be sent any more.
+    pub(crate) fn order_last(&self, order: Order) {
+        {
+            let mut outbox = self.lock_outbox();
+            outbox.closed = true;
+            outbox.orders.push(order);
+        }
+        self.ask_for_attention();
+    }
+
+    fn ask_for_attention(&self) {
+        if !self.attention_asked.swap(true, Ordering::AcqRel) {
+            self.reactor.push(Command::Attend(self.id));
+        }
+    }
+
+    /// Swaps the waiting orders into the empty `orders`. The flag goes down first, so that an order that comes
+    /// after the swap asks again.
+    pub(crate) fn take_orders(&self, orders: &mut Vec<Order>) {
+        self.attention_asked.store(false, Ordering::Release);
+        std::mem::swap(&mut self.lock_outbox().orders, orders);
+    }
+
+    /// The connection is over: later sends are refused.
+    pub(crate) fn refuse_sends(&self) {
+        let mut outbox = self.lock_outbox();
+        outbox.closed = true;
+        outbox.orders.retain(|order| !matches!(order, Order::Send(..)));
+        self.sending.clear();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Outbox {
+    orders: Vec<Order>,
+    closed: bool,
+}
+
+/// From a link's owner to the I/O thread, in order.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Send(MessageKind, Bytes),
+    Close(u16, String),
+    Leave,
+    /// The owner is gone: leave unless a close handshake is under way, report nothing any more.
+    Abandon,
+    /// There is room for messages again.
+    Resume,
+    SetHeartbeatInterval(Option<Duration>),
+    SetNoDelay(bool),
+}
+
+/// Reports of the I/O thread, until their owner takes them.
+#[derive(Debug)]
+pub(crate) struct Mailbox<E> {
+    /// `None`: nobody takes reports any more.
+    reports: Mutex<Option<Vec<E>>>,
+    /// Lets an empty mailbox be passed without its lock.
+    filled: AtomicBool,
+}
+
+impl<E> Default for Mailbox<E> {
+    fn default() -> Self {
+        Self { reports: Mutex::new(Some(Vec::new())), filled: AtomicBool::new(false) }
+    }
+}
+
+impl<E> Mailbox<E> {
+    pub(crate) fn push(&self, report: E) {
+        let unwanted = {
+            let mut reports = lock(&self.reports);
+            match reports.as_mut() {
+                Some(reports) => {
+                    reports.push(report);
+                    self.filled.store(true, Ordering::Release);
+                    None
+                }
+                None => Some(report),
+            }
+        };
+        // May hold a link, whose end takes other locks.
+        drop(unwanted);
+    }
+
+    pub(crate) fn take(&self, into: &mut Vec<E>) {
+        if !self.filled.load(Ordering::Acquire) {
+            return;
+        }
+        let mut reports = lock(&self.reports);
+        self.filled.store(false, Ordering::Release);
+        match reports.as_mut() {
+            Some(reports) if into.is_empty() => std::mem::swap(reports, into),
+            Some(reports) => into.append(reports),
+            None => {}
+        }
+    }
+
+    /// Drops what was reported and all that will be.
+    pub(crate) fn close(&self) {
+        let left = lock(&self.reports).take();
+        drop(left);
+    }
+}
+
+/// To the I/O thread.
+pub(crate) enum Command {
+    /// Look at a link's outbox.
+    Attend(LinkId),
+    /// A new client connection, with the host and port to look for.
+    Connect(Box<Conn>, String, u16),
+    Resolved(LinkId, Resolution),
+    Listen(Acceptor),
+    ResumeAccepting(usize),
+    CloseListener(usize),
+    Shutdown,
+}
+
+/// The calling threads' end of the reactor.
+#[derive(Clone)]
+pub(crate) struct ReactorHandle(Arc<ReactorShared>);
+
+struct ReactorShared {
+    commands: Mutex<Vec<Command>>,
+    /// A wake is under way: however many commands are pushed until the thread looks, it is woken once.
+    woken: AtomicBool,
+    waker: Option<Waker>,
+    next_id: AtomicUsize,
+    stopped: AtomicBool,
+}
+
+impl fmt::Debug for ReactorHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ReactorHandle").field("stopped", &self.is_stopped()).finish_non_exhaustive()
+    }
+}
+
+impl ReactorHandle {
+    /// `first_id`: where numbering of links, listeners and sockets starts.
+    pub(crate) fn new(waker: Waker, first_id: usize) -> Self {
+        Self(Arc::new(ReactorShared {
+            commands: Mutex::default(),
+            woken: AtomicBool::new(false),
+            waker: Some(waker),
+            next_id: AtomicUsize::new(first_id),
+            stopped: AtomicBool::new(false),
+        }))
+    }
+
+    /// Of a thread that never ran: takes commands and forgets them.
+    pub(crate) fn stopped() -> Self {
+        Self(Arc::new(ReactorShared {
+            commands: Mutex::default(),
+            woken: AtomicBool::new(true),
+            waker: None,
+            next_id: AtomicUsize::new(0),
+            stopped: AtomicBool::new(true),
+        }))
+    }
+
+    pub(crate) fn next_id(&self) -> usize {
+        self.0.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn push(&self, command: Command) {
+        {
+            let mut commands = lock(&self.0.commands);
+            if self.is_stopped() {
+                drop(commands);
+                discard(command);
+                return;
+            }
+            commands.push(command);
+        }
+        if !self.0.woken.swap(true, Ordering::AcqRel)
+            && let Some(waker) = &self.0.waker
+        {
+            // Fails only for want of memory in the kernel; the thread then finds the command on its next turn.
+            _ = waker.wake();
+        }
+    }
+
+    /// Swaps the waiting commands into the empty `commands`.
+    pub(crate) fn take(&self, commands: &mut Vec<Command>) {
+        self.0.woken.store(false, Ordering::Release);
+        std::mem::swap(&mut *lock(&self.0.commands), commands);
+    }
+
+    /// No command is taken any more; those that waited are returned.
+    pub(crate) fn stop(&self) -> Vec<Command> {
+        let mut commands = lock(&self.0.commands);
+        self.0.stopped.store(true, Ordering::Release);
+        std::mem::take(&mut *commands)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.0.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// A command that comes too late.
+pub(crate) fn discard(command: Command) {
+    if let Command::Connect(mut conn, ..) = command {
+        conn.report_stopped();
+    }
+}
+
+/// Data behind these locks is consistent after every statement, so a panic elsewhere does not spoil it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

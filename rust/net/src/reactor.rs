@@ -1,0 +1,463 @@
+//! The I/O thread: waits for sockets, orders and deadlines, and lets each connection work.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Registry, Token, Waker, event::Source, net::TcpStream};
+
+use crate::{
+    conn::Conn,
+    listener::{Accepted, Acceptor},
+    queues::{Command, Order, ReactorHandle, Shared, discard},
+    resolve::Resolver,
+};
+
+/// The waker's token; links, listeners and sockets are numbered from 1.
+const WAKER: Token = Token(0);
+
+const EVENTS_PER_POLL: usize = 1024;
+
+/// Read buffer shared by all connections.
+const SCRATCH: usize = 64 * 1024;
+
+/// What a connection works with during one turn.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Instant,
+    /// Empty; for taking orders without an allocation each time.
+    pub(crate) orders: &'a mut Vec<Order>,
+    pub(crate) scratch: &'a mut [u8],
+    pub(crate) sockets: &'a mut Sockets<'a>,
+}
+
+/// Registers the sockets of one connection or listener.
+pub(crate) struct Sockets<'a> {
+    id: usize,
+    registry: &'a Registry,
+    owners: &'a mut HashMap<Token, usize>,
+    reactor: &'a ReactorHandle,
+}
+
+impl Sockets<'_> {
+    pub(crate) fn register(&mut self, stream: &mut TcpStream) -> io::Result<Token> {
+        self.register_for(stream, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    fn register_for(&mut self, source: &mut impl Source, interest: Interest) -> io::Result<Token> {
+        let token = Token(self.reactor.next_id());
+        self.registry.register(source, token, interest)?;
+        self.owners.insert(token, self.id);
+        Ok(token)
+    }
+
+    pub(crate) fn forget(&mut self, token: Token, stream: &mut TcpStream) {
+        // Closing the socket, which follows, removes it from the poll anyway.
+        _ = self.registry.deregister(stream);
+        self.owners.remove(&token);
+    }
+}
+
+/// A connection with its place in the reactor's tables.
+struct Entry {
+    conn: Conn,
+    armed: Option<Instant>,
+}
+
+pub(crate) struct Reactor {
+    poll: Poll,
+    handle: ReactorHandle,
+    conns: HashMap<usize, Entry>,
+    acceptors: HashMap<usize, Acceptor>,
+    /// Whose socket a token is: a link's or a listener's number.
+    owners: HashMap<Token, usize>,
+    deadlines: BTreeSet<(Instant, usize)>,
+    /// Who has something to do now; edge-triggered readiness is not told twice.
+    ready: VecDeque<usize>,
+    resolver: Resolver,
+    commands: Vec<Command>,
+    orders: Vec<Order>,
+    scratch: Box<[u8]>,
+    running: bool,
+}
+
+impl Reactor {
+    pub(crate) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        Ok(Self {
+            poll,
+            handle: ReactorHandle::new(waker, WAKER.0 + 1),
+            conns: HashMap::new(),
+            acceptors: HashMap::new(),
+            owners: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            ready: VecDeque::new(),
+            resolver: Resolver::default(),
+            commands: Vec::new(),
+            orders: Vec::new(),
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            running: true,
+        })
+    }
+
+    pub(crate) fn handle(&self) -> ReactorHandle {
+        self.handle.clone()
+    }
+
+    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        while self.running {
+            if catch_unwind(AssertUnwindSafe(|| self.turn(&mut events))).is_err() {
+                self.running = false;
+            }
+        }
+        self.finish();
+    }
+
+    fn turn(&mut self, events: &mut Events) {
+        match self.poll.poll(events, self.time_to_wait()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
+            Err(_) => {
+                // The poll itself is broken: nothing can be driven any more.
+                self.running = false;
+                return;
+            }
+        }
+        self.handle_events(events);
+        self.handle_commands();
+        self.expire_deadlines();
+        for _ in 0..self.ready.len() {
+            let Some(id) = self.ready.pop_front() else { break };
+            self.work(id);
+        }
+    }
+
+    fn time_to_wait(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let (deadline, _) = self.deadlines.first()?;
+        // Rounded up: epoll counts milliseconds, and a wait that ends early would only have to be repeated.
+        Some(deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999))
+    }
+
+    fn handle_events(&mut self, events: &Events) {
+        for event in events {
+            let Some(&id) = self.owners.get(&event.token()) else { continue };
+            if let Some(entry) = self.conns.get_mut(&id) {
+                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                entry.conn.handle_readiness(readable, event.is_writable() || event.is_write_closed());
+            } else if let Some(acceptor) = self.acceptors.get_mut(&id) {
+                acceptor.handle_readiness();
+            }
+            self.ready.push_back(id);
+        }
+    }
+
+    fn handle_commands(&mut self) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.handle.take(&mut commands);
+        for command in commands.drain(..) {
+            self.handle_command(command);
+        }
+        self.commands = commands;
+    }
+
+    fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::Attend(link) => self.ready.push_back(link.0),
+            Command::Connect(conn, host, port) => self.connect(*conn, &host, port),
+            Command::Resolved(link, resolution) => {
+                self.resolver.ended(&self.handle);
+                if let Some(entry) = self.conns.get_mut(&link.0) {
+                    entry.conn.handle_resolution(resolution, Instant::now());
+                    self.ready.push_back(link.0);
+                }
+            }
+            Command::Listen(acceptor) => self.listen(acceptor),
+            Command::ResumeAccepting(id) => self.ready.push_back(id),
+            Command::CloseListener(id) => self.close_listener(id),
+            Command::Shutdown => self.running = false,
+        }
+    }
+
+    fn connect(&mut self, mut conn: Conn, host: &str, port: u16) {
+        let link = conn.shared().id;
+        match Resolver::literal(host, port) {
+            Some(addresses) => conn.handle_resolution(Ok(addresses), Instant::now()),
+            None => self.resolver.start(link, host, port, &self.handle),
+        }
+        self.conns.insert(link.0, Entry { conn, armed: None });
+        self.ready.push_back(link.0);
+    }
+
+    fn listen(&mut self, mut acceptor: Acceptor) {
+        let id = acceptor.id();
+        let mut sockets =
+            Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
+        let shared = acceptor.shared.clone();
+        let registered = shared.with_socket(|socket| sockets.register_for(socket, Interest::READABLE));
+        // Otherwise it is closed already, or the kernel is out of memory: it accepts nobody.
+        if let Some(Ok(token)) = registered {
+            acceptor.token = Some(token);
+            self.acceptors.insert(id, acceptor);
+            self.ready.push_back(id);
+        }
+    }
+
+    fn close_listener(&mut self, id: usize) {
+        if let Some(acceptor) = self.acceptors.remove(&id) {
+            if let Some(token) = acceptor.token {
+                self.owners.remove(&token);
+            }
+            self.deadlines.retain(|(_, whose)| *whose != id);
+        }
+        let newcomers: Vec<usize> = self
+            .conns
+            .iter()
+            .filter(|(_, entry)| entry.conn.is_newcomer() && entry.conn.listener_id() == Some(id))
+            .map(|(link, _)| *link)
+            .collect();
+        for link in newcomers {
+            self.with_entry(link, |entry, turn| entry.conn.end(turn.sockets));
+            self.remove(link);
+        }
+    }
+
+    fn expire_deadlines(&mut self) {
+        let now = Instant::now();
+        while let Some(&(deadline, id)) = self.deadlines.first() {
+            if deadline > now {
+                return;
+            }
+            self.deadlines.pop_first();
+            if let Some(entry) = self.conns.get_mut(&id) {
+                entry.armed = None;
+            }
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Lets a connection or listener do what it can.
+    fn work(&mut self, id: usize) {
+        if self.acceptors.contains_key(&id) {
+            self.accept(id);
+            return;
+        }
+        let Some((was_newcomer, more)) = self.with_entry(id, |entry, turn| {
+            let was_newcomer = entry.conn.is_newcomer();
+            let worked = catch_unwind(AssertUnwindSafe(|| entry.conn.work(turn)));
+            let more = worked.unwrap_or_else(|_| {
+                entry.conn.fail(turn.sockets);
+                false
+            });
+            (was_newcomer, more)
+        }) else {
+            return;
+        };
+        self.settle(id, was_newcomer, more);
+    }
+
+    /// Updates the tables after a connection has worked.
+    fn settle(&mut self, id: usize, was_newcomer: bool, more: bool) {
+        let Some(entry) = self.conns.get_mut(&id) else { return };
+        if was_newcomer && !entry.conn.is_newcomer() {
+            let listener = entry.conn.listener_id();
+            if let Some(acceptor) = listener.and_then(|listener| self.acceptors.get_mut(&listener)) {
+                acceptor.newcomer_settled();
+                self.ready.push_back(acceptor.id());
+            }
+        }
+        if entry.conn.is_done() {
+            self.remove(id);
+            return;
+        }
+        let deadline = entry.conn.next_deadline();
+        if deadline != entry.armed {
+            if let Some(armed) = entry.armed {
+                self.deadlines.remove(&(armed, id));
+            }
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, id));
+            }
+            entry.armed = deadline;
+        }
+        if more {
+            self.ready.push_back(id);
+        }
+    }
+
+    fn remove(&mut self, id: usize) {
+        if let Some(Entry { armed: Some(armed), .. }) = self.conns.remove(&id) {
+            self.deadlines.remove(&(armed, id));
+        }
+    }
+
+    fn accept(&mut self, id: usize) {
+        let now = Instant::now();
+        for taken in 0.. {
+            let Some(acceptor) = self.acceptors.get_mut(&id) else { return };
+            match acceptor.accept(taken, now) {
+                Accepted::Stream(stream, address) => self.welcome(id, stream, address),
+                Accepted::TurnOver => {
+                    self.ready.push_back(id);
+                    return;
+                }
+                Accepted::Nothing => {
+                    if let Some(deadline) = acceptor.next_deadline() {
+                        self.deadlines.insert((deadline, id));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn welcome(&mut self, listener: usize, mut stream: TcpStream, address: std::net::SocketAddr) {
+        let Some(acceptor) = self.acceptors.get_mut(&listener) else { return };
+        let options = acceptor.link_options();
+        let id = self.handle.next_id();
+        let mut sockets =
+            Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
+        let Ok(token) = sockets.register(&mut stream) else {
+            acceptor.newcomer_settled();
+            return;
+        };
+        let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
+        let conn = Conn::newcomer(stream, token, address, shared, acceptor.shared.clone(), options);
+        self.conns.insert(id, Entry { conn, armed: None });
+        self.ready.push_back(id);
+    }
+
+    /// Runs `operation` on a connection with what it needs.
+    fn with_entry<T>(
+        &mut self,
+        id: usize,
+        operation: impl FnOnce(&mut Entry, &mut Turn<'_>) -> T,
+    ) -> Option<T> {
+        let entry = self.conns.get_mut(&id)?;
+        let mut sockets =
+            Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
+        let mut turn = Turn {
+            now: Instant::now(),
+            orders: &mut self.orders,
+            scratch: &mut self.scratch,
+            sockets: &mut sockets,
+        };
+        Some(operation(entry, &mut turn))
+    }
+
+    /// One non-blocking pass over what is still to be written; nobody waits.
+    fn finish(&mut self) {
+        for command in self.handle.stop() {
+            match command {
+                // Orders given before the shutdown are still carried out below.
+                Command::Attend(_) => {}
+                other => discard(other),
+            }
+        }
+        let links: Vec<usize> = self.conns.keys().copied().collect();
+        for id in links {
+            _ = catch_unwind(AssertUnwindSafe(|| {
+                self.with_entry(id, |entry, turn| entry.conn.finish_now(turn))
+            }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    use bytes::Bytes;
+    use rust_websocket_proto::{ClientRequest, Closed, Config, Event, MessageKind, Random, Target};
+
+    use super::*;
+    use crate::{
+        Link, LinkEvent, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
+        SystemRandom,
+    };
+
+    /// Stands for a bug: panics on the I/O thread once it is armed.
+    #[derive(Default)]
+    struct Mine(AtomicBool);
+
+    impl Random for Mine {
+        fn fill(&self, buffer: &mut [u8]) {
+            assert!(!self.0.load(Ordering::Relaxed), "a bug on one connection");
+            SystemRandom.fill(buffer);
+        }
+    }
+
+    fn options() -> LinkOptions {
+        LinkOptions {
+            config: Config::default(),
+            send_limits: SendLimits { bytes: 0, messages: 0 },
+            receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
+            no_delay: true,
+        }
+    }
+
+    fn next_event(link: &Link) -> Event {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut events = Vec::new();
+            link.take_events(&mut events);
+            for event in events {
+                if let LinkEvent::Protocol(event) = event {
+                    return event;
+                }
+            }
+            assert!(Instant::now() < deadline, "nothing was reported");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_its_connection_and_no_other() {
+        let listener = Listener::bind(ListenOptions {
+            address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            port: 0,
+            link: options(),
+        })
+        .unwrap();
+        let url = format!("ws://{}/", listener.local_address());
+        let request = || ClientRequest { target: Target::parse(&url).unwrap() };
+        let mine = Arc::new(Mine::default());
+        let doomed = Link::connect_with(request(), options(), mine.clone());
+        let healthy = Link::connect(request(), options());
+        assert!(matches!(next_event(&doomed), Event::Opened(_)));
+        assert!(matches!(next_event(&healthy), Event::Opened(_)));
+
+        mine.0.store(true, Ordering::Relaxed);
+        // Masks may come from a supply; it runs out.
+        for _ in 0..10_000 {
+            _ = doomed.send(MessageKind::Binary, Bytes::new());
+        }
+        let Event::Closed(Closed { cause, .. }) = next_event(&doomed) else { panic!("expected the end") };
+        assert!(cause.to_string().contains("internal error"), "{cause}");
+        assert!(doomed.send(MessageKind::Binary, Bytes::new()).is_err());
+
+        let mut accepted = Vec::new();
+        let mut events = Vec::new();
+        listener.take_events(&mut events);
+        for event in events {
+            if let ListenerEvent::Accepted(link, ..) = event {
+                accepted.push(link);
+            }
+        }
+        for link in &accepted {
+            _ = link.send(MessageKind::Text, Bytes::from_static(b"alive"));
+        }
+        assert!(matches!(next_event(&healthy), Event::Message(message) if message.payload == "alive"));
+    }
+}
