@@ -2,28 +2,20 @@
 
 use std::net::IpAddr;
 
-use godot::builtin::{GString, PackedStringArray};
-use godot::classes::TlsOptions;
-use godot::meta::shape::{ClassHeritage, EnumeratorShape, GodotShape};
+use godot::builtin::{GString, PackedStringArray, VariantType};
+use godot::classes::{StreamPeer, TlsOptions};
+use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::conv::ByValue;
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
-use godot::obj::{Gd, GodotClass};
+use godot::obj::Gd;
+use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
 use rust_websocket_proto::{MessageKind, ReadyState};
 
+use crate::websocket_peer::RustWebSocketPeer;
 
-/// The class's name in the engine, for names of its enums.
-#[cfg(not(feature = "builtin-names"))]
-macro_rules! peer_enum_name {
-    ($name:literal) => {
-        concat!("RustWebSocketPeer.", $name)
-    };
-}
-#[cfg(feature = "builtin-names")]
-macro_rules! peer_enum_name {
-    ($name:literal) => {
-        concat!("WebSocketPeer.", $name)
-    };
-}
+/// The peer class's name in the engine.
+const PEER_CLASS: &str = if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
+
 
 /// Declares an integer that the engine knows as an enum of the peer class. Any integer converts: a number without a
 /// name must not abort the calling script, as gdext's own enum conversion would.
@@ -45,9 +37,9 @@ macro_rules! peer_enum {
 
             fn godot_shape() -> GodotShape {
                 GodotShape::Enum {
-                    variant_type: godot::builtin::VariantType::INT,
+                    variant_type: VariantType::INT,
                     enumerators: std::borrow::Cow::Borrowed(const { &[$(EnumeratorShape::new_int($name, $value)),*] }),
-                    godot_name: Some(peer_enum_name!($godot_name).into()),
+                    godot_name: Some(format!("{PEER_CLASS}.{}", $godot_name).into()),
                     is_bitfield: false,
                 }
             }
@@ -113,35 +105,69 @@ impl WriteMode {
 // SAFETY: a plain integer, each copy is independent.
 unsafe impl GodotImmutable for WriteMode {}
 
-/// A `TLSOptions` argument that may be null and has null as its default.
-#[derive(Debug, Clone)]
-pub(crate) struct OptionalTlsOptions(pub(crate) Option<Gd<TlsOptions>>);
+/// Declares an object argument or result that may be null, with the hint that the engine's own methods give it.
+macro_rules! nullable_object {
+    ($(#[$doc:meta])* $type:ident, $class:ty, $class_name:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub(crate) struct $type(pub(crate) Option<Gd<$class>>);
+
+        impl GodotConvert for $type {
+            type Via = Option<Gd<$class>>;
+
+            fn godot_shape() -> GodotShape {
+                let hint = PropertyHintInfo { hint: PropertyHint::RESOURCE_TYPE, hint_string: $class_name.into() };
+                GodotShape::Custom {
+                    variant_type: VariantType::OBJECT,
+                    var_hint: hint.clone(),
+                    export_hint: hint,
+                    class_name: Some($class_name.into()),
+                    usage_flags: PropertyUsageFlags::NONE,
+                    metadata: ParamMetadata::NONE,
+                }
+            }
+        }
+
+        impl ToGodot for $type {
+            type Pass = ByValue;
+
+            fn to_godot(&self) -> Option<Gd<$class>> {
+                self.0.clone()
+            }
+        }
+
+        impl FromGodot for $type {
+            fn try_from_godot(via: Self::Via) -> Result<Self, ConvertError> {
+                Ok(Self(via))
+            }
+        }
+    };
+}
+
+nullable_object!(
+    /// A `TLSOptions` argument, null by default.
+    OptionalTlsOptions,
+    TlsOptions,
+    "TLSOptions"
+);
+
+nullable_object!(
+    /// The stream of `accept_stream`.
+    OptionalStream,
+    StreamPeer,
+    "StreamPeer"
+);
+
+nullable_object!(
+    /// What `get_peer` returns.
+    OptionalPeer,
+    RustWebSocketPeer,
+    PEER_CLASS
+);
 
 impl OptionalTlsOptions {
     /// The default value.
     pub(crate) const NULL: Self = Self(None);
-}
-
-impl GodotConvert for OptionalTlsOptions {
-    type Via = Option<Gd<TlsOptions>>;
-
-    fn godot_shape() -> GodotShape {
-        GodotShape::Class { class_id: TlsOptions::class_id(), heritage: ClassHeritage::Other, is_nullable: true }
-    }
-}
-
-impl ToGodot for OptionalTlsOptions {
-    type Pass = ByValue;
-
-    fn to_godot(&self) -> Option<Gd<TlsOptions>> {
-        self.0.clone()
-    }
-}
-
-impl FromGodot for OptionalTlsOptions {
-    fn try_from_godot(via: Self::Via) -> Result<Self, ConvertError> {
-        Ok(Self(via))
-    }
 }
 
 // SAFETY: the only default value is null, which nobody can change.

@@ -3,7 +3,6 @@
 //! This crate converts between the engine and the crates below it: `rust-websocket-net` moves the bytes,
 //! `rust-websocket-proto` knows the protocol. Nothing of the engine goes to another thread from here.
 
-#[macro_use]
 mod convert;
 mod driver;
 mod engine_stream;

@@ -10,11 +10,11 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::{
-    convert::{OptionalTlsOptions, strings_from_godot, strings_to_godot},
+    convert::{OptionalPeer, OptionalTlsOptions, strings_from_godot, strings_to_godot},
     multiplayer::{Multiplayer, MultiplayerState},
     report::{Refusal, fence},
     state_table::StateTable,
-    websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
+    websocket_peer::MAX_PACKET_SIZE,
 };
 
 static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
@@ -123,18 +123,8 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     }
 
     #[func(gd_self)]
-    fn get_transfer_channel(this: Gd<Self>) -> i32 {
-        Self::run(&this, 0, |multiplayer| multiplayer.transfer_channel)
-    }
-
-    #[func(gd_self)]
     fn set_transfer_mode(this: Gd<Self>, p_mode: TransferMode) {
         Self::run(&this, (), |multiplayer| multiplayer.transfer_mode = p_mode);
-    }
-
-    #[func(gd_self)]
-    fn get_transfer_mode(this: Gd<Self>) -> TransferMode {
-        Self::run(&this, TransferMode::RELIABLE, |multiplayer| multiplayer.transfer_mode)
     }
 
     #[func(gd_self)]
@@ -178,11 +168,6 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     }
 
     #[func(gd_self)]
-    fn is_refusing_new_connections(this: Gd<Self>) -> bool {
-        Self::run(&this, false, |multiplayer| multiplayer.refuses_new_connections)
-    }
-
-    #[func(gd_self)]
     fn is_server_relay_supported(_this: Gd<Self>) -> bool {
         true
     }
@@ -191,6 +176,23 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     fn get_connection_status(this: Gd<Self>) -> ConnectionStatus {
         Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| multiplayer.status())
     }
+
+    // Getters of properties. The engine reads a class's default values from an object to which nobody holds a reference;
+    // `gd_self` would make and drop one, and so free the object under the engine's hands.
+
+    fn get_transfer_channel(&self) -> i32 {
+        self.read(0, |multiplayer| multiplayer.transfer_channel)
+    }
+
+    fn get_transfer_mode(&self) -> TransferMode {
+        self.read(TransferMode::RELIABLE, |multiplayer| multiplayer.transfer_mode)
+    }
+
+    fn is_refusing_new_connections(&self) -> bool {
+        self.read(false, |multiplayer| multiplayer.refuses_new_connections)
+    }
+
+    // The twins.
 
     fn get_available_packet_count(&self) -> i32 {
         0
@@ -210,15 +212,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     fn set_transfer_channel(&mut self, _p_channel: i32) {}
 
-    fn get_transfer_channel(&self) -> i32 {
-        0
-    }
-
     fn set_transfer_mode(&mut self, _p_mode: TransferMode) {}
-
-    fn get_transfer_mode(&self) -> TransferMode {
-        TransferMode::RELIABLE
-    }
 
     fn set_target_peer(&mut self, _p_peer: i32) {}
 
@@ -269,9 +263,9 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     #[func]
-    fn get_peer(&self, peer_id: i64) -> Option<Gd<RustWebSocketPeer>> {
+    fn get_peer(&self, peer_id: i64) -> OptionalPeer {
         _ = peer_id;
-        self.read(None, |_| None)
+        OptionalPeer(self.read(None, |_| None))
     }
 
     #[func]

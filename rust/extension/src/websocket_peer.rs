@@ -13,7 +13,7 @@ use godot::prelude::*;
 use rust_websocket_proto::ReadyState;
 
 use crate::{
-    convert::{OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot},
+    convert::{OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot},
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
     report::{Cause, Refusal, fence},
@@ -169,12 +169,12 @@ impl RustWebSocketPeer {
     }
 
     #[func(gd_self)]
-    fn accept_stream(this: Gd<Self>, stream: Option<Gd<StreamPeer>>) -> Error {
+    fn accept_stream(this: Gd<Self>, stream: OptionalStream) -> Error {
         fence(Error::ERR_BUG, || {
-            let engine_stream = stream.as_ref().and_then(EngineStream::new);
+            let engine_stream = stream.0.as_ref().and_then(EngineStream::new);
             let error = Self::state_of(&this).answer(|peer| peer.accept(engine_stream));
             if error == Error::OK {
-                Self::keep_stream(&this, stream);
+                Self::keep_stream(&this, stream.0);
             }
             error
         })
