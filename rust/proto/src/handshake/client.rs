@@ -96,6 +96,7 @@ impl ClientHandshake {
         let status = response.code.unwrap_or_default();
         let headers = Headers(response.headers);
         match status {
+            101 if response.version != Some(1) => Err(ResponseError::HttpVersion),
             101 => self.check_upgrade(headers).map(Answer::Upgrade),
             100..200 => Ok(Answer::Interim),
             _ => Ok(Answer::Refusal(Refusal::new(status, response.reason.unwrap_or_default(), headers))),
