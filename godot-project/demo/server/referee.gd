@@ -13,7 +13,7 @@ const LATECOMER_SECONDS: float = 3.0
 const EXTRA_SECONDS: float = 30.0
 const WINDING_UP_SECONDS: float = 15.0
 const OVER_SECONDS: float = 30.0
-## How long one who has been let go may take to close its connection before the next one is let go.
+## How long one who has been let go may take to confirm it.
 const DEPARTURE_SECONDS: float = 2.0
 
 @export var game: Game
@@ -34,6 +34,7 @@ var _leaving: Array[int] = []
 ## Who has been let go and is still connected, or 0.
 var _departing: int = 0
 var _departure_age: float = 0.0
+var _departure_confirmed: bool = false
 
 @onready var _session: Session = game.session
 
@@ -50,12 +51,12 @@ func start(players_to_start: int, seconds: float, joins: int) -> void:
 	_session.said.connect(_on_said)
 	_session.wound_up.connect(_on_wound_up)
 	_session.leave_asked.connect(_on_leave_asked)
+	_session.departure_confirmed.connect(_on_departure_confirmed)
 
 
-func _physics_process(delta: float) -> void:
+func _process(delta: float) -> void:
 	_phase_age += delta
 	_departure_age += delta
-	_let_next_leave()
 	match _session.phase:
 		Session.Phase.PLAYING:
 			_play()
@@ -64,8 +65,10 @@ func _physics_process(delta: float) -> void:
 				_enter(Session.Phase.OVER)
 		Session.Phase.OVER:
 			if _phase_age > OVER_SECONDS or multiplayer.get_peers().is_empty():
-				set_physics_process(false)
+				set_process(false)
 				finished.emit()
+	_let_next_leave()
+	_see_off()
 
 
 func _play() -> void:
@@ -148,13 +151,14 @@ func _on_leave_asked(id: int) -> void:
 		_leaving.append(id)
 
 
-## Lets one go at a time. Of each departure the engine tells everybody who is still connected, and the built-in
-## class prints an error for each of those that closes its connection in the same frame.
+## Lets one go at a time. The engine tells all others about each departure, and the built-in class prints an
+## error for each of them whose connection is just closing.
 func _let_next_leave() -> void:
-	if _leaving.is_empty() or (_departing and _departure_age < DEPARTURE_SECONDS):
+	if _departing or _leaving.is_empty():
 		return
 	_departing = _leaving.pop_front()
 	_departure_age = 0.0
+	_departure_confirmed = false
 	print("server: %s leaves" % _session.name_of(_departing))
 	_take_out(_departing)
 	_session.let_leave(_departing)
@@ -163,12 +167,25 @@ func _let_next_leave() -> void:
 		ledger.note(_departing, "left_early")
 
 
+func _on_departure_confirmed(id: int) -> void:
+	if id == _departing:
+		_departure_confirmed = true
+
+
+## Closes the connection of one who has got everything that was sent to it. It is the frame's last act, so that
+## nothing more is sent there before the next poll takes the peer out.
+func _see_off() -> void:
+	if _departing and (_departure_confirmed or _departure_age > DEPARTURE_SECONDS):
+		multiplayer.multiplayer_peer.disconnect_peer(_departing)
+		_departing = 0
+
+
 func _on_peer_disconnected(id: int) -> void:
 	if _session.roster.has(id):
 		print("server: %s is gone" % _session.name_of(id))
 		_take_out(id)
 	_leaving.erase(id)
-	if id == _departing:
+	if id == _departing: # It did not wait to be seen off.
 		_departing = 0
 	ledger.note(id, "disconnected")
 
