@@ -1,0 +1,220 @@
+//! Types that carry the engine's names and defaults, and the texts in the engine's formats.
+
+use std::net::IpAddr;
+
+use godot::builtin::{GString, PackedStringArray, VariantType};
+use godot::classes::{StreamPeer, TlsOptions};
+use godot::meta::shape::{EnumeratorShape, GodotShape};
+use godot::meta::conv::ByValue;
+use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
+use godot::obj::Gd;
+use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
+use rust_websocket_proto::{MessageKind, ReadyState};
+
+use crate::websocket_peer::RustWebSocketPeer;
+
+/// The peer class's name in the engine.
+const PEER_CLASS: &str = if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
+
+
+/// Declares an integer that the engine knows as an enum of the peer class. Any integer converts: a number without a
+/// name must not abort the calling script, as gdext's own enum conversion would.
+macro_rules! peer_enum {
+    ($(#[$doc:meta])* $type:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) struct $type(pub(crate) i64);
+
+        impl $type {
+            /// Name within the class.
+            pub(crate) const NAME: &str = $godot_name;
+            /// Constants' names and values.
+            pub(crate) const CONSTANTS: &[(&str, i64)] = &[$(($name, $value)),*];
+        }
+
+        impl GodotConvert for $type {
+            type Via = i64;
+
+            fn godot_shape() -> GodotShape {
+                GodotShape::Enum {
+                    variant_type: VariantType::INT,
+                    enumerators: std::borrow::Cow::Borrowed(const { &[$(EnumeratorShape::new_int($name, $value)),*] }),
+                    godot_name: Some(format!("{PEER_CLASS}.{}", $godot_name).into()),
+                    is_bitfield: false,
+                }
+            }
+        }
+
+        impl ToGodot for $type {
+            type Pass = ByValue;
+
+            fn to_godot(&self) -> i64 {
+                self.0
+            }
+        }
+
+        impl FromGodot for $type {
+            fn try_from_godot(via: i64) -> Result<Self, ConvertError> {
+                Ok(Self(via))
+            }
+        }
+    };
+}
+
+peer_enum!(
+    /// `WebSocketPeer.State`.
+    State,
+    "State",
+    ["STATE_CONNECTING" = 0, "STATE_OPEN" = 1, "STATE_CLOSING" = 2, "STATE_CLOSED" = 3]
+);
+
+peer_enum!(
+    /// `WebSocketPeer.WriteMode`.
+    WriteMode,
+    "WriteMode",
+    ["WRITE_MODE_TEXT" = 0, "WRITE_MODE_BINARY" = 1]
+);
+
+impl From<ReadyState> for State {
+    fn from(state: ReadyState) -> Self {
+        Self(match state {
+            ReadyState::Connecting => 0,
+            ReadyState::Open => 1,
+            ReadyState::Closing => 2,
+            ReadyState::Closed => 3,
+        })
+    }
+}
+
+impl From<MessageKind> for WriteMode {
+    fn from(kind: MessageKind) -> Self {
+        Self(match kind {
+            MessageKind::Text => 0,
+            MessageKind::Binary => 1,
+        })
+    }
+}
+
+impl WriteMode {
+    /// What the built-in does: anything but text is binary.
+    pub(crate) fn kind(self) -> MessageKind {
+        if self.0 == 0 { MessageKind::Text } else { MessageKind::Binary }
+    }
+}
+
+// SAFETY: a plain integer, each copy is independent.
+unsafe impl GodotImmutable for WriteMode {}
+
+/// Declares an object argument or result that may be null, with the hint that the engine's own methods give it.
+macro_rules! nullable_object {
+    ($(#[$doc:meta])* $type:ident, $class:ty, $class_name:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub(crate) struct $type(pub(crate) Option<Gd<$class>>);
+
+        impl GodotConvert for $type {
+            type Via = Option<Gd<$class>>;
+
+            fn godot_shape() -> GodotShape {
+                let hint = PropertyHintInfo { hint: PropertyHint::RESOURCE_TYPE, hint_string: $class_name.into() };
+                GodotShape::Custom {
+                    variant_type: VariantType::OBJECT,
+                    var_hint: hint.clone(),
+                    export_hint: hint,
+                    class_name: Some($class_name.into()),
+                    usage_flags: PropertyUsageFlags::NONE,
+                    metadata: ParamMetadata::NONE,
+                }
+            }
+        }
+
+        impl ToGodot for $type {
+            type Pass = ByValue;
+
+            fn to_godot(&self) -> Option<Gd<$class>> {
+                self.0.clone()
+            }
+        }
+
+        impl FromGodot for $type {
+            fn try_from_godot(via: Self::Via) -> Result<Self, ConvertError> {
+                Ok(Self(via))
+            }
+        }
+    };
+}
+
+nullable_object!(
+    /// A `TLSOptions` argument, null by default.
+    OptionalTlsOptions,
+    TlsOptions,
+    "TLSOptions"
+);
+
+nullable_object!(
+    /// The stream of `accept_stream`.
+    OptionalStream,
+    StreamPeer,
+    "StreamPeer"
+);
+
+nullable_object!(
+    /// What `get_peer` returns.
+    OptionalPeer,
+    RustWebSocketPeer,
+    PEER_CLASS
+);
+
+impl OptionalTlsOptions {
+    /// The default value.
+    pub(crate) const NULL: Self = Self(None);
+}
+
+// SAFETY: the only default value is null, which nobody can change.
+unsafe impl GodotImmutable for OptionalTlsOptions {}
+
+/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
+pub(crate) fn address_text(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
+    }
+}
+
+/// What the engine's `strip_edges` leaves: no characters up to the space at either end.
+pub(crate) fn strip_edges(text: &str) -> &str {
+    text.trim_matches(|character| character <= ' ')
+}
+
+
+/// For the engine's 32-bit sizes.
+pub(crate) fn saturate(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn strings_to_godot(strings: &[String]) -> PackedStringArray {
+    strings.iter().map(GString::from).collect()
+}
+
+pub(crate) fn strings_from_godot(strings: &PackedStringArray) -> Vec<String> {
+    strings.as_slice().iter().map(GString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_engine_does() {
+        let text = |address: &str| address_text(address.parse().unwrap());
+        assert_eq!(text("127.0.0.1"), "127.0.0.1");
+        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
+        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
+        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
+    }
+
+    #[test]
+    fn edges_are_stripped_as_the_engine_does() {
+        assert_eq!(strip_edges(" \ta b\u{1}\r\n"), "a b");
+    }
+}

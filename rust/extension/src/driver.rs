@@ -1,0 +1,94 @@
+//! What moves a peer's bytes: the I/O thread ([`Link`]), or this thread over a stream of the engine ([`Local`]).
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rust_websocket_net::{Link, LinkEvent, SendLimits};
+use rust_websocket_proto::{Event, MessageKind, SendError};
+
+use crate::local::Local;
+
+/// A started connection.
+pub(crate) enum Driver {
+    /// Socket, TLS and protocol live on the I/O thread.
+    Remote(Link),
+    /// Everything happens in the calls of the script's thread.
+    Local(Box<Local>),
+}
+
+impl Driver {
+    /// Appends what happened since the last poll; returns the other side's address when it has become known.
+    pub(crate) fn poll(&mut self, events: &mut Vec<Event>, reports: &mut Vec<LinkEvent>) -> Option<SocketAddr> {
+        match self {
+            Self::Remote(link) => {
+                let mut address = None;
+                link.take_events(reports);
+                for report in reports.drain(..) {
+                    match report {
+                        LinkEvent::Connected(connected) => address = Some(connected),
+                        LinkEvent::Protocol(event) => events.push(event),
+                    }
+                }
+                address
+            }
+            Self::Local(local) => {
+                local.poll(events, Instant::now());
+                None
+            }
+        }
+    }
+
+    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        match self {
+            Self::Remote(link) => link.send(kind, payload),
+            Self::Local(local) => local.send(kind, payload),
+        }
+    }
+
+    /// Starts the close handshake.
+    pub(crate) fn close(&mut self, code: u16, reason: &str) {
+        match self {
+            Self::Remote(link) => link.close(code, reason),
+            Self::Local(local) => local.close(code, reason, Instant::now()),
+        }
+    }
+
+    /// The script has taken a message of `bytes` bytes.
+    pub(crate) fn consumed(&mut self, bytes: usize) {
+        match self {
+            Self::Remote(link) => link.consumed(bytes),
+            Self::Local(local) => local.consumed(bytes),
+        }
+    }
+
+    pub(crate) fn set_send_limits(&mut self, limits: SendLimits) {
+        match self {
+            Self::Remote(link) => link.set_send_limits(limits),
+            Self::Local(local) => local.set_send_limits(limits),
+        }
+    }
+
+    pub(crate) fn set_heartbeat_interval(&mut self, interval: Option<Duration>) {
+        match self {
+            Self::Remote(link) => link.set_heartbeat_interval(interval),
+            Self::Local(local) => local.set_heartbeat_interval(interval, Instant::now()),
+        }
+    }
+
+    pub(crate) fn set_no_delay(&mut self, enabled: bool) {
+        match self {
+            Self::Remote(link) => link.set_no_delay(enabled),
+            Self::Local(local) => local.set_no_delay(enabled),
+        }
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        match self {
+            Self::Remote(link) => link.buffered_amount(),
+            Self::Local(local) => local.buffered_amount(),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The engine classes of Rust WebSocket for Godot.
+//!
+//! This crate converts between the engine and the crates below it: `rust-websocket-net` moves the bytes,
+//! `rust-websocket-proto` knows the protocol. Nothing of the engine goes to another thread from here.
+
+mod convert;
+mod driver;
+mod engine_stream;
+#[cfg(feature = "builtin-names")]
+mod entry;
+mod local;
+mod multiplayer;
+mod multiplayer_peer;
+mod peer;
+mod registration;
+mod report;
+mod settings;
+mod state_table;
+mod websocket_peer;
+
+use godot::init::{ExtensionLibrary, InitStage, gdextension};
+
+/// The library, for the engine.
+struct RustWebSocket;
+
+// The manifest names one entry symbol. Under the built-in names a function of ours stands there and looks whether the
+// names are free before gdext registers anything.
+#[cfg_attr(not(feature = "builtin-names"), gdextension(entry_symbol = rust_websocket_init))]
+#[cfg_attr(feature = "builtin-names", gdextension(entry_symbol = rust_websocket_register))]
+// SAFETY: the engine calls the entry functions as GDExtension prescribes.
+unsafe impl ExtensionLibrary for RustWebSocket {
+    fn on_stage_init(stage: InitStage) {
+        if stage == InitStage::Scene {
+            registration::complete_classes();
+        }
+    }
+
+    fn on_stage_deinit(stage: InitStage) {
+        if stage == InitStage::Scene {
+            rust_websocket_net::shutdown();
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! A connection over a stream of the engine, driven by the calls of the script's thread.
+
+use std::{
+    io::IoSlice,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use godot::builtin::PackedByteArray;
+use rust_websocket_net::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
+use rust_websocket_proto::{Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd};
+
+use crate::engine_stream::{EngineStream, OpenStream, StreamState};
+
+/// Most bytes handed to the stream at once: they are copied into an array of the engine first.
+const WRITE_CHUNK: usize = 256 * 1024;
+const WRITE_SLICES: usize = 16;
+
+/// A [`Connection`] and the stream it talks over.
+pub(crate) struct Local {
+    connection: Connection,
+    stream: EngineStream,
+    send_limits: SendLimits,
+    receive_limits: ReceiveLimits,
+    /// Messages and bytes handed out and not yet taken by the script.
+    unread_messages: usize,
+    unread_bytes: usize,
+    /// This side has closed: what still arrives is decoded to find the close frame, and dropped beyond the limits.
+    closing: bool,
+    close_timeout: Duration,
+    /// The connection has no reading side any more.
+    input_ended: bool,
+    /// The connection is over for the script; since when.
+    closed_at: Option<Instant>,
+    /// Both close frames were exchanged: nothing is in flight any more.
+    clean: bool,
+    /// The stream is let go: nothing is read or written any more.
+    released: bool,
+}
+
+impl Local {
+    /// A server for a stream somebody has accepted.
+    pub(crate) fn server(
+        stream: EngineStream,
+        config: Config,
+        send_limits: SendLimits,
+        receive_limits: ReceiveLimits,
+        now: Instant,
+    ) -> Self {
+        let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
+        let close_timeout = config.close_timeout;
+        Self {
+            connection: Connection::server(scheme, config, now),
+            stream,
+            send_limits,
+            receive_limits,
+            unread_messages: 0,
+            unread_bytes: 0,
+            closing: false,
+            close_timeout,
+            input_ended: false,
+            closed_at: None,
+            clean: false,
+            released: false,
+        }
+    }
+
+    /// Reads, decodes, acts on deadlines and writes. Everything that can be read is read before a deadline is
+    /// judged: the script may not have polled for a while.
+    pub(crate) fn poll(&mut self, events: &mut Vec<Event>, now: Instant) {
+        if self.released {
+            return;
+        }
+        let Some(mut stream) = self.stream.open() else {
+            self.end_input(TransportEnd::Error("the stream was freed".to_owned()));
+            self.take_events(events, now);
+            self.released = true;
+            return;
+        };
+        self.read(&mut stream, events, now);
+        if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.connection.handle_timeout(now);
+            self.take_events(events, now);
+        }
+        self.write(&mut stream);
+        self.finish(&mut stream, now);
+    }
+
+    fn read(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) {
+        self.take_events(events, now);
+        // Twice: the engine notices an end only in its own poll, and drops what was not read by then.
+        self.read_available(stream, events, now);
+        if !self.has_room() {
+            return;
+        }
+        stream.poll();
+        self.read_available(stream, events, now);
+        if !self.has_room() {
+            return;
+        }
+        match stream.state() {
+            StreamState::Open | StreamState::Handshaking => return,
+            StreamState::Ended => self.end_input(TransportEnd::Eof),
+            StreamState::Failed(error) => self.end_input(TransportEnd::Error(error)),
+        }
+        self.take_events(events, now);
+    }
+
+    fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) {
+        while !self.input_ended && self.has_room() && stream.state() == StreamState::Open {
+            let data = stream.read();
+            if data.is_empty() {
+                break;
+            }
+            self.connection.handle_input(data.as_slice(), now);
+            self.take_events(events, now);
+        }
+        self.connection.set_receive_paused(!self.has_room(), now);
+    }
+
+    fn end_input(&mut self, end: TransportEnd) {
+        if !self.input_ended {
+            self.input_ended = true;
+            self.connection.handle_transport_end(end);
+        }
+    }
+
+    fn take_events(&mut self, events: &mut Vec<Event>, now: Instant) {
+        while self.has_room() {
+            match self.connection.poll_event(now) {
+                Some(Event::Message(message)) => {
+                    if self.has_queue_room() {
+                        self.unread_messages += 1;
+                        self.unread_bytes += message.payload.len();
+                        events.push(Event::Message(message));
+                    }
+                }
+                Some(event) => {
+                    if let Event::Closed(closed) = &event {
+                        self.closed_at = Some(now);
+                        self.clean = closed.code.is_some() && closed.cause.own_close().is_none();
+                    }
+                    events.push(event);
+                }
+                None => break,
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.closing || self.has_queue_room()
+    }
+
+    fn has_queue_room(&self) -> bool {
+        self.unread_messages < self.receive_limits.messages && self.unread_bytes < self.receive_limits.bytes
+    }
+
+    /// Offers what is to be written; what the stream does not take stays.
+    fn write(&mut self, stream: &mut OpenStream) {
+        while self.connection.has_output() && stream.state() == StreamState::Open {
+            let data = self.next_output();
+            let Some(taken) = stream.write(&data) else { break };
+            self.connection.advance_output(taken);
+            if taken < data.len() {
+                break;
+            }
+        }
+    }
+
+    fn next_output(&self) -> PackedByteArray {
+        let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+        let count = self.connection.output(&mut slices);
+        let mut data = Vec::new();
+        for slice in &slices[..count] {
+            let room = WRITE_CHUNK - data.len();
+            data.extend_from_slice(&slice[..slice.len().min(room)]);
+            if data.len() == WRITE_CHUNK {
+                break;
+            }
+        }
+        PackedByteArray::from(data)
+    }
+
+    /// After the end: lets the stream go once everything is written. Closing it over unread input would send a
+    /// reset, which destroys what is in flight, so unless the other side has ended too its end is waited for.
+    fn finish(&mut self, stream: &mut OpenStream, now: Instant) {
+        let Some(closed_at) = self.closed_at else { return };
+        let written = !self.connection.has_output();
+        let waited = now.saturating_duration_since(closed_at) >= self.close_timeout;
+        if self.input_ended || waited || (written && stream.state() != StreamState::Open) {
+            self.release(stream);
+        } else {
+            while !stream.read().is_empty() {}
+            if written && self.clean {
+                self.release(stream);
+            }
+        }
+    }
+
+    fn release(&mut self, stream: &mut OpenStream) {
+        self.released = true;
+        stream.disconnect();
+    }
+
+    /// Sends at once what the stream takes.
+    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        if !self.has_send_room(payload.len()) {
+            self.write_now();
+            if !self.has_send_room(payload.len()) {
+                return Err(SendError::BufferFull);
+            }
+        }
+        self.connection.send(kind, payload)?;
+        self.write_now();
+        Ok(())
+    }
+
+    fn has_send_room(&self, len: usize) -> bool {
+        let limit = match self.send_limits.bytes {
+            0 => UNOFFERED_CAP,
+            bytes => bytes,
+        };
+        let held = self.connection.buffered_amount();
+        let messages = self.send_limits.messages;
+        (held == 0 || held.saturating_add(len) <= limit)
+            && (messages == 0 || self.connection.buffered_messages() < messages)
+    }
+
+    fn write_now(&mut self) {
+        if let Some(mut stream) = self.stream.open().filter(|_| !self.released) {
+            self.write(&mut stream);
+        }
+    }
+
+    pub(crate) fn close(&mut self, code: u16, reason: &str, now: Instant) {
+        self.closing = true;
+        self.connection.set_receive_paused(false, now);
+        self.connection.close(code, reason, now);
+        self.write_now();
+    }
+
+    /// Ends the connection and the stream without a close frame.
+    pub(crate) fn leave(&mut self) {
+        self.connection.abort();
+        if let Some(mut stream) = self.stream.open().filter(|_| !self.released) {
+            self.write(&mut stream);
+            self.release(&mut stream);
+        }
+    }
+
+    /// Whether the stream is let go and polling has no effect any more.
+    pub(crate) fn is_released(&self) -> bool {
+        self.released
+    }
+
+    pub(crate) fn consumed(&mut self, bytes: usize) {
+        self.unread_messages = self.unread_messages.saturating_sub(1);
+        self.unread_bytes = self.unread_bytes.saturating_sub(bytes);
+    }
+
+    pub(crate) fn set_send_limits(&mut self, limits: SendLimits) {
+        self.send_limits = limits;
+    }
+
+    pub(crate) fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
+        self.connection.set_heartbeat_interval(interval, now);
+    }
+
+    pub(crate) fn set_no_delay(&mut self, enabled: bool) {
+        if let Some(mut stream) = self.stream.open() {
+            stream.set_no_delay(enabled);
+        }
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.connection.buffered_amount()
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

@@ -1,0 +1,392 @@
+//! The state and behaviour of a WebSocket peer, apart from the engine class that shows it.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use godot::global::Error;
+use rust_websocket_net::{Link, LinkEvent};
+use rust_websocket_proto::{
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState, Scheme, SendError, Target,
+    is_valid_close_code,
+};
+
+use crate::{
+    convert::address_text,
+    driver::Driver,
+    engine_stream::EngineStream,
+    local::Local,
+    multiplayer::CloseRequests,
+    report::{Cause, Refusal, Reports},
+    settings::Settings,
+};
+
+/// Seconds from `connect_to_url` or `accept_stream` to the completed handshake.
+const CONNECT_TIMEOUT: f64 = 30.0;
+
+/// What an engine object holds: the peer behind a lock, and what it has printed.
+#[derive(Default)]
+pub(crate) struct PeerState {
+    peer: Mutex<Peer>,
+    pub(crate) reports: Reports,
+}
+
+impl PeerState {
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self { peer: Mutex::new(peer), reports: Reports::default() }
+    }
+
+    /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may use the peer.
+    pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Peer) -> R) -> R {
+        call(&mut self.peer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs `call`, then answers its refusal.
+    pub(crate) fn answer(&self, call: impl FnOnce(&mut Peer) -> Result<(), Refusal>) -> Error {
+        let result = self.with(call);
+        self.reports.answer(result)
+    }
+}
+
+/// One WebSocket connection after the other, as a script sees them.
+pub(crate) struct Peer {
+    pub(crate) settings: Settings,
+    view: PeerView,
+    driver: Option<Driver>,
+    /// A multiplayer peer owns the connection and brings its events.
+    is_fed: bool,
+    /// Where a multiplayer server learns that the script has closed this connection.
+    close_requests: Option<Arc<CloseRequests>>,
+    /// The other side's address and port while there is a connection.
+    remote: Option<(String, u16)>,
+    /// What `put_packet` sends.
+    write_mode: MessageKind,
+    /// The packet handed out last: the engine reads it after the call has returned.
+    last_packet: Option<Message>,
+    no_delay: bool,
+    // Emptied by every poll; kept for their memory.
+    events: Vec<Event>,
+    reports: Vec<LinkEvent>,
+}
+
+impl Default for Peer {
+    fn default() -> Self {
+        Self {
+            settings: Settings::new(CONNECT_TIMEOUT),
+            view: PeerView::new(),
+            driver: None,
+            is_fed: false,
+            close_requests: None,
+            remote: None,
+            write_mode: MessageKind::Binary,
+            last_packet: None,
+            no_delay: true,
+            events: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+}
+
+impl Peer {
+    /// The server's end of a connection of a multiplayer server, which brings its events with [`feed`](Self::feed) and
+    /// learns through `close_requests` that the script has closed it.
+    pub(crate) fn fed_member(
+        settings: Settings,
+        link: Link,
+        address: SocketAddr,
+        opened: Opened,
+        close_requests: Arc<CloseRequests>,
+    ) -> Self {
+        let mut peer = Self::fed(settings, String::new(), link);
+        peer.view.apply([Event::Opened(opened)]);
+        peer.remote = Some(remote_text(address));
+        peer.close_requests = Some(close_requests);
+        peer
+    }
+
+    /// The connection of a multiplayer client, which takes its reports with [`take_reports`](Self::take_reports) and
+    /// brings what is to be shown with [`feed`](Self::feed).
+    pub(crate) fn fed_client(settings: Settings, url: &str, link: Link) -> Self {
+        Self::fed(settings, url.to_owned(), link)
+    }
+
+    fn fed(settings: Settings, url: String, link: Link) -> Self {
+        let mut view = PeerView::new();
+        view.start(url);
+        Self { settings, view, driver: Some(Driver::Remote(link)), is_fed: true, ..Self::default() }
+    }
+
+    /// What a script sees of the connection.
+    pub(crate) fn view(&self) -> &PeerView {
+        &self.view
+    }
+
+    pub(crate) fn ready_state(&self) -> ReadyState {
+        self.view.ready_state()
+    }
+
+    /// The other side's address and port, empty and 0 without a connection.
+    pub(crate) fn remote(&self) -> (&str, u16) {
+        self.remote.as_ref().map_or(("", 0), |(host, port)| (host, *port))
+    }
+
+    /// Starts connecting.
+    pub(crate) fn connect(&mut self, url: &str) -> Result<(), Refusal> {
+        self.check_idle("connect_to_url")?;
+        let target = parse_target(url)?;
+        self.settings.check_handshake()?;
+        self.forget_connection();
+        self.view.start(url.to_owned());
+        let options = self.settings.link_options(self.no_delay);
+        self.driver = Some(Driver::Remote(Link::connect(ClientRequest { target }, options)));
+        Ok(())
+    }
+
+    /// Starts a server's handshake over a stream of the engine.
+    pub(crate) fn accept(&mut self, stream: Option<EngineStream>) -> Result<(), Refusal> {
+        let Some(stream) = stream else {
+            let message = "accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.";
+            return Err(Refusal::invalid(Cause::Stream, message));
+        };
+        self.check_idle("accept_stream")?;
+        self.settings.check_handshake()?;
+        self.forget_connection();
+        self.view.start(String::new());
+        let no_delay = self.no_delay;
+        self.remote = stream.open().and_then(|mut open| open.start(no_delay));
+        let (send_limits, receive_limits) = (self.settings.send_limits(), self.settings.receive_limits());
+        let local = Local::server(stream, self.settings.config(), send_limits, receive_limits, Instant::now());
+        self.driver = Some(Driver::Local(Box::new(local)));
+        Ok(())
+    }
+
+    fn check_idle(&self, call: &str) -> Result<(), Refusal> {
+        if matches!(self.view.ready_state(), ReadyState::Connecting | ReadyState::Open) {
+            let message = format!("{call}: this peer has a connection already; close it first.");
+            return Err(Refusal::new(Error::ERR_ALREADY_IN_USE, Cause::InUse, message));
+        }
+        Ok(())
+    }
+
+    fn forget_connection(&mut self) {
+        self.driver = None;
+        self.is_fed = false;
+        self.close_requests = None;
+        self.remote = None;
+        self.last_packet = None;
+    }
+
+    /// Takes what has happened and shows it.
+    pub(crate) fn poll(&mut self) {
+        if self.is_fed {
+            return;
+        }
+        if let Some(driver) = &mut self.driver {
+            if let Some(address) = driver.poll(&mut self.events, &mut self.reports) {
+                self.remote = Some(remote_text(address));
+            }
+        }
+        self.view.apply(self.events.drain(..));
+        self.settle();
+    }
+
+    /// One poll's events of a fed peer.
+    pub(crate) fn feed(&mut self, events: impl IntoIterator<Item = Event>) {
+        self.view.apply(events);
+        self.settle();
+    }
+
+    /// Appends what a fed client's link reports; the address is noted here.
+    pub(crate) fn take_reports(&mut self, reports: &mut Vec<LinkEvent>) {
+        if let Some(Driver::Remote(link)) = &self.driver {
+            link.take_events(reports);
+        }
+        if let Some(address) = reports.iter().find_map(LinkEvent::address) {
+            self.remote = Some(remote_text(address));
+        }
+    }
+
+    /// The owner of a fed peer has taken a message of `bytes` bytes.
+    pub(crate) fn consumed(&mut self, bytes: usize) {
+        if let Some(driver) = &mut self.driver {
+            driver.consumed(bytes);
+        }
+    }
+
+    /// The owner of a fed peer forgets it: closed for whoever still holds it. The I/O thread completes a close handshake
+    /// under way.
+    pub(crate) fn release(&mut self) {
+        self.driver = None;
+        self.close_requests = None;
+        self.view.aborted();
+        self.settle();
+    }
+
+    /// Lets go of what a closed connection does not need any more.
+    fn settle(&mut self) {
+        if self.view.ready_state() != ReadyState::Closed {
+            return;
+        }
+        self.remote = None;
+        match &self.driver {
+            // The I/O thread delivers what was accepted and ends the connection by itself.
+            Some(Driver::Remote(_)) => self.driver = None,
+            Some(Driver::Local(local)) if local.is_released() => self.driver = None,
+            _ => {}
+        }
+    }
+
+    /// The next packet. It stays where it is until the next call.
+    pub(crate) fn next_packet(&mut self) -> Result<&[u8], Option<Refusal>> {
+        match self.view.pop() {
+            Some(message) => {
+                self.consumed(message.payload.len());
+                Ok(&self.last_packet.insert(message).payload)
+            }
+            None if self.view.ready_state() == ReadyState::Open => Err(None),
+            None => Err(Some(Refusal::new(
+                Error::FAILED,
+                Cause::ReceiveClosed,
+                "get_packet: there is no packet and the connection is not open.",
+            ))),
+        }
+    }
+
+    /// Sends what `put_packet` was given.
+    pub(crate) fn put_packet(&mut self, payload: Bytes) -> Result<(), Refusal> {
+        self.send(self.write_mode, payload)
+    }
+
+    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
+        let not_open = || {
+            let message = "Nothing can be sent: the connection is not open.";
+            Refusal::new(Error::FAILED, Cause::SendClosed, message)
+        };
+        let Some(driver) = self.driver.as_mut().filter(|_| self.view.can_send()) else { return Err(not_open()) };
+        let limit = self.settings.outbound_buffer_size;
+        if limit != 0 && i64::try_from(payload.len()).is_ok_and(|len| len > limit) {
+            let len = payload.len();
+            let message = format!("A message of {len} bytes is larger than outbound_buffer_size ({limit}).");
+            return Err(Refusal::new(Error::ERR_OUT_OF_MEMORY, Cause::MessageTooBig, message));
+        }
+        driver.send(kind, payload).map_err(|error| match error {
+            SendError::BufferFull => Refusal::new(
+                Error::ERR_OUT_OF_MEMORY,
+                Cause::BufferFull,
+                "The outbound buffer is full: the other side does not read fast enough \
+                 (outbound_buffer_size, max_queued_packets).",
+            ),
+            _ => not_open(),
+        })
+    }
+
+    /// Starts the close handshake, or with a negative code ends the connection without one. A refusal is only to
+    /// be printed: the connection closes all the same.
+    pub(crate) fn close(&mut self, code: i64, reason: &str) -> Result<(), Refusal> {
+        if self.view.ready_state() == ReadyState::Closed {
+            return Ok(());
+        }
+        if let (Some(requests), Some(Driver::Remote(link))) = (&self.close_requests, &self.driver) {
+            requests.push(link.id());
+        }
+        if code < 0 {
+            self.abort();
+            return Ok(());
+        }
+        let valid_code = u16::try_from(code).ok().filter(|_| is_valid_close_code(code));
+        self.view.close_called();
+        if let Some(driver) = &mut self.driver {
+            driver.close(valid_code.unwrap_or(1000), reason);
+        }
+        self.settle();
+        match valid_code {
+            Some(_) => Ok(()),
+            None => Err(Refusal::invalid(
+                Cause::CloseCode,
+                format!("close: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is."),
+            )),
+        }
+    }
+
+    fn abort(&mut self) {
+        self.view.aborted();
+        match self.driver.take() {
+            Some(Driver::Remote(link)) => link.leave(),
+            // Dropping it writes what the stream takes and ends the stream.
+            Some(Driver::Local(_)) | None => {}
+        }
+        self.settle();
+    }
+
+    pub(crate) fn set_no_delay(&mut self, enabled: bool) -> Result<(), Refusal> {
+        let Some(driver) = &mut self.driver else {
+            return Err(Refusal::new(
+                Error::ERR_UNCONFIGURED,
+                Cause::NoConnection,
+                "set_no_delay: there is no connection.",
+            ));
+        };
+        driver.set_no_delay(enabled);
+        Ok(())
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.driver.as_ref().map_or(0, Driver::buffered_amount)
+    }
+
+    pub(crate) fn write_mode(&self) -> MessageKind {
+        self.write_mode
+    }
+
+    pub(crate) fn set_write_mode(&mut self, kind: MessageKind) {
+        self.write_mode = kind;
+    }
+
+    pub(crate) fn set_outbound_buffer_size(&mut self, size: i64) -> Result<(), Refusal> {
+        self.settings.set_outbound_buffer_size(size)?;
+        self.apply_send_limits();
+        Ok(())
+    }
+
+    pub(crate) fn set_max_queued_packets(&mut self, count: i64) -> Result<(), Refusal> {
+        self.settings.set_max_queued_packets(count)?;
+        self.apply_send_limits();
+        Ok(())
+    }
+
+    fn apply_send_limits(&mut self) {
+        if let Some(driver) = &mut self.driver {
+            driver.set_send_limits(self.settings.send_limits());
+        }
+    }
+
+    pub(crate) fn set_heartbeat_interval(&mut self, seconds: f64) -> Result<(), Refusal> {
+        self.settings.set_heartbeat_interval(seconds)?;
+        if let Some(driver) = &mut self.driver {
+            driver.set_heartbeat_interval(self.settings.heartbeat());
+        }
+        Ok(())
+    }
+
+    /// What a server answered instead of upgrading the connection.
+    pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
+        self.view.close_cause().and_then(CloseCause::http_response)
+    }
+}
+
+/// Reads the URL of `connect_to_url` or `create_client`.
+pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
+    let target = Target::parse(url)
+        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))?;
+    if target.scheme == Scheme::Wss {
+        return Err(Refusal::new(Error::ERR_UNAVAILABLE, Cause::Tls, "wss:// is not supported yet; use ws://."));
+    }
+    Ok(target)
+}
+
+fn remote_text(address: SocketAddr) -> (String, u16) {
+    (address_text(address.ip()), address.port())
+}

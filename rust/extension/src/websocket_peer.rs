@@ -1,0 +1,386 @@
+//! `RustWebSocketPeer`, as the engine sees it.
+//!
+//! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB` shows as const take
+//! `&self`, everything else `gd_self`, and nothing binds mutably.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
+use godot::global::Error;
+use godot::meta::conv::RawPtr;
+use godot::prelude::*;
+use rust_websocket_proto::ReadyState;
+
+use crate::{
+    convert::{OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot},
+    engine_stream::EngineStream,
+    peer::{Peer, PeerState},
+    report::{Cause, Refusal, fence},
+    state_table::StateTable,
+};
+
+/// What the built-in answers.
+pub(crate) const MAX_PACKET_SIZE: i32 = 16 * 1024 * 1024;
+
+static PEERS: StateTable<PeerState> = StateTable::new();
+
+/// One WebSocket connection, as client or as the server's end.
+#[derive(GodotClass)]
+#[cfg_attr(not(feature = "builtin-names"), class(tool, base = PacketPeerExtension))]
+#[cfg_attr(feature = "builtin-names", class(tool, base = PacketPeerExtension, rename = WebSocketPeer))]
+pub(crate) struct RustWebSocketPeer {
+    // Before the stream: the connection ends over it.
+    state: Arc<PeerState>,
+    /// Keeps the stream of `accept_stream` alive. Engine references must not be in the state, which other threads
+    /// can reach.
+    stream: Mutex<Option<Gd<StreamPeer>>>,
+    /// Set once the object is in [`PEERS`].
+    id: OnceLock<InstanceId>,
+}
+
+impl RustWebSocketPeer {
+    /// An engine object for a peer that lives elsewhere too.
+    pub(crate) fn for_state(state: Arc<PeerState>) -> Gd<Self> {
+        Gd::from_object(Self::with_state(state))
+    }
+
+    /// Whether this is the object for that state.
+    pub(crate) fn shows(&self, state: &Arc<PeerState>) -> bool {
+        Arc::ptr_eq(&self.state, state)
+    }
+
+    fn with_state(state: Arc<PeerState>) -> Self {
+        Self { state, stream: Mutex::new(None), id: OnceLock::new() }
+    }
+
+    fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
+        let id = this.instance_id();
+        PEERS.find(id, || {
+            let object = this.bind();
+            _ = object.id.set(id);
+            Arc::clone(&object.state)
+        })
+    }
+
+    /// A call without an answer to give.
+    fn run(this: &Gd<Self>, call: impl FnOnce(&mut Peer)) {
+        fence((), || Self::state_of(this).with(call));
+    }
+
+    /// A call that answers with an error code.
+    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Peer) -> Result<(), Refusal>) -> Error {
+        fence(Error::ERR_BUG, || Self::state_of(this).answer(call))
+    }
+
+    /// A getter.
+    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
+        fence(on_panic, || self.state.with(|peer| call(peer)))
+    }
+
+    fn keep_stream(this: &Gd<Self>, stream: Option<Gd<StreamPeer>>) {
+        *this.bind().stream.lock().unwrap_or_else(PoisonError::into_inner) = stream;
+    }
+}
+
+impl Drop for RustWebSocketPeer {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.get() {
+            PEERS.forget(*id);
+        }
+    }
+}
+
+#[godot_api]
+impl IPacketPeerExtension for RustWebSocketPeer {
+    fn init(_base: Base<PacketPeerExtension>) -> Self {
+        Self::with_state(Arc::default())
+    }
+
+    // gdext registers the first of two functions of a name and asks for the trait's signatures, which bind: each
+    // virtual stands here as it is called, and below as the trait wants it, where it is never called.
+
+    #[func(gd_self)]
+    fn get_available_packet_count(this: Gd<Self>) -> i32 {
+        fence(0, || Self::state_of(&this).with(|peer| saturate(peer.view().available())))
+    }
+
+    #[func(gd_self)]
+    fn get_max_packet_size(_this: Gd<Self>) -> i32 {
+        MAX_PACKET_SIZE
+    }
+
+    #[func(gd_self)]
+    unsafe fn get_packet_rawptr(
+        this: Gd<Self>,
+        r_buffer: RawPtr<*mut RawPtr<*const u8>>,
+        r_buffer_size: RawPtr<*mut i32>,
+    ) -> Error {
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            let (error, packet) = state.with(|peer| match peer.next_packet() {
+                Ok(payload) => (Ok(()), (payload.as_ptr(), saturate(payload.len()))),
+                Err(refusal) => (Err(refusal), (std::ptr::null(), 0)),
+            });
+            // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
+            unsafe {
+                *r_buffer.ptr() = RawPtr::new(packet.0);
+                *r_buffer_size.ptr() = packet.1;
+            }
+            match error {
+                Ok(()) => Error::OK,
+                Err(None) => Error::ERR_UNAVAILABLE,
+                Err(Some(refusal)) => state.reports.answer(Err(refusal)),
+            }
+        })
+    }
+
+    #[func(gd_self)]
+    unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
+        let len = usize::try_from(p_buffer_size).unwrap_or(0);
+        let payload = if len == 0 || p_buffer.ptr().is_null() {
+            Bytes::new()
+        } else {
+            // SAFETY: the engine passes a buffer of that many bytes, valid for this call; it is copied.
+            Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(p_buffer.ptr(), len) })
+        };
+        Self::answer(&this, |peer| peer.put_packet(payload))
+    }
+
+    fn get_available_packet_count(&self) -> i32 {
+        0
+    }
+
+    fn get_max_packet_size(&self) -> i32 {
+        0
+    }
+}
+
+#[godot_api]
+impl RustWebSocketPeer {
+    #[func(gd_self)]
+    fn connect_to_url(
+        this: Gd<Self>,
+        url: GString,
+        #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
+    ) -> Error {
+        Self::answer(&this, |peer| {
+            if tls_client_options.0.is_some_and(|options| options.is_server()) {
+                let message = "connect_to_url: these are TLS options for a server; use TLSOptions.client().";
+                return Err(Refusal::invalid(Cause::Tls, message));
+            }
+            peer.connect(&url.to_string())
+        })
+    }
+
+    #[func(gd_self)]
+    fn accept_stream(this: Gd<Self>, stream: OptionalStream) -> Error {
+        fence(Error::ERR_BUG, || {
+            let engine_stream = stream.0.as_ref().and_then(EngineStream::new);
+            let error = Self::state_of(&this).answer(|peer| peer.accept(engine_stream));
+            if error == Error::OK {
+                Self::keep_stream(&this, stream.0);
+            }
+            error
+        })
+    }
+
+    #[func(gd_self)]
+    fn send(
+        this: Gd<Self>,
+        message: PackedByteArray,
+        #[opt(default = WriteMode(1))] write_mode: WriteMode,
+    ) -> Error {
+        Self::answer(&this, |peer| peer.send(write_mode.kind(), Bytes::copy_from_slice(message.as_slice())))
+    }
+
+    #[func(gd_self)]
+    fn send_text(this: Gd<Self>, message: GString) -> Error {
+        let text = Bytes::copy_from_slice(message.to_utf8_buffer().as_slice());
+        Self::answer(&this, |peer| peer.send(WriteMode(0).kind(), text))
+    }
+
+    #[func]
+    fn was_string_packet(&self) -> bool {
+        self.read(false, |peer| peer.view().was_string_packet())
+    }
+
+    #[func(gd_self)]
+    fn poll(this: Gd<Self>) {
+        Self::run(&this, Peer::poll);
+    }
+
+    #[func(gd_self)]
+    fn close(this: Gd<Self>, #[opt(default = 1000)] code: i64, #[opt(default = "")] reason: GString) {
+        _ = Self::answer(&this, |peer| peer.close(code, &reason.to_string()));
+    }
+
+    #[func]
+    fn get_connected_host(&self) -> GString {
+        self.read(GString::new(), |peer| peer.remote().0.into())
+    }
+
+    #[func]
+    fn get_connected_port(&self) -> i64 {
+        self.read(0, |peer| peer.remote().1.into())
+    }
+
+    #[func]
+    fn get_selected_protocol(&self) -> GString {
+        self.read(GString::new(), |peer| peer.view().selected_protocol().into())
+    }
+
+    #[func]
+    fn get_requested_url(&self) -> GString {
+        self.read(GString::new(), |peer| peer.view().requested_url().into())
+    }
+
+    #[func(gd_self)]
+    fn set_no_delay(this: Gd<Self>, enabled: bool) {
+        _ = Self::answer(&this, |peer| peer.set_no_delay(enabled));
+    }
+
+    #[func]
+    fn get_current_outbound_buffered_amount(&self) -> i64 {
+        self.read(0, |peer| i64::try_from(peer.buffered_amount()).unwrap_or(i64::MAX))
+    }
+
+    #[func]
+    fn get_ready_state(&self) -> State {
+        self.read(State(3), |peer| peer.ready_state().into())
+    }
+
+    #[func]
+    fn get_close_code(&self) -> i64 {
+        self.read(-1, |peer| peer.view().close_code().into())
+    }
+
+    #[func]
+    fn get_close_reason(&self) -> GString {
+        self.read(GString::new(), |peer| peer.view().close_reason().into())
+    }
+
+    #[func]
+    fn get_supported_protocols(&self) -> PackedStringArray {
+        self.read(PackedStringArray::new(), |peer| strings_to_godot(&peer.settings.supported_protocols))
+    }
+
+    #[func(gd_self)]
+    fn set_supported_protocols(this: Gd<Self>, protocols: PackedStringArray) {
+        Self::run(&this, |peer| peer.settings.set_supported_protocols(strings_from_godot(&protocols)));
+    }
+
+    #[func]
+    fn get_handshake_headers(&self) -> PackedStringArray {
+        self.read(PackedStringArray::new(), |peer| strings_to_godot(&peer.settings.handshake_headers))
+    }
+
+    #[func(gd_self)]
+    fn set_handshake_headers(this: Gd<Self>, protocols: PackedStringArray) {
+        Self::run(&this, |peer| peer.settings.handshake_headers = strings_from_godot(&protocols));
+    }
+
+    #[func]
+    fn get_inbound_buffer_size(&self) -> i64 {
+        self.read(0, |peer| peer.settings.inbound_buffer_size)
+    }
+
+    #[func(gd_self)]
+    fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
+        _ = Self::answer(&this, |peer| peer.settings.set_inbound_buffer_size(buffer_size));
+    }
+
+    #[func]
+    fn get_outbound_buffer_size(&self) -> i64 {
+        self.read(0, |peer| peer.settings.outbound_buffer_size)
+    }
+
+    #[func(gd_self)]
+    fn set_outbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
+        _ = Self::answer(&this, |peer| peer.set_outbound_buffer_size(buffer_size));
+    }
+
+    #[func]
+    fn get_max_queued_packets(&self) -> i64 {
+        self.read(0, |peer| peer.settings.max_queued_packets)
+    }
+
+    #[func(gd_self)]
+    fn set_max_queued_packets(this: Gd<Self>, buffer_size: i64) {
+        _ = Self::answer(&this, |peer| peer.set_max_queued_packets(buffer_size));
+    }
+
+    #[func]
+    fn get_heartbeat_interval(&self) -> f64 {
+        self.read(0.0, |peer| peer.settings.heartbeat_interval)
+    }
+
+    #[func(gd_self)]
+    fn set_heartbeat_interval(this: Gd<Self>, interval: f64) {
+        _ = Self::answer(&this, |peer| peer.set_heartbeat_interval(interval));
+    }
+
+    // What the built-in does not have.
+
+    #[func]
+    fn get_connect_timeout(&self) -> f64 {
+        self.read(0.0, |peer| peer.settings.connect_timeout)
+    }
+
+    #[func(gd_self)]
+    fn set_connect_timeout(this: Gd<Self>, timeout: f64) {
+        _ = Self::answer(&this, |peer| peer.settings.set_connect_timeout(timeout));
+    }
+
+    #[func]
+    fn get_close_timeout(&self) -> f64 {
+        self.read(0.0, |peer| peer.settings.close_timeout)
+    }
+
+    #[func(gd_self)]
+    fn set_close_timeout(this: Gd<Self>, timeout: f64) {
+        _ = Self::answer(&this, |peer| peer.settings.set_close_timeout(timeout));
+    }
+
+    #[func]
+    fn get_error_message(&self) -> GString {
+        self.read(GString::new(), |peer| GString::from(&peer.view().error_message()))
+    }
+
+    #[func]
+    fn get_handshake_response_code(&self) -> i64 {
+        self.read(0, |peer| peer.refused_upgrade().map_or(0, |response| response.status.into()))
+    }
+
+    #[func]
+    fn get_handshake_response_headers(&self) -> PackedStringArray {
+        self.read(PackedStringArray::new(), |peer| {
+            peer.refused_upgrade().map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
+        })
+    }
+
+    #[func]
+    fn get_handshake_response_body(&self) -> PackedByteArray {
+        self.read(PackedByteArray::new(), |peer| {
+            peer.refused_upgrade()
+                .map_or_else(PackedByteArray::new, |response| PackedByteArray::from(response.body.as_slice()))
+        })
+    }
+
+    // Godot 3's.
+
+    #[func]
+    fn get_write_mode(&self) -> WriteMode {
+        self.read(WriteMode(1), |peer| peer.write_mode().into())
+    }
+
+    #[func(gd_self)]
+    fn set_write_mode(this: Gd<Self>, mode: WriteMode) {
+        Self::run(&this, |peer| peer.set_write_mode(mode.kind()));
+    }
+
+    #[func]
+    fn is_connected_to_host(&self) -> bool {
+        self.read(false, |peer| peer.ready_state() == ReadyState::Open)
+    }
+}
