@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# Steps that the scripts in this folder share; sourced, not run:
+#
+#   . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+root_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# Prints one line of progress, under the name of the running script, to stderr.
+say() { echo "$(basename "$0" .sh): $*" >&2; }
+
+# Prints one sentence and ends the script with an error.
+die() { say "$*"; exit 1; }
+
+# Sets GODOT to an engine's executable, installing one if there is none.
+find_godot() {
+  GODOT=$("$root_dir/ci/install-godot.sh") || die "no usable Godot: see the line above."
+  export GODOT
+}
+
+# Makes the project in folder $1 ready to run: $GODOT then finds its global classes and, if the addon is
+# there, its extension. Does nothing when it has done so since the project last changed.
+prepare_project() {
+  local project=$1 cache=$1/.godot log
+  local manifest=addons/rust_websocket/rust_websocket.gdextension list=$1/.godot/extension_list.cfg
+  [[ -f $project/project.godot ]] || die "$project is no Godot project."
+  mkdir -p "$cache" || die "cannot write into $project."
+  # Without this list the first run does not know the extension, and the first import crashes when it ends.
+  if [[ -f $project/$manifest ]]; then
+    if [[ ! -f $list ]]; then
+      echo "res://$manifest" >"$list"
+      rm -f "$cache/prepared"
+    fi
+  else
+    rm -f "$list"
+  fi
+  if [[ -f $cache/prepared && -z $(find "$project" -name .godot -prune -o -newer "$cache/prepared" \
+    \( -type d -o -name '*.gd' -o -name '*.tscn' -o -name 'project.godot' -o -name '*.gdextension' \) -print) ]]; then
+    return 0
+  fi
+  say "importing ${project#"$root_dir/"}"
+  log=$cache/import.log
+  timeout 180 "$GODOT" --headless --path "$project" --import >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "Godot could not import the project; the whole output is in $log."
+  }
+  touch "$cache/prepared"
+}
