@@ -83,11 +83,11 @@ func same(key: String, got: Variant, wanted: Variant) -> bool:
 	return equal(got, wanted, key)
 
 
-## `saw` for both, checked where the class is ours: a listed difference.
-func ours(key: String, subject: Object, got: Variant, wanted: Variant) -> void:
+## `saw` for both, checked only where `is_checked`, which is where the class is ours: a listed difference.
+func ours(key: String, is_checked: bool, got: Variant, wanted: Variant) -> void:
 	saw(key, got)
 	checks += 1
-	if is_ours(subject):
+	if is_checked:
 		equal(got, wanted, key)
 
 
