@@ -97,6 +97,11 @@ func expect_error(part: String) -> void:
 	print("EXPECT ERROR ", part)
 
 
+## Such a line may come, and need not.
+func allow_error(part: String) -> void:
+	print("ALLOW ERROR ", part)
+
+
 ## A note for the reader of the log, never compared.
 func note(text: String) -> void:
 	print("NOTE %s: %s" % [title, text])
@@ -430,6 +435,45 @@ func mp_take(peer: MultiplayerPeer) -> PackedStringArray:
 func mp_receive(peer: MultiplayerPeer, count: int, seconds := 4.0) -> PackedStringArray:
 	until(func() -> bool: return peer.get_available_packet_count() >= count, seconds)
 	return mp_take(peer)
+
+
+## A raw socket as a client of a multiplayer server, through the upgrade; its id waits in the first frame.
+func mp_raw_client(server: MultiplayerPeer) -> RawPeer:
+	var raw: RawPeer = watch(RawPeer.connect_to(server.get_meta("port")))
+	check(until(raw.is_connected_now), "the raw client is connected")
+	raw.ask_upgrade()
+	check(until(func() -> bool: return not raw.head().is_empty()), "the server answers the upgrade")
+	return raw
+
+
+class RawSession:
+	## The client under test.
+	var client: MultiplayerPeer
+	var raw: RawPeer
+	var events := PackedStringArray()
+
+
+## A multiplayer client, a raw socket as its server, through the upgrade; no id has been sent.
+func mp_client_with_raw_server(prepare := Callable()) -> RawSession:
+	var session := RawSession.new()
+	session.client = watch(new_mp())
+	record(session.client, func(event: String) -> void: session.events.append(event))
+	if prepare.is_valid():
+		prepare.call(session.client)
+	var tcp := listen()
+	equal(session.client.create_client("ws://127.0.0.1:%d" % tcp.get_local_port()), OK, "create_client")
+	session.raw = watch(RawPeer.new(take(tcp)))
+	check(until(func() -> bool: return not session.raw.head().is_empty()), "the client's request arrives")
+	session.raw.accept_upgrade()
+	return session
+
+
+## An id that no client of the server has.
+func unknown_id(session: Session) -> int:
+	var id := 2
+	while id in session.ids:
+		id += 1
+	return id
 
 
 # ---- scripts that name the classes
