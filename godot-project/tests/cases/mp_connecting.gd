@@ -90,11 +90,13 @@ func test_server_loses_a_client() -> void:
 func test_create_twice() -> void:
 	var server := mp_server()
 	expect_error("already|in use|create|active|connect")
+	allow_error("already|in use|create|active|connect")
 	same("server_server", server.create_server(free_port()), ERR_ALREADY_IN_USE)
 	same("server_client", server.create_client("ws://127.0.0.1:1"), ERR_ALREADY_IN_USE)
 	same("server_status", mp_status(server), "CONNECTED")
 	var client := mp_client(server)
 	expect_error("already|in use|create|active|connect")
+	allow_error("already|in use|create|active|connect")
 	same("client_client", client.create_client("ws://127.0.0.1:1"), ERR_ALREADY_IN_USE)
 	same("client_server", client.create_server(free_port()), ERR_ALREADY_IN_USE)
 	same("client_gets_in", until(func() -> bool: return connected(client)), true)

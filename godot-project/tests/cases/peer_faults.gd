@@ -110,7 +110,7 @@ func test_stall_does_not_end_a_healthy_connection() -> void:
 	watch(pair.peer)
 	pair.raw.send_message("still alive")
 	ours("messages", impl_is_ours(), receive_text(pair.peer, 2, _patience()), PackedStringArray(["alive", "still alive"]))
-	saw("state", state_name(pair.peer))
+	ours("state", impl_is_ours(), state_name(pair.peer), "OPEN")
 
 
 func test_connection_header_is_a_list_of_tokens() -> void:
@@ -153,6 +153,7 @@ func test_headers_with_line_breaks_are_refused() -> void:
 	var peer: PacketPeer = watch(new_ws())
 	peer.handshake_headers = PackedStringArray(["X-A: 1\r\nX-Injected: 2"])
 	expect_error("header")
+	allow_error("header")
 	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port()), ERR_INVALID_PARAMETER)
 	ours("state", impl_is_ours(), state_name(peer), "CLOSED")
 
@@ -178,8 +179,8 @@ func test_control_frames_that_are_too_long_or_fragmented() -> void:
 
 
 func test_settings_that_make_no_sense_are_refused() -> void:
-	var peer := new_ws()
 	for entry: Array in [["inbound_buffer_size", 0], ["inbound_buffer_size", -1], ["max_queued_packets", 0], ["outbound_buffer_size", -1]]:
+		var peer := new_ws()
 		var before: int = peer.get(entry[0])
 		expect_error(entry[0])
 		peer.set(entry[0], entry[1])

@@ -31,6 +31,7 @@ var checks := 0
 var _watched: Array[Object] = []
 var _peers: Array[WeakRef] = []
 var _labels: Dictionary[int, String] = {}
+var _seen_keys: Dictionary[String, bool] = {}
 var _deadline := 0
 
 
@@ -74,6 +75,9 @@ func equal(got: Variant, wanted: Variant, what: String) -> bool:
 
 ## A value that both classes must show alike, unless `differences.txt` lists it.
 func saw(key: String, value: Variant) -> void:
+	if _seen_keys.has(key):
+		check(false, "the key '%s' is used once in a case" % key)
+	_seen_keys[key] = true
 	print("SAW %s.%s = %s" % [title, key, str(value).c_escape()])
 
 
