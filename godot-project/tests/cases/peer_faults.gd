@@ -26,7 +26,7 @@ func test_messages_together_with_a_close_frame_are_read() -> void:
 		data += pair.raw.frame(RawPeer.TEXT, _text(str(i)))
 	pair.raw.send_bytes(data + pair.raw.frame(RawPeer.CLOSE, RawPeer.close_payload(4001, "end")))
 	_settle_socket()
-	ours("loop", impl_is_ours(), _documented_loop(pair.peer), "01234 CLOSED 4001 \"end\"")
+	ours("loop", impl_is_ours(), _documented_loop(pair.peer), "[01234] CLOSED 4001 \"end\"")
 
 
 func test_messages_together_with_the_end_of_the_connection_are_read() -> void:
@@ -38,7 +38,7 @@ func test_messages_together_with_the_end_of_the_connection_are_read() -> void:
 	pair.raw.send_bytes(data)
 	pair.raw.close()
 	_settle_socket()
-	ours("loop", impl_is_ours(), _documented_loop(pair.peer), "01234 CLOSED -1 \"\"")
+	ours("loop", impl_is_ours(), _documented_loop(pair.peer), "[01234] CLOSED -1 \"\"")
 
 
 ## While the peer still shows OPEN for the sake of unread packets, sending is refused; unread packets stay after the end.
@@ -220,7 +220,7 @@ func _documented_loop(peer: PacketPeer) -> String:
 		elif state(peer) == CLOSED:
 			break
 		OS.delay_usec(500)
-	return "%s %s" % [got, ending(peer)]
+	return "[%s] %s" % [got, ending(peer)]
 
 
 func _text(text: String) -> PackedByteArray:
