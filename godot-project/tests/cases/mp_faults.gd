@@ -28,6 +28,18 @@ func test_refusal_of_one_client_is_answered() -> void:
 	ours("reader_got_all", impl_is_ours(), got.size() == sent and in_order(got), true)
 
 
+## The multiplayer peer of ours has a heartbeat, too.
+func test_heartbeat_of_a_multiplayer_peer() -> void:
+	var server := mp_server(func(peer: Object) -> void:
+		if "heartbeat_interval" in peer:
+			peer.set("heartbeat_interval", 0.05))
+	var raw := mp_raw_client(server)
+	until(func() -> bool: return raw.received.size() >= 6)
+	raw.take_frame()
+	until(func() -> bool: return raw.received.size() >= 2, 2.0 if impl_is_ours() else 0.15)
+	ours("frames", impl_is_ours(), raw.take_frames(), PackedStringArray(["ping:"]))
+
+
 ## As many clients as a game's start brings at once.
 func test_many_clients_at_once() -> void:
 	var server := mp_server()

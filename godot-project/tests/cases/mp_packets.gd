@@ -179,6 +179,28 @@ func test_packets_before_the_signal_of_the_end() -> void:
 	same("events", session.server_events, PackedStringArray(["connected A", "disconnected A"]))
 
 
+## Neither signals nor packets nor states change without the peer's own `poll`.
+func test_nothing_changes_without_a_poll() -> void:
+	var server := mp_server()
+	var events := PackedStringArray()
+	record(server, func(event: String) -> void: events.append(event))
+	var client := mp_client(server)
+	unwatch(client)
+	settle(0.03)
+	same("status_unpolled", mp_status(client), "CONNECTING")
+	watch(client)
+	until(func() -> bool: return connected(client) and events.size() == 1)
+	unwatch(server)
+	var id := client.get_unique_id()
+	client.put_packet("x".to_utf8_buffer())
+	settle(0.03)
+	same("packets_unpolled", server.get_available_packet_count(), 0)
+	client.close()
+	settle(0.03)
+	same("events_unpolled", events, PackedStringArray(["connected A"]))
+	same("state_unpolled", state_name(server.get_peer(id)), "OPEN")
+
+
 func test_settings_of_connections_made_later() -> void:
 	var session := mp_session()
 	session.server.outbound_buffer_size = 100

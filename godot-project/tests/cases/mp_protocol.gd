@@ -101,6 +101,18 @@ func test_server_times_out_a_slow_newcomer() -> void:
 	same("dropped", until(func() -> bool: return raw.ended, 1.5), true)
 
 
+## A server that stalls for longer than the timeout lets in who came meanwhile.
+func test_stall_of_the_server_counts_against_nobody() -> void:
+	var server := mp_server(func(peer: Object) -> void: peer.handshake_timeout = 0.1)
+	unwatch(server)
+	var raw: RawPeer = watch(RawPeer.connect_to(server.get_meta("port")))
+	check(until(raw.is_connected_now), "the raw client is connected")
+	raw.ask_upgrade()
+	settle(0.25)
+	watch(server)
+	same("id_comes", until(func() -> bool: return not raw.head().is_empty() and raw.received.size() >= 6), true)
+
+
 func test_handshake_timeout_does_not_touch_the_connected() -> void:
 	var session := mp_session(1, func(peer: Object) -> void: peer.handshake_timeout = 0.15)
 	settle(0.3)

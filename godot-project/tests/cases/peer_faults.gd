@@ -113,6 +113,15 @@ func test_stall_does_not_end_a_healthy_connection() -> void:
 	ours("state", impl_is_ours(), state_name(pair.peer), "OPEN")
 
 
+## The other side sends all the time, but no pongs: any traffic counts as life.
+func test_traffic_counts_as_life() -> void:
+	var pair := client_with_raw_server(func(peer: Object) -> void: peer.heartbeat_interval = 0.05)
+	for i in 30:
+		pair.raw.send_message("x")
+		settle(0.01)
+	ours("state", impl_is_ours(), state_name(pair.peer), "OPEN")
+
+
 func test_connection_header_is_a_list_of_tokens() -> void:
 	var pair := client_asking_raw()
 	pair.raw.send_ascii(pair.raw.upgrade_answer().replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"))
@@ -146,6 +155,13 @@ func _answers(key: String, request: String, protocols: Array, wanted: String) ->
 		ours(key + "_version", impl_is_ours(), pair.raw.header("Sec-WebSocket-Version"), "13")
 	unwatch(pair.peer)
 	unwatch(pair.raw)
+
+
+func test_answer_with_a_long_head() -> void:
+	var pair := client_asking_raw()
+	pair.raw.accept_upgrade(PackedStringArray(["X-Long: " + "x".repeat(8000)]))
+	until(func() -> bool: return state(pair.peer) == OPEN, 2.0 if impl_is_ours() else 0.02)
+	ours("state", impl_is_ours(), state_name(pair.peer), "OPEN")
 
 
 func test_headers_with_line_breaks_are_refused() -> void:

@@ -42,6 +42,25 @@ func test_accepted_before_reuse_arrives() -> void:
 	same("arrived", _arrived(pair.raw, 8), "all in order")
 
 
+## A program that sends and ends in the same frame. Needs $GODOT, which the runner sets.
+func test_accepted_before_the_engine_quits_arrives() -> void:
+	var engine := OS.get_environment("GODOT")
+	var tcp := listen()
+	var arguments := ["--headless", "--path", ProjectSettings.globalize_path("res://"), "-s", "res://tests/harness/quitter.gd", "--",
+		ws_class(), "ws://127.0.0.1:%d/" % tcp.get_local_port(), "100"]
+	if not check(not engine.is_empty() and OS.create_process(engine, arguments) > 0, "$GODOT starts"):
+		return
+	var stream := take(tcp, 15.0)
+	if stream == null:
+		return
+	var raw: RawPeer = watch(RawPeer.new(stream))
+	until(func() -> bool: return not raw.head().is_empty())
+	raw.accept_upgrade()
+	same("ends", until(func() -> bool: return raw.ended, 10.0), true)
+	var frames := raw.take_frames()
+	same("messages", frames.size() >= 100 and frames[0] == "text:message 0" and frames[99] == "text:message 99", true)
+
+
 func _leaves(leave: Callable) -> void:
 	for role: String in ["client", "server"]:
 		var pair := client_with_raw_server() if role == "client" else server_with_raw_client()

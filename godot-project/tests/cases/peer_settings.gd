@@ -22,6 +22,21 @@ func test_outbound_buffer_size_of_zero_is_no_limit() -> void:
 	same("received", got.size() == 1 and got[0].size() == 300000, true)
 
 
+## Without a limit and with nobody reading, the built-in takes everything; ours ends at 8 MiB beyond the machine's buffers.
+func test_no_outbound_limit_has_a_cap() -> void:
+	var pair := connect_pair(func(client: Object, _server: Object) -> void: client.outbound_buffer_size = 0)
+	unwatch(pair.server)
+	expect_error("outbound|buffer")
+	var refused := OK
+	for i in 500:
+		refused = pair.client.put_packet(bytes(60000))
+		if refused != OK:
+			break
+	ours("answer", impl_is_ours(), refused, ERR_OUT_OF_MEMORY)
+	same("state", state_name(pair.client), "OPEN")
+	pair.client.close(-1)
+
+
 func test_inbound_buffer_size_works_from_the_next_handshake() -> void:
 	var pair := connect_pair(func(_client: Object, server: Object) -> void: server.inbound_buffer_size = 1000)
 	pair.server.inbound_buffer_size = 4000
