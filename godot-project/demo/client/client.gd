@@ -27,7 +27,7 @@ var _was_let_go: bool = false
 var _quits_when_gone: bool = false
 
 @onready var _game: Game = $Game
-@onready var _session: Session = $Game/Session
+@onready var _session: GameSession = $Game/Session
 @onready var _traffic: Traffic = $Traffic
 @onready var _hud: Hud = $Hud
 @onready var _leave_timer: Timer = $LeaveTimer
@@ -147,9 +147,9 @@ func _disconnect(complaint: String) -> void:
 func _on_phase_changed() -> void:
 	if _bot:
 		return
-	if _session.phase == Session.Phase.WINDING_UP:
+	if _session.phase == GameSession.Phase.WINDING_UP:
 		_session.wind_up()
-	elif _session.phase == Session.Phase.OVER:
+	elif _session.phase == GameSession.Phase.OVER:
 		_leave()
 
 

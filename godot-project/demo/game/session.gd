@@ -1,4 +1,4 @@
-class_name Session
+class_name GameSession
 extends Node
 ## Everything that server and clients tell each other by RPC.
 ##

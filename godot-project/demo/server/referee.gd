@@ -36,7 +36,7 @@ var _departing: int = 0
 var _departure_age: float = 0.0
 var _departure_confirmed: bool = false
 
-@onready var _session: Session = game.session
+@onready var _session: GameSession = game.session
 
 
 func start(players_to_start: int, seconds: float, joins: int) -> void:
@@ -58,12 +58,12 @@ func _process(delta: float) -> void:
 	_phase_age += delta
 	_departure_age += delta
 	match _session.phase:
-		Session.Phase.PLAYING:
+		GameSession.Phase.PLAYING:
 			_play()
-		Session.Phase.WINDING_UP:
+		GameSession.Phase.WINDING_UP:
 			if _phase_age > WINDING_UP_SECONDS or _wound_up.has_all(_session.roster.keys()):
-				_enter(Session.Phase.OVER)
-		Session.Phase.OVER:
+				_enter(GameSession.Phase.OVER)
+		GameSession.Phase.OVER:
 			if _phase_age > OVER_SECONDS or multiplayer.get_peers().is_empty():
 				set_process(false)
 				finished.emit()
@@ -81,10 +81,10 @@ func _play() -> void:
 		print("server: half-time")
 	var awaited: bool = _joined < _joins or _phase_age < _last_join + LATECOMER_SECONDS
 	if _phase_age >= _seconds + (EXTRA_SECONDS if awaited else 0.0):
-		_enter(Session.Phase.WINDING_UP)
+		_enter(GameSession.Phase.WINDING_UP)
 
 
-func _enter(phase: Session.Phase) -> void:
+func _enter(phase: GameSession.Phase) -> void:
 	_phase_age = 0.0
 	_session.publish_phase(phase)
 	print("server: %s" % ["lobby", "the round starts", "the round ends", "everybody may leave"][phase])
@@ -113,10 +113,10 @@ func _on_readied(id: int) -> void:
 	_session.roster[id].ready = true
 	ledger.note(id, "ready")
 	_session.publish_roster()
-	if _session.phase == Session.Phase.PLAYING:
+	if _session.phase == GameSession.Phase.PLAYING:
 		_let_play(id)
-	elif _session.phase == Session.Phase.LOBBY and _everybody_is_ready():
-		_enter(Session.Phase.PLAYING)
+	elif _session.phase == GameSession.Phase.LOBBY and _everybody_is_ready():
+		_enter(GameSession.Phase.PLAYING)
 		for waiting: int in _session.roster:
 			_let_play(waiting)
 
@@ -163,7 +163,7 @@ func _let_next_leave() -> void:
 	_take_out(_departing)
 	_session.let_leave(_departing)
 	ledger.note(_departing, "let_go")
-	if _session.phase == Session.Phase.PLAYING:
+	if _session.phase == GameSession.Phase.PLAYING:
 		ledger.note(_departing, "left_early")
 
 
