@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use godot::builtin::{GString, PackedStringArray, VariantType};
 use godot::classes::{StreamPeer, TlsOptions};
-use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::conv::ByValue;
+use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
 use godot::obj::Gd;
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
@@ -15,7 +15,6 @@ use crate::websocket_peer::RustWebSocketPeer;
 
 /// The peer class's name in the engine.
 const PEER_CLASS: &str = if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
-
 
 /// Declares an integer that the engine knows as an enum of the peer class. Any integer converts: a number without a
 /// name must not abort the calling script, as gdext's own enum conversion would.
@@ -185,7 +184,6 @@ pub(crate) fn address_text(address: IpAddr) -> String {
 pub(crate) fn strip_edges(text: &str) -> &str {
     text.trim_matches(|character| character <= ' ')
 }
-
 
 /// For the engine's 32-bit sizes.
 pub(crate) fn saturate(count: usize) -> i32 {

@@ -21,7 +21,11 @@ pub(crate) enum Driver {
 
 impl Driver {
     /// Appends what happened since the last poll; returns the other side's address when it has become known.
-    pub(crate) fn poll(&mut self, events: &mut Vec<Event>, reports: &mut Vec<LinkEvent>) -> Option<SocketAddr> {
+    pub(crate) fn poll(
+        &mut self,
+        events: &mut Vec<Event>,
+        reports: &mut Vec<LinkEvent>,
+    ) -> Option<SocketAddr> {
         match self {
             Self::Remote(link) => {
                 let mut address = None;
@@ -75,6 +79,20 @@ impl Driver {
         match self {
             Self::Remote(link) => link.set_heartbeat_interval(interval),
             Self::Local(local) => local.set_heartbeat_interval(interval, Instant::now()),
+        }
+    }
+
+    pub(crate) fn set_close_timeout(&mut self, timeout: Duration) {
+        match self {
+            Self::Remote(link) => link.set_close_timeout(timeout),
+            Self::Local(local) => local.set_close_timeout(timeout),
+        }
+    }
+
+    pub(crate) fn round_trip_time(&self) -> Option<Duration> {
+        match self {
+            Self::Remote(link) => link.round_trip_time(),
+            Self::Local(local) => local.round_trip_time(),
         }
     }
 

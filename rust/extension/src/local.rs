@@ -8,13 +8,18 @@ use std::{
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
-use rust_websocket_proto::{Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd};
+use rust_websocket_proto::{
+    CloseCause, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
+};
 
 use crate::engine_stream::{EngineStream, OpenStream, StreamState};
 
 /// Most bytes handed to the stream at once: they are copied into an array of the engine first.
 const WRITE_CHUNK: usize = 256 * 1024;
 const WRITE_SLICES: usize = 16;
+
+/// Silence after which the other side is taken to have heard our last words.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// A [`Connection`] and the stream it talks over.
 pub(crate) struct Local {
@@ -32,8 +37,10 @@ pub(crate) struct Local {
     input_ended: bool,
     /// The connection is over for the script; since when.
     closed_at: Option<Instant>,
-    /// Both close frames were exchanged: nothing is in flight any more.
-    clean: bool,
+    /// Our last words answer a fault of the other side, which may be sending still.
+    complains: bool,
+    /// When bytes last arrived.
+    input_at: Instant,
     /// The stream is let go: nothing is read or written any more.
     released: bool,
 }
@@ -60,7 +67,8 @@ impl Local {
             close_timeout,
             input_ended: false,
             closed_at: None,
-            clean: false,
+            complains: false,
+            input_at: now,
             released: false,
         }
     }
@@ -112,6 +120,7 @@ impl Local {
             if data.is_empty() {
                 break;
             }
+            self.input_at = now;
             self.connection.handle_input(data.as_slice(), now);
             self.take_events(events, now);
         }
@@ -138,7 +147,8 @@ impl Local {
                 Some(event) => {
                     if let Event::Closed(closed) = &event {
                         self.closed_at = Some(now);
-                        self.clean = closed.code.is_some() && closed.cause.own_close().is_none();
+                        self.complains = closed.cause.own_close().is_some()
+                            || matches!(closed.cause, CloseCause::Request(_));
                     }
                     events.push(event);
                 }
@@ -181,19 +191,19 @@ impl Local {
         PackedByteArray::from(data)
     }
 
-    /// After the end: lets the stream go once everything is written. Closing it over unread input would send a
-    /// reset, which destroys what is in flight, so unless the other side has ended too its end is waited for.
+    /// After the end: lets the stream go once everything is written. Ending it over unread input would send a reset,
+    /// which destroys what is in flight; so where the other side does not know of the end yet, it is listened to until
+    /// it is quiet.
     fn finish(&mut self, stream: &mut OpenStream, now: Instant) {
         let Some(closed_at) = self.closed_at else { return };
-        let written = !self.connection.has_output();
+        while !self.input_ended && stream.state() == StreamState::Open && !stream.read().is_empty() {
+            self.input_at = now;
+        }
+        let quiet = !self.complains || now.saturating_duration_since(self.input_at) >= QUIET;
         let waited = now.saturating_duration_since(closed_at) >= self.close_timeout;
-        if self.input_ended || waited || (written && stream.state() != StreamState::Open) {
+        let writable = self.connection.has_output() && stream.state() == StreamState::Open;
+        if self.input_ended || waited || (quiet && !writable) {
             self.release(stream);
-        } else {
-            while !stream.read().is_empty() {}
-            if written && self.clean {
-                self.release(stream);
-            }
         }
     }
 
@@ -264,6 +274,15 @@ impl Local {
 
     pub(crate) fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
         self.connection.set_heartbeat_interval(interval, now);
+    }
+
+    pub(crate) fn set_close_timeout(&mut self, timeout: Duration) {
+        self.close_timeout = timeout;
+        self.connection.set_close_timeout(timeout);
+    }
+
+    pub(crate) fn round_trip_time(&self) -> Option<Duration> {
+        self.connection.round_trip_time()
     }
 
     pub(crate) fn set_no_delay(&mut self, enabled: bool) {

@@ -57,7 +57,9 @@ impl RustWebSocketMultiplayerPeer {
 
     /// The live peer behind an id; if there is none, an error is printed.
     fn peer(&self, call: &str, id: i64) -> Option<Arc<PeerState>> {
-        let found = i32::try_from(id).ok().and_then(|id| self.state.with(|multiplayer| multiplayer.peer(id).cloned()));
+        let found = i32::try_from(id)
+            .ok()
+            .and_then(|id| self.state.with(|multiplayer| multiplayer.peer(id).cloned()));
         if found.is_none() {
             self.state.reports.print(&unknown_peer(call, id));
         }
@@ -328,7 +330,8 @@ impl RustWebSocketMultiplayerPeer {
         Self::answer(&this, |multiplayer| {
             match tls_server_options.0 {
                 Some(options) if !options.is_server() => {
-                    let message = "create_server: these are TLS options for a client; use TLSOptions.server().";
+                    let message =
+                        "create_server: these are TLS options for a client; use TLSOptions.server().";
                     return Err(Refusal::invalid(Cause::Tls, message));
                 }
                 Some(_) => {
@@ -368,12 +371,16 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_peer_port(&self, id: i64) -> i64 {
-        fence(0, || self.peer("get_peer_port", id).map_or(0, |state| state.with(|peer| peer.remote().1.into())))
+        fence(0, || {
+            self.peer("get_peer_port", id).map_or(0, |state| state.with(|peer| peer.remote().1.into()))
+        })
     }
 
     #[func]
     fn get_supported_protocols(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |multiplayer| strings_to_godot(&multiplayer.settings.supported_protocols))
+        self.read(PackedStringArray::new(), |multiplayer| {
+            strings_to_godot(&multiplayer.settings.supported_protocols)
+        })
     }
 
     #[func(gd_self)]
@@ -389,7 +396,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_handshake_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |multiplayer| strings_to_godot(&multiplayer.settings.handshake_headers))
+        self.read(PackedStringArray::new(), |multiplayer| {
+            strings_to_godot(&multiplayer.settings.handshake_headers)
+        })
     }
 
     #[func(gd_self)]
@@ -410,7 +419,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.change_settings(|settings| settings.set_inbound_buffer_size(buffer_size)));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_inbound_buffer_size(buffer_size))
+        });
     }
 
     #[func]
@@ -420,7 +431,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_outbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.change_settings(|settings| settings.set_outbound_buffer_size(buffer_size)));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_outbound_buffer_size(buffer_size))
+        });
     }
 
     #[func]
@@ -430,7 +443,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_handshake_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.change_settings(|settings| settings.set_handshake_timeout(timeout)));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_handshake_timeout(timeout))
+        });
     }
 
     #[func]
@@ -440,7 +455,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_max_queued_packets(this: Gd<Self>, max_queued_packets: i64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.change_settings(|settings| settings.set_max_queued_packets(max_queued_packets)));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_max_queued_packets(max_queued_packets))
+        });
     }
 
     #[func]
@@ -450,6 +467,8 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_heartbeat_interval(this: Gd<Self>, interval: f64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.change_settings(|settings| settings.set_heartbeat_interval(interval)));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_heartbeat_interval(interval))
+        });
     }
 }

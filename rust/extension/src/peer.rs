@@ -10,8 +10,8 @@ use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{Link, LinkEvent};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState, Scheme, SendError, Target,
-    is_valid_close_code,
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
+    Scheme, SendError, Target, is_valid_close_code,
 };
 
 use crate::{
@@ -158,7 +158,8 @@ impl Peer {
         let no_delay = self.no_delay;
         self.remote = stream.open().and_then(|mut open| open.start(no_delay));
         let (send_limits, receive_limits) = (self.settings.send_limits(), self.settings.receive_limits());
-        let local = Local::server(stream, self.settings.config(), send_limits, receive_limits, Instant::now());
+        let local =
+            Local::server(stream, self.settings.config(), send_limits, receive_limits, Instant::now());
         self.driver = Some(Driver::Local(Box::new(local)));
         Ok(())
     }
@@ -189,8 +190,23 @@ impl Peer {
                 self.remote = Some(remote_text(address));
             }
         }
+        if self.view.ready_state() == ReadyState::Closing {
+            self.drop_messages();
+        }
         self.view.apply(self.events.drain(..));
         self.settle();
+    }
+
+    /// This side has closed: like the built-in, it takes no more messages.
+    fn drop_messages(&mut self) {
+        let driver = &mut self.driver;
+        self.events.retain(|event| {
+            let Event::Message(message) = event else { return true };
+            if let Some(driver) = driver {
+                driver.consumed(message.payload.len());
+            }
+            false
+        });
     }
 
     /// One poll's events of a fed peer.
@@ -265,7 +281,9 @@ impl Peer {
             let message = "Nothing can be sent: the connection is not open.";
             Refusal::new(Error::FAILED, Cause::SendClosed, message)
         };
-        let Some(driver) = self.driver.as_mut().filter(|_| self.view.can_send()) else { return Err(not_open()) };
+        let Some(driver) = self.driver.as_mut().filter(|_| self.view.can_send()) else {
+            return Err(not_open());
+        };
         let limit = self.settings.outbound_buffer_size;
         if limit != 0 && i64::try_from(payload.len()).is_ok_and(|len| len > limit) {
             let len = payload.len();
@@ -298,15 +316,21 @@ impl Peer {
         }
         let valid_code = u16::try_from(code).ok().filter(|_| is_valid_close_code(code));
         self.view.close_called();
-        if let Some(driver) = &mut self.driver {
-            driver.close(valid_code.unwrap_or(1000), reason);
+        match &mut self.driver {
+            Some(driver) if self.view.ready_state() == ReadyState::Closing => {
+                driver.close(valid_code.unwrap_or(1000), reason);
+            }
+            // It was connecting: nobody waits for anything.
+            driver => *driver = None,
         }
         self.settle();
         match valid_code {
             Some(_) => Ok(()),
             None => Err(Refusal::invalid(
                 Cause::CloseCode,
-                format!("close: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is."),
+                format!(
+                    "close: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is."
+                ),
             )),
         }
     }
@@ -371,6 +395,19 @@ impl Peer {
         Ok(())
     }
 
+    pub(crate) fn set_close_timeout(&mut self, seconds: f64) -> Result<(), Refusal> {
+        self.settings.set_close_timeout(seconds)?;
+        if let Some(driver) = &mut self.driver {
+            driver.set_close_timeout(self.settings.close_timeout());
+        }
+        Ok(())
+    }
+
+    /// Seconds; -1 before the first answered ping.
+    pub(crate) fn round_trip_time(&self) -> f64 {
+        self.driver.as_ref().and_then(Driver::round_trip_time).map_or(-1.0, |time| time.as_secs_f64())
+    }
+
     /// What a server answered instead of upgrading the connection.
     pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
         self.view.close_cause().and_then(CloseCause::http_response)
@@ -379,10 +416,15 @@ impl Peer {
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
-    let target = Target::parse(url)
-        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))?;
+    let target = Target::parse(url).map_err(|error| {
+        Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}."))
+    })?;
     if target.scheme == Scheme::Wss {
-        return Err(Refusal::new(Error::ERR_UNAVAILABLE, Cause::Tls, "wss:// is not supported yet; use ws://."));
+        return Err(Refusal::new(
+            Error::ERR_UNAVAILABLE,
+            Cause::Tls,
+            "wss:// is not supported yet; use ws://.",
+        ));
     }
     Ok(target)
 }

@@ -60,7 +60,8 @@ impl Settings {
 
     pub(crate) fn set_heartbeat_interval(&mut self, seconds: f64) -> Result<(), Refusal> {
         if Duration::try_from_secs_f64(seconds).is_err() {
-            let message = format!("heartbeat_interval must be 0 (off) or a number of seconds, not {seconds}.");
+            let message =
+                format!("heartbeat_interval must be 0 (off) or a number of seconds, not {seconds}.");
             return Err(Refusal::invalid(Cause::HeartbeatInterval, message));
         }
         self.heartbeat_interval = seconds;
@@ -94,12 +95,19 @@ impl Settings {
         Duration::try_from_secs_f64(self.heartbeat_interval).ok().filter(|interval| !interval.is_zero())
     }
 
+    pub(crate) fn close_timeout(&self) -> Duration {
+        Duration::try_from_secs_f64(self.close_timeout).unwrap_or(Duration::MAX)
+    }
+
     pub(crate) fn send_limits(&self) -> SendLimits {
         SendLimits { bytes: to_limit(self.outbound_buffer_size), messages: to_limit(self.max_queued_packets) }
     }
 
     pub(crate) fn receive_limits(&self) -> ReceiveLimits {
-        ReceiveLimits { bytes: to_limit(self.inbound_buffer_size), messages: to_limit(self.max_queued_packets) }
+        ReceiveLimits {
+            bytes: to_limit(self.inbound_buffer_size),
+            messages: to_limit(self.max_queued_packets),
+        }
     }
 
     /// For a connection that starts now.
@@ -107,7 +115,7 @@ impl Settings {
         Config {
             max_message_size: to_limit(self.inbound_buffer_size),
             connect_timeout: Duration::try_from_secs_f64(self.connect_timeout).unwrap_or(Duration::MAX),
-            close_timeout: Duration::try_from_secs_f64(self.close_timeout).unwrap_or(Duration::MAX),
+            close_timeout: self.close_timeout(),
             heartbeat_interval: self.heartbeat(),
             supported_protocols: self.supported_protocols.clone(),
             handshake_headers: self.handshake_headers.clone(),
@@ -136,7 +144,10 @@ fn at_least(minimum: i64, value: i64, property: &str, cause: Cause) -> Result<i6
 fn above_zero(seconds: f64, property: &str, cause: Cause) -> Result<f64, Refusal> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(seconds),
-        _ => Err(Refusal::invalid(cause, format!("{property} must be a number of seconds above 0, not {seconds}."))),
+        _ => Err(Refusal::invalid(
+            cause,
+            format!("{property} must be a number of seconds above 0, not {seconds}."),
+        )),
     }
 }
 

@@ -23,9 +23,7 @@ pub(crate) struct StateTable<T> {
 
 impl<T> StateTable<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            shards: [const { RwLock::new(HashMap::with_hasher(BuildHasherDefault::new())) }; SHARDS],
-        }
+        Self { shards: [const { RwLock::new(HashMap::with_hasher(BuildHasherDefault::new())) }; SHARDS] }
     }
 
     /// The state of an object; `bind` fetches it from the object the first time.

@@ -13,7 +13,9 @@ use godot::prelude::*;
 use rust_websocket_proto::ReadyState;
 
 use crate::{
-    convert::{OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot},
+    convert::{
+        OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot,
+    },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
     report::{Cause, Refusal, fence},
@@ -339,7 +341,12 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_close_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |peer| peer.settings.set_close_timeout(timeout));
+        _ = Self::answer(&this, |peer| peer.set_close_timeout(timeout));
+    }
+
+    #[func]
+    fn get_round_trip_time(&self) -> f64 {
+        self.read(-1.0, Peer::round_trip_time)
     }
 
     #[func]
@@ -355,7 +362,8 @@ impl RustWebSocketPeer {
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
         self.read(PackedStringArray::new(), |peer| {
-            peer.refused_upgrade().map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
+            peer.refused_upgrade()
+                .map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
         })
     }
 

@@ -312,6 +312,10 @@ impl Conn {
                 }
                 Order::Resume => {} // `receive` looks for itself
                 Order::SetHeartbeatInterval(interval) => self.protocol.set_heartbeat_interval(interval, now),
+                Order::SetCloseTimeout(timeout) => {
+                    self.linger_for = timeout;
+                    self.protocol.set_close_timeout(timeout);
+                }
                 Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
             }
         }
@@ -382,7 +386,10 @@ impl Conn {
                 return false;
             }
             match self.protocol.poll_event(turn.now) {
-                None => return true,
+                None => {
+                    self.shared.set_round_trip_time(self.protocol.round_trip_time());
+                    return true;
+                }
                 Some(Event::Message(message)) => self.report_message(message),
                 Some(Event::Opened(opened)) => self.report_opened(opened),
                 Some(Event::Closed(closed)) => {

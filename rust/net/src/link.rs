@@ -167,9 +167,19 @@ impl Link {
         self.shared.order(Order::SetHeartbeatInterval(interval));
     }
 
+    /// Changes how long a close handshake that begins after this call may take.
+    pub fn set_close_timeout(&self, timeout: Duration) {
+        self.shared.order(Order::SetCloseTimeout(timeout));
+    }
+
     /// Changes TCP_NODELAY.
     pub fn set_no_delay(&self, enabled: bool) {
         self.shared.order(Order::SetNoDelay(enabled));
+    }
+
+    /// Between the last answered ping of the heartbeat and its pong. A live value.
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.shared.round_trip_time()
     }
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     attention_asked: AtomicBool,
     pub(crate) sending: Sending,
     pub(crate) receiving: Receiving,
+    /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
+    round_trip_time: AtomicUsize,
 }
 
 impl Shared {
@@ -43,7 +45,18 @@ impl Shared {
             attention_asked: AtomicBool::new(false),
             sending: Sending::new(options.send_limits),
             receiving: Receiving::new(options.receive_limits),
+            round_trip_time: AtomicUsize::new(0),
         }
+    }
+
+    pub(crate) fn round_trip_time(&self) -> Option<Duration> {
+        let micros = self.round_trip_time.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(Duration::from_micros(micros as u64))
+    }
+
+    pub(crate) fn set_round_trip_time(&self, time: Option<Duration>) {
+        let micros = time.map_or(0, |time| usize::try_from(time.as_micros()).unwrap_or(usize::MAX - 1) + 1);
+        self.round_trip_time.store(micros, Ordering::Relaxed);
     }
 
     pub(crate) fn order_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
@@ -120,6 +133,7 @@ pub(crate) enum Order {
     /// There is room for messages again.
     Resume,
     SetHeartbeatInterval(Option<Duration>),
+    SetCloseTimeout(Duration),
     SetNoDelay(bool),
 }
 

@@ -451,6 +451,11 @@ impl Connection {
         self.schedule_heartbeat();
     }
 
+    /// Changes how long a close handshake that begins after this call may take.
+    pub fn set_close_timeout(&mut self, timeout: Duration) {
+        self.config.close_timeout = timeout;
+    }
+
     /// Between the last answered ping and its pong.
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.round_trip_time

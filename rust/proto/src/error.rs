@@ -160,6 +160,9 @@ pub enum ResponseError {
     /// Bare line feeds, folded lines, illegal bytes.
     #[error("the HTTP answer is malformed ({0})")]
     Malformed(&'static str),
+    /// RFC 6455 section 4.2.2: a 101 is HTTP/1.1 or newer.
+    #[error("the server switches protocols in HTTP/1.0, which cannot")]
+    HttpVersion,
     /// More than 16 KiB, or too many header lines.
     #[error("the answer's head is larger than 16 KiB or has too many lines")]
     HeadTooLarge,

@@ -145,7 +145,10 @@ impl Multiplayer {
     pub(crate) fn create_server(&mut self, port: i64, bind_address: &str) -> Result<(), Refusal> {
         self.check_idle("create_server")?;
         let port = u16::try_from(port).map_err(|_| {
-            Refusal::invalid(Cause::Listen, format!("create_server: {port} is no port; ports are 0 to 65535."))
+            Refusal::invalid(
+                Cause::Listen,
+                format!("create_server: {port} is no port; ports are 0 to 65535."),
+            )
         })?;
         let address = parse_bind_address(bind_address)?;
         self.settings.check_handshake()?;
@@ -203,7 +206,9 @@ impl Multiplayer {
     /// Goes on with a poll until there is a signal to emit; call [`emitted`](Self::emitted) after its handlers.
     pub(crate) fn next_emission(&mut self) -> Option<Emission> {
         let signal = match &mut self.session {
-            Session::Server(server) => server.step(&mut self.incoming, self.refuses_new_connections, &self.settings),
+            Session::Server(server) => {
+                server.step(&mut self.incoming, self.refuses_new_connections, &self.settings)
+            }
             Session::Client(client) => match client.step(&mut self.incoming) {
                 Step::Emit(signal) => Some(signal),
                 Step::Idle => None,
@@ -256,7 +261,11 @@ impl Multiplayer {
         if self.status() == ConnectionStatus::CONNECTED {
             return Ok(());
         }
-        Err(Refusal::new(Error::ERR_UNCONFIGURED, cause, format!("{call}: this multiplayer peer is not connected.")))
+        Err(Refusal::new(
+            Error::ERR_UNCONFIGURED,
+            cause,
+            format!("{call}: this multiplayer peer is not connected."),
+        ))
     }
 
     fn put_packet(&mut self, payload: Bytes) -> Result<Vec<(Arc<PeerState>, Refusal)>, Refusal> {
@@ -363,5 +372,9 @@ fn parse_bind_address(text: &str) -> Result<Option<IpAddr>, Refusal> {
 
 fn listen_refusal(error: &ListenError, address: &str, port: u16) -> Refusal {
     // The engine answers this for whatever keeps the socket from listening, foreign addresses included.
-    Refusal::new(Error::ERR_ALREADY_IN_USE, Cause::Listen, format!("create_server: cannot listen on {address} port {port}: {error}."))
+    Refusal::new(
+        Error::ERR_ALREADY_IN_USE,
+        Cause::Listen,
+        format!("create_server: cannot listen on {address} port {port}: {error}."),
+    )
 }

@@ -99,7 +99,12 @@ impl Server {
     }
 
     /// Goes on until there is something to emit.
-    pub(crate) fn step(&mut self, incoming: &mut Incoming, refuses: bool, settings: &Settings) -> Option<Signal> {
+    pub(crate) fn step(
+        &mut self,
+        incoming: &mut Incoming,
+        refuses: bool,
+        settings: &Settings,
+    ) -> Option<Signal> {
         while let Some(id) = self.due.pop_front() {
             if let Some(signal) = self.show_end(id, incoming) {
                 return Some(signal);
@@ -109,7 +114,9 @@ impl Server {
             let signal = match event {
                 // Dropping the link turns the newcomer away.
                 ListenerEvent::Accepted(..) if refuses => None,
-                ListenerEvent::Accepted(link, address, opened) => Some(self.welcome(link, address, opened, settings)),
+                ListenerEvent::Accepted(link, address, opened) => {
+                    Some(self.welcome(link, address, opened, settings))
+                }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
             };
             if signal.is_some() {
@@ -124,7 +131,8 @@ impl Server {
         let name = link.id();
         // Refused only if the newcomer is already gone, which its next event tells.
         _ = link.send(MessageKind::Binary, Bytes::copy_from_slice(&encode_peer_id(id)));
-        let peer = Peer::fed_member(settings.clone(), link, address, opened, Arc::clone(&self.close_requests));
+        let peer =
+            Peer::fed_member(settings.clone(), link, address, opened, Arc::clone(&self.close_requests));
         let member = Member { state: Arc::new(PeerState::new(peer)), link: name, unread: 0, met_end: None };
         self.members.insert(id, member);
         self.by_link.insert(name, id);
@@ -183,7 +191,11 @@ impl Server {
     ///
     /// # Errors
     /// The target does not exist.
-    pub(crate) fn send(&self, target: i32, payload: &Bytes) -> Result<Vec<(Arc<PeerState>, Refusal)>, Refusal> {
+    pub(crate) fn send(
+        &self,
+        target: i32,
+        payload: &Bytes,
+    ) -> Result<Vec<(Arc<PeerState>, Refusal)>, Refusal> {
         let recipients = server_recipients(target, |id| self.members.contains_key(&id)).map_err(|error| {
             Refusal::invalid(Cause::UnknownPeer, format!("put_packet: {error} (set_target_peer)."))
         })?;
