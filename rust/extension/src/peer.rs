@@ -185,10 +185,10 @@ impl Peer {
         if self.is_fed {
             return;
         }
-        if let Some(driver) = &mut self.driver {
-            if let Some(address) = driver.poll(&mut self.events, &mut self.reports) {
-                self.remote = Some(remote_text(address));
-            }
+        if let Some(driver) = &mut self.driver
+            && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
+        {
+            self.remote = Some(remote_text(address));
         }
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();

@@ -119,7 +119,6 @@ impl Settings {
             heartbeat_interval: self.heartbeat(),
             supported_protocols: self.supported_protocols.clone(),
             handshake_headers: self.handshake_headers.clone(),
-            ..Config::default()
         }
     }
 

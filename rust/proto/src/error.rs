@@ -166,9 +166,6 @@ pub enum ResponseError {
     /// More than 16 KiB, or too many header lines.
     #[error("the answer's head is larger than 16 KiB or has too many lines")]
     HeadTooLarge,
-    /// Section 4.1: a 101 of HTTP/1.0.
-    #[error("the answer is not HTTP/1.1 (RFC 6455 section 4.1)")]
-    HttpVersion,
     /// Section 4.1.
     #[error("the answer lacks the header `Upgrade: websocket` (RFC 6455 section 4.1)")]
     NoUpgrade,

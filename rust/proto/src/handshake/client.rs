@@ -94,9 +94,6 @@ impl ClientHandshake {
             Err(_) => return Err(ResponseError::Malformed("illegal bytes")),
         }
         let status = response.code.unwrap_or_default();
-        if status == 101 && response.version != Some(1) {
-            return Err(ResponseError::HttpVersion);
-        }
         let headers = Headers(response.headers);
         match status {
             101 if response.version != Some(1) => Err(ResponseError::HttpVersion),
