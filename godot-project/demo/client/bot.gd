@@ -33,7 +33,7 @@ var whispers_heard: int = 0
 var ready_seen: Dictionary = {}
 
 var _game: Game
-var _session: Session
+var _session: GameSession
 var _traffic: Traffic
 var _leave: Callable
 var _played: float = 0.0
@@ -79,24 +79,24 @@ func _physics_process(delta: float) -> void:
 	if _has_left:
 		return
 	if not player:
-		if _session.phase > Session.Phase.PLAYING:
+		if _session.phase > GameSession.Phase.PLAYING:
 			_go()
 		return
 	_played += delta
 	match _session.phase:
-		Session.Phase.PLAYING when leave_after > 0.0 and _played >= leave_after:
+		GameSession.Phase.PLAYING when leave_after > 0.0 and _played >= leave_after:
 			player.steering = Vector2.ZERO
 			if _is_content(delta):
 				_go()
-		Session.Phase.PLAYING:
+		GameSession.Phase.PLAYING:
 			_steer(player)
 			_talk()
-		Session.Phase.WINDING_UP:
+		GameSession.Phase.WINDING_UP:
 			player.steering = Vector2.ZERO
 			if not _has_wound_up and _is_content(delta):
 				_has_wound_up = true
 				_session.wind_up()
-		Session.Phase.OVER:
+		GameSession.Phase.OVER:
 			_go()
 
 

@@ -20,11 +20,14 @@ const SCREENSHOT_SECONDS: float = 9.0
 
 var _impl: String = "rust"
 var _player_name: String = "Player"
+## Kept, since a closed connection has none.
+var _id: int = 0
 var _bot: Bot
+var _was_let_go: bool = false
 var _quits_when_gone: bool = false
 
 @onready var _game: Game = $Game
-@onready var _session: Session = $Game/Session
+@onready var _session: GameSession = $Game/Session
 @onready var _traffic: Traffic = $Traffic
 @onready var _hud: Hud = $Hud
 @onready var _leave_timer: Timer = $LeaveTimer
@@ -61,11 +64,10 @@ func _notification(what: int) -> void:
 
 func _connect_signals() -> void:
 	get_tree().auto_accept_quit = false
-	multiplayer.connected_to_server.connect(func() -> void: _session.introduce(_player_name))
+	multiplayer.connected_to_server.connect(_on_connected)
 	multiplayer.connection_failed.connect(_disconnect.bind("Nobody answers there."))
-	multiplayer.server_disconnected.connect(_disconnect.bind("The server is gone."))
-	# Deferred, since the connection is busy handing out this very message.
-	_session.let_go.connect(_disconnect.bind(""), CONNECT_DEFERRED)
+	multiplayer.server_disconnected.connect(_on_server_disconnected)
+	_session.let_go.connect(_on_let_go)
 	_leave_timer.timeout.connect(_disconnect.bind("The server did not answer."))
 	_session.phase_changed.connect(_on_phase_changed)
 	_hud.join_requested.connect(_join)
@@ -99,8 +101,8 @@ func _join(url: String, player_name: String) -> void:
 	_say("Connecting to %s ..." % url)
 
 
-## A client that just closed its connection could lose what is still under way. So it stops sending, asks, and
-## closes when the server answers.
+## A client that just closed its connection could lose what is still under way, and others would still send to it.
+## So it stops sending, asks, confirms when the server lets it go, and the server closes.
 func _leave() -> void:
 	if not _traffic.is_in_session():
 		_disconnect("")
@@ -109,6 +111,20 @@ func _leave() -> void:
 		_game.my_player().stop_sharing()
 	_session.leave()
 	_leave_timer.start(LEAVE_SECONDS)
+
+
+func _on_connected() -> void:
+	_id = multiplayer.get_unique_id()
+	_session.introduce(_player_name)
+
+
+func _on_let_go() -> void:
+	_was_let_go = true
+	_session.confirm_departure()
+
+
+func _on_server_disconnected() -> void:
+	_disconnect("" if _was_let_go else "The server is gone.")
 
 
 func _disconnect(complaint: String) -> void:
@@ -120,6 +136,7 @@ func _disconnect(complaint: String) -> void:
 	multiplayer.multiplayer_peer.close()
 	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 	_session.reset()
+	_was_let_go = false
 	_say(complaint)
 	if _quits_when_gone:
 		print("client: end")
@@ -130,9 +147,9 @@ func _disconnect(complaint: String) -> void:
 func _on_phase_changed() -> void:
 	if _bot:
 		return
-	if _session.phase == Session.Phase.WINDING_UP:
+	if _session.phase == GameSession.Phase.WINDING_UP:
 		_session.wind_up()
-	elif _session.phase == Session.Phase.OVER:
+	elif _session.phase == GameSession.Phase.OVER:
 		_leave()
 
 
@@ -156,5 +173,5 @@ func _print_report() -> void:
 	var report: Dictionary = _bot.report()
 	report.merge(_traffic.report())
 	report["name"] = _player_name
-	report["id"] = str(multiplayer.get_unique_id())
+	report["id"] = str(_id)
 	print("report: ", JSON.stringify(report))

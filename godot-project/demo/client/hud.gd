@@ -11,14 +11,14 @@ const _GOOD := Color("6ee7a8")
 const _WHISPER := Color("f9a8d4")
 const _PLAYING_TEXT := "Arrow keys or WASD to move, space for a pulse, Enter to chat, /w NAME TEXT to whisper"
 const _PHASES: Dictionary = {
-	Session.Phase.LOBBY: "Waiting until everybody is ready",
-	Session.Phase.PLAYING: "Playing",
-	Session.Phase.WINDING_UP: "The round is over",
-	Session.Phase.OVER: "The round is over",
+	GameSession.Phase.LOBBY: "Waiting until everybody is ready",
+	GameSession.Phase.PLAYING: "Playing",
+	GameSession.Phase.WINDING_UP: "The round is over",
+	GameSession.Phase.OVER: "The round is over",
 }
 
 var _game: Game
-var _session: Session
+var _session: GameSession
 var _traffic: Traffic
 
 @onready var _connect_panel: Control = %ConnectPanel

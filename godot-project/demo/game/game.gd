@@ -1,13 +1,13 @@
 class_name Game
 extends Node2D
-## The world that server and clients share: the arena, the sparks, the players and the [Session].
+## The world that server and clients share: the arena, the sparks, the players and the [GameSession].
 ##
 ## Players are spawned by the server through the [MultiplayerSpawner], which repeats it at every client, also
 ## at those that come later.
 
 const PLAYER: PackedScene = preload("res://demo/game/player.tscn")
 
-@onready var session: Session = $Session
+@onready var session: GameSession = $Session
 @onready var spawner: MultiplayerSpawner = $Spawner
 @onready var sparks: Sparks = $Sparks
 @onready var _players: Node2D = $Players

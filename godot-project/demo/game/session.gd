@@ -1,4 +1,4 @@
-class_name Session
+class_name GameSession
 extends Node
 ## Everything that server and clients tell each other by RPC.
 ##
@@ -16,6 +16,7 @@ signal said(id: int, text: String)
 signal traffic_reported(id: int, rpcs: float, updates: float, round_trip: float)
 signal wound_up(id: int)
 signal leave_asked(id: int)
+signal departure_confirmed(id: int)
 
 # On a client.
 signal roster_changed
@@ -100,11 +101,16 @@ func wind_up() -> void:
 	_wind_up.rpc_id(1)
 
 
-## Asks to leave. The server answers with [signal let_go] behind everything that it has sent before, so that
-## nothing is in flight any more when the client then closes its connection.
+## Asks to leave. The server answers with [signal let_go] behind everything that it has sent before.
 func leave() -> void:
 	rpcs_sent += 1
 	_leave.rpc_id(1)
+
+
+## Tells the server that everything up to [signal let_go] has arrived: it may close the connection.
+func confirm_departure() -> void:
+	rpcs_sent += 1
+	_confirm_departure.rpc_id(1)
 
 
 @rpc("any_peer", "reliable")
@@ -148,6 +154,12 @@ func _wind_up() -> void:
 func _leave() -> void:
 	rpcs_received += 1
 	leave_asked.emit(multiplayer.get_remote_sender_id())
+
+
+@rpc("any_peer", "reliable")
+func _confirm_departure() -> void:
+	rpcs_received += 1
+	departure_confirmed.emit(multiplayer.get_remote_sender_id())
 
 #endregion
 #region Server to clients

@@ -13,7 +13,7 @@ const LATECOMER_SECONDS: float = 3.0
 const EXTRA_SECONDS: float = 30.0
 const WINDING_UP_SECONDS: float = 15.0
 const OVER_SECONDS: float = 30.0
-## How long one who has been let go may take to close its connection before the next one is let go.
+## How long one who has been let go may take to confirm it.
 const DEPARTURE_SECONDS: float = 2.0
 
 @export var game: Game
@@ -34,8 +34,9 @@ var _leaving: Array[int] = []
 ## Who has been let go and is still connected, or 0.
 var _departing: int = 0
 var _departure_age: float = 0.0
+var _departure_confirmed: bool = false
 
-@onready var _session: Session = game.session
+@onready var _session: GameSession = game.session
 
 
 func start(players_to_start: int, seconds: float, joins: int) -> void:
@@ -50,22 +51,24 @@ func start(players_to_start: int, seconds: float, joins: int) -> void:
 	_session.said.connect(_on_said)
 	_session.wound_up.connect(_on_wound_up)
 	_session.leave_asked.connect(_on_leave_asked)
+	_session.departure_confirmed.connect(_on_departure_confirmed)
 
 
-func _physics_process(delta: float) -> void:
+func _process(delta: float) -> void:
 	_phase_age += delta
 	_departure_age += delta
-	_let_next_leave()
 	match _session.phase:
-		Session.Phase.PLAYING:
+		GameSession.Phase.PLAYING:
 			_play()
-		Session.Phase.WINDING_UP:
+		GameSession.Phase.WINDING_UP:
 			if _phase_age > WINDING_UP_SECONDS or _wound_up.has_all(_session.roster.keys()):
-				_enter(Session.Phase.OVER)
-		Session.Phase.OVER:
+				_enter(GameSession.Phase.OVER)
+		GameSession.Phase.OVER:
 			if _phase_age > OVER_SECONDS or multiplayer.get_peers().is_empty():
-				set_physics_process(false)
+				set_process(false)
 				finished.emit()
+	_let_next_leave()
+	_see_off()
 
 
 func _play() -> void:
@@ -78,10 +81,10 @@ func _play() -> void:
 		print("server: half-time")
 	var awaited: bool = _joined < _joins or _phase_age < _last_join + LATECOMER_SECONDS
 	if _phase_age >= _seconds + (EXTRA_SECONDS if awaited else 0.0):
-		_enter(Session.Phase.WINDING_UP)
+		_enter(GameSession.Phase.WINDING_UP)
 
 
-func _enter(phase: Session.Phase) -> void:
+func _enter(phase: GameSession.Phase) -> void:
 	_phase_age = 0.0
 	_session.publish_phase(phase)
 	print("server: %s" % ["lobby", "the round starts", "the round ends", "everybody may leave"][phase])
@@ -110,10 +113,10 @@ func _on_readied(id: int) -> void:
 	_session.roster[id].ready = true
 	ledger.note(id, "ready")
 	_session.publish_roster()
-	if _session.phase == Session.Phase.PLAYING:
+	if _session.phase == GameSession.Phase.PLAYING:
 		_let_play(id)
-	elif _session.phase == Session.Phase.LOBBY and _everybody_is_ready():
-		_enter(Session.Phase.PLAYING)
+	elif _session.phase == GameSession.Phase.LOBBY and _everybody_is_ready():
+		_enter(GameSession.Phase.PLAYING)
 		for waiting: int in _session.roster:
 			_let_play(waiting)
 
@@ -148,19 +151,33 @@ func _on_leave_asked(id: int) -> void:
 		_leaving.append(id)
 
 
-## Lets one go at a time. Of each departure the engine tells everybody who is still connected, and the built-in
-## class prints an error for each of those that closes its connection in the same frame.
+## Lets one go at a time. The engine tells all others about each departure, and the built-in class prints an
+## error for each of them whose connection is just closing.
 func _let_next_leave() -> void:
-	if _leaving.is_empty() or (_departing and _departure_age < DEPARTURE_SECONDS):
+	if _departing or _leaving.is_empty():
 		return
 	_departing = _leaving.pop_front()
 	_departure_age = 0.0
+	_departure_confirmed = false
 	print("server: %s leaves" % _session.name_of(_departing))
 	_take_out(_departing)
 	_session.let_leave(_departing)
 	ledger.note(_departing, "let_go")
-	if _session.phase == Session.Phase.PLAYING:
+	if _session.phase == GameSession.Phase.PLAYING:
 		ledger.note(_departing, "left_early")
+
+
+func _on_departure_confirmed(id: int) -> void:
+	if id == _departing:
+		_departure_confirmed = true
+
+
+## Closes the connection of one who has got everything that was sent to it. It is the frame's last act, so that
+## nothing more is sent there before the next poll takes the peer out.
+func _see_off() -> void:
+	if _departing and (_departure_confirmed or _departure_age > DEPARTURE_SECONDS):
+		multiplayer.multiplayer_peer.disconnect_peer(_departing)
+		_departing = 0
 
 
 func _on_peer_disconnected(id: int) -> void:
@@ -168,7 +185,7 @@ func _on_peer_disconnected(id: int) -> void:
 		print("server: %s is gone" % _session.name_of(id))
 		_take_out(id)
 	_leaving.erase(id)
-	if id == _departing:
+	if id == _departing: # It did not wait to be seen off.
 		_departing = 0
 	ledger.note(id, "disconnected")
 

@@ -1,6 +1,9 @@
 //! `RustWebSocketMultiplayerPeer`, as the engine sees it. See `websocket_peer.rs` for how calls find their state.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
 
 use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
@@ -10,11 +13,12 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::{
-    convert::{OptionalPeer, OptionalTlsOptions, strings_from_godot, strings_to_godot},
-    multiplayer::{Multiplayer, MultiplayerState},
-    report::{Refusal, fence},
+    convert::{OptionalPeer, OptionalTlsOptions, saturate, strings_from_godot, strings_to_godot},
+    multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
+    peer::PeerState,
+    report::{Cause, Refusal, fence},
     state_table::StateTable,
-    websocket_peer::MAX_PACKET_SIZE,
+    websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
 };
 
 static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
@@ -25,11 +29,57 @@ static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
 #[cfg_attr(feature = "builtin-names", class(tool, base = MultiplayerPeerExtension, rename = WebSocketMultiplayerPeer))]
 pub(crate) struct RustWebSocketMultiplayerPeer {
     state: Arc<MultiplayerState>,
+    /// What `get_peer` has given out, the same object each time. Engine references must not be in the state, which other
+    /// threads can reach.
+    objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
     /// Set once the object is in [`MULTIPLAYER_PEERS`].
     id: OnceLock<InstanceId>,
 }
 
 impl RustWebSocketMultiplayerPeer {
+    /// One poll: what happened, one signal after the other. Nothing is borrowed or locked while the handlers run: they may
+    /// call anything, close this peer, or drop the last reference to it but ours.
+    fn emit_what_happened(mut this: Gd<Self>) {
+        let state = Self::state_of(&this);
+        state.with(Multiplayer::begin_poll);
+        while let Some(emission) = state.with(Multiplayer::next_emission) {
+            let (signal, id) = match emission.signal {
+                Signal::Connected(id) => ("peer_connected", id),
+                Signal::Disconnected(id) => ("peer_disconnected", id),
+            };
+            _ = this.emit_signal(signal, &[id.to_variant()]);
+            state.with(|multiplayer| multiplayer.emitted(emission));
+            if signal == "peer_disconnected" {
+                Self::forget_object(&this, id);
+            }
+        }
+    }
+
+    /// The live peer behind an id; if there is none, an error is printed.
+    fn peer(&self, call: &str, id: i64) -> Option<Arc<PeerState>> {
+        let found = i32::try_from(id)
+            .ok()
+            .and_then(|id| self.state.with(|multiplayer| multiplayer.peer(id).cloned()));
+        if found.is_none() {
+            self.state.reports.print(&unknown_peer(call, id));
+        }
+        found
+    }
+
+    fn lock_objects(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketPeer>>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_object(this: &Gd<Self>, id: i32) {
+        let object = this.bind().lock_objects().remove(&id.into());
+        drop(object); // after the lock is gone
+    }
+
+    fn forget_all_objects(this: &Gd<Self>) {
+        let objects = std::mem::take(&mut *this.bind().lock_objects());
+        drop(objects); // after the lock is gone
+    }
+
     fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
         let id = this.instance_id_unchecked();
         MULTIPLAYER_PEERS.find(id, || {
@@ -60,29 +110,39 @@ impl Drop for RustWebSocketMultiplayerPeer {
         if let Some(id) = self.id.get() {
             MULTIPLAYER_PEERS.forget(*id);
         }
+        // The same as close(): the I/O thread finishes the connections.
+        fence((), || self.state.with(Multiplayer::close));
     }
 }
 
 #[godot_api]
 impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     fn init(_base: Base<MultiplayerPeerExtension>) -> Self {
-        Self { state: Arc::default(), id: OnceLock::new() }
+        Self { state: Arc::default(), objects: Mutex::default(), id: OnceLock::new() }
     }
 
     // Each virtual stands here as it is called, and below as the trait wants it (see websocket_peer.rs).
 
     #[func(gd_self)]
     unsafe fn get_packet_rawptr(
-        _this: Gd<Self>,
+        this: Gd<Self>,
         r_buffer: RawPtr<*mut RawPtr<*const u8>>,
         r_buffer_size: RawPtr<*mut i32>,
     ) -> Error {
-        // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
-        unsafe {
-            *r_buffer.ptr() = RawPtr::null();
-            *r_buffer_size.ptr() = 0;
-        }
-        Error::ERR_UNCONFIGURED
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            let (result, packet) = state.with(|multiplayer| match multiplayer.next_packet() {
+                Ok(Some(payload)) => (Ok(Error::OK), (payload.as_ptr(), saturate(payload.len()))),
+                Ok(None) => (Ok(Error::ERR_UNAVAILABLE), (std::ptr::null(), 0)),
+                Err(refusal) => (Err(refusal), (std::ptr::null(), 0)),
+            });
+            // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
+            unsafe {
+                *r_buffer.ptr() = RawPtr::new(packet.0);
+                *r_buffer_size.ptr() = packet.1;
+            }
+            result.unwrap_or_else(|refusal| state.reports.answer(Err(refusal)))
+        })
     }
 
     #[func(gd_self)]
@@ -94,12 +154,12 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
             // SAFETY: the engine passes a buffer of that many bytes, valid for this call; it is copied.
             Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(p_buffer.ptr(), len) })
         };
-        Self::answer(&this, |multiplayer| multiplayer.put_packet(payload))
+        fence(Error::ERR_BUG, || Self::state_of(&this).put_packet(payload))
     }
 
     #[func(gd_self)]
     fn get_available_packet_count(this: Gd<Self>) -> i32 {
-        Self::run(&this, 0, |_| 0)
+        Self::run(&this, 0, |multiplayer| saturate(multiplayer.available_packets()))
     }
 
     #[func(gd_self)]
@@ -134,37 +194,41 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn get_packet_peer(this: Gd<Self>) -> i32 {
-        Self::run(&this, 1, |_| 1)
+        Self::run(&this, 1, |multiplayer| multiplayer.packet_peer())
     }
 
     #[func(gd_self)]
     fn is_server(this: Gd<Self>) -> bool {
-        Self::run(&this, false, |_| false)
+        Self::run(&this, false, |multiplayer| multiplayer.is_server())
     }
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        Self::run(&this, (), |_| ());
+        fence((), || Self::emit_what_happened(this));
     }
 
     #[func(gd_self)]
     fn close(this: Gd<Self>) {
-        Self::run(&this, (), |_| ());
+        Self::run(&this, (), Multiplayer::close);
+        Self::forget_all_objects(&this);
     }
 
     #[func(gd_self)]
-    fn disconnect_peer(this: Gd<Self>, _p_peer: i32, _p_force: bool) {
-        Self::run(&this, (), |_| ());
+    fn disconnect_peer(this: Gd<Self>, p_peer: i32, p_force: bool) {
+        _ = Self::answer(&this, |multiplayer| multiplayer.disconnect_peer(p_peer, p_force));
+        if p_force {
+            Self::forget_object(&this, p_peer);
+        }
     }
 
     #[func(gd_self)]
     fn get_unique_id(this: Gd<Self>) -> i32 {
-        Self::run(&this, 0, |_| 0)
+        Self::run(&this, 0, |multiplayer| multiplayer.unique_id())
     }
 
     #[func(gd_self)]
     fn set_refuse_new_connections(this: Gd<Self>, p_enable: bool) {
-        Self::run(&this, (), |multiplayer| multiplayer.refuses_new_connections = p_enable);
+        Self::run(&this, (), |multiplayer| multiplayer.set_refuse_new_connections(p_enable));
     }
 
     #[func(gd_self)]
@@ -189,7 +253,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     }
 
     fn is_refusing_new_connections(&self) -> bool {
-        self.read(false, |multiplayer| multiplayer.refuses_new_connections)
+        self.read(false, |multiplayer| multiplayer.refuses_new_connections())
     }
 
     // The twins.
@@ -247,8 +311,13 @@ impl RustWebSocketMultiplayerPeer {
         url: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
-        _ = (url, tls_client_options);
-        Self::answer(&this, |_| Ok(()))
+        Self::answer(&this, |multiplayer| {
+            if tls_client_options.0.is_some_and(|options| options.is_server()) {
+                let message = "create_client: these are TLS options for a server; use TLSOptions.client().";
+                return Err(Refusal::invalid(Cause::Tls, message));
+            }
+            multiplayer.create_client(&url.to_string())
+        })
     }
 
     #[func(gd_self)]
@@ -258,26 +327,53 @@ impl RustWebSocketMultiplayerPeer {
         #[opt(default = "*")] bind_address: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
     ) -> Error {
-        _ = (port, bind_address, tls_server_options);
-        Self::answer(&this, |_| Ok(()))
+        Self::answer(&this, |multiplayer| {
+            match tls_server_options.0 {
+                Some(options) if !options.is_server() => {
+                    let message =
+                        "create_server: these are TLS options for a client; use TLSOptions.server().";
+                    return Err(Refusal::invalid(Cause::Tls, message));
+                }
+                Some(_) => {
+                    let message = "create_server: TLS is not supported yet.";
+                    return Err(Refusal::new(Error::ERR_UNAVAILABLE, Cause::Tls, message));
+                }
+                None => {}
+            }
+            multiplayer.create_server(port, &bind_address.to_string())
+        })
     }
 
     #[func]
     fn get_peer(&self, peer_id: i64) -> OptionalPeer {
-        _ = peer_id;
-        OptionalPeer(self.read(None, |_| None))
+        OptionalPeer(fence(None, || {
+            let state = self.peer("get_peer", peer_id)?;
+            let known = self.lock_objects().get(&peer_id).cloned();
+            // Every connection to a server has the id 1, so one of an earlier session may still be here.
+            if let Some(object) = known.filter(|object| object.bind().shows(&state)) {
+                return Some(object);
+            }
+            // Made and dropped while the lock is not held: the engine may run anything.
+            let object = RustWebSocketPeer::for_state(state);
+            let earlier = self.lock_objects().insert(peer_id, object.clone());
+            drop(earlier);
+            Some(object)
+        }))
     }
 
     #[func]
     fn get_peer_address(&self, id: i64) -> GString {
-        _ = id;
-        self.read(GString::new(), |_| GString::new())
+        fence(GString::new(), || match self.peer("get_peer_address", id) {
+            Some(state) => state.with(|peer| peer.remote().0.into()),
+            None => GString::new(),
+        })
     }
 
     #[func]
     fn get_peer_port(&self, id: i64) -> i64 {
-        _ = id;
-        self.read(0, |_| 0)
+        fence(0, || {
+            self.peer("get_peer_port", id).map_or(0, |state| state.with(|peer| peer.remote().1.into()))
+        })
     }
 
     #[func]
@@ -290,7 +386,12 @@ impl RustWebSocketMultiplayerPeer {
     #[func(gd_self)]
     fn set_supported_protocols(this: Gd<Self>, protocols: PackedStringArray) {
         let protocols = strings_from_godot(&protocols);
-        Self::run(&this, (), |multiplayer| multiplayer.settings.set_supported_protocols(protocols));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| {
+                settings.set_supported_protocols(protocols);
+                Ok(())
+            })
+        });
     }
 
     #[func]
@@ -303,7 +404,12 @@ impl RustWebSocketMultiplayerPeer {
     #[func(gd_self)]
     fn set_handshake_headers(this: Gd<Self>, protocols: PackedStringArray) {
         let headers = strings_from_godot(&protocols);
-        Self::run(&this, (), |multiplayer| multiplayer.settings.handshake_headers = headers);
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| {
+                settings.handshake_headers = headers;
+                Ok(())
+            })
+        });
     }
 
     #[func]
@@ -313,7 +419,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_inbound_buffer_size(buffer_size));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_inbound_buffer_size(buffer_size))
+        });
     }
 
     #[func]
@@ -323,7 +431,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_outbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_outbound_buffer_size(buffer_size));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_outbound_buffer_size(buffer_size))
+        });
     }
 
     #[func]
@@ -333,7 +443,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_handshake_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_handshake_timeout(timeout));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_handshake_timeout(timeout))
+        });
     }
 
     #[func]
@@ -344,7 +456,7 @@ impl RustWebSocketMultiplayerPeer {
     #[func(gd_self)]
     fn set_max_queued_packets(this: Gd<Self>, max_queued_packets: i64) {
         _ = Self::answer(&this, |multiplayer| {
-            multiplayer.settings.set_max_queued_packets(max_queued_packets)
+            multiplayer.change_settings(|settings| settings.set_max_queued_packets(max_queued_packets))
         });
     }
 
@@ -355,6 +467,8 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_heartbeat_interval(this: Gd<Self>, interval: f64) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.settings.set_heartbeat_interval(interval));
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_heartbeat_interval(interval))
+        });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{Link, LinkEvent};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Config, Event, HttpResponse, Message, MessageKind, PeerView, ReadyState,
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
     Scheme, SendError, Target, is_valid_close_code,
 };
 
@@ -19,6 +19,7 @@ use crate::{
     driver::Driver,
     engine_stream::EngineStream,
     local::Local,
+    multiplayer::CloseRequests,
     report::{Cause, Refusal, Reports},
     settings::Settings,
 };
@@ -57,6 +58,8 @@ pub(crate) struct Peer {
     driver: Option<Driver>,
     /// A multiplayer peer owns the connection and brings its events.
     is_fed: bool,
+    /// Where a multiplayer server learns that the script has closed this connection.
+    close_requests: Option<Arc<CloseRequests>>,
     /// The other side's address and port while there is a connection.
     remote: Option<(String, u16)>,
     /// What `put_packet` sends.
@@ -76,6 +79,7 @@ impl Default for Peer {
             view: PeerView::new(),
             driver: None,
             is_fed: false,
+            close_requests: None,
             remote: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
@@ -87,16 +91,32 @@ impl Default for Peer {
 }
 
 impl Peer {
-    /// A peer for a connection of a multiplayer peer, which brings its events with [`feed`](Self::feed).
-    pub(crate) fn fed(settings: Settings, view: PeerView, link: Link, remote: Option<SocketAddr>) -> Self {
-        Self {
-            settings,
-            view,
-            driver: Some(Driver::Remote(link)),
-            is_fed: true,
-            remote: remote.map(remote_text),
-            ..Self::default()
-        }
+    /// The server's end of a connection of a multiplayer server, which brings its events with [`feed`](Self::feed) and
+    /// learns through `close_requests` that the script has closed it.
+    pub(crate) fn fed_member(
+        settings: Settings,
+        link: Link,
+        address: SocketAddr,
+        opened: Opened,
+        close_requests: Arc<CloseRequests>,
+    ) -> Self {
+        let mut peer = Self::fed(settings, String::new(), link);
+        peer.view.apply([Event::Opened(opened)]);
+        peer.remote = Some(remote_text(address));
+        peer.close_requests = Some(close_requests);
+        peer
+    }
+
+    /// The connection of a multiplayer client, which takes its reports with [`take_reports`](Self::take_reports) and
+    /// brings what is to be shown with [`feed`](Self::feed).
+    pub(crate) fn fed_client(settings: Settings, url: &str, link: Link) -> Self {
+        Self::fed(settings, url.to_owned(), link)
+    }
+
+    fn fed(settings: Settings, url: String, link: Link) -> Self {
+        let mut view = PeerView::new();
+        view.start(url);
+        Self { settings, view, driver: Some(Driver::Remote(link)), is_fed: true, ..Self::default() }
     }
 
     /// What a script sees of the connection.
@@ -116,14 +136,8 @@ impl Peer {
     /// Starts connecting.
     pub(crate) fn connect(&mut self, url: &str) -> Result<(), Refusal> {
         self.check_idle("connect_to_url")?;
-        let target = Target::parse(url).map_err(|error| {
-            Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}."))
-        })?;
-        self.check_handshake()?;
-        if target.scheme == Scheme::Wss {
-            let message = "wss:// is not supported yet.";
-            return Err(Refusal::new(Error::ERR_UNAVAILABLE, Cause::Tls, message));
-        }
+        let target = parse_target(url)?;
+        self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(url.to_owned());
         let options = self.settings.link_options(self.no_delay);
@@ -138,7 +152,7 @@ impl Peer {
             return Err(Refusal::invalid(Cause::Stream, message));
         };
         self.check_idle("accept_stream")?;
-        self.check_handshake()?;
+        self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(String::new());
         let no_delay = self.no_delay;
@@ -158,15 +172,10 @@ impl Peer {
         Ok(())
     }
 
-    fn check_handshake(&self) -> Result<(), Refusal> {
-        Config::check_handshake_headers(&self.settings.handshake_headers)
-            .and_then(|()| Config::check_supported_protocols(&self.settings.supported_protocols))
-            .map_err(|error| Refusal::invalid(Cause::HandshakeHeader, format!("Handshake refused: {error}.")))
-    }
-
     fn forget_connection(&mut self) {
         self.driver = None;
         self.is_fed = false;
+        self.close_requests = None;
         self.remote = None;
         self.last_packet = None;
     }
@@ -176,10 +185,10 @@ impl Peer {
         if self.is_fed {
             return;
         }
-        if let Some(driver) = &mut self.driver {
-            if let Some(address) = driver.poll(&mut self.events, &mut self.reports) {
-                self.remote = Some(remote_text(address));
-            }
+        if let Some(driver) = &mut self.driver
+            && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
+        {
+            self.remote = Some(remote_text(address));
         }
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
@@ -206,6 +215,32 @@ impl Peer {
         self.settle();
     }
 
+    /// Appends what a fed client's link reports; the address is noted here.
+    pub(crate) fn take_reports(&mut self, reports: &mut Vec<LinkEvent>) {
+        if let Some(Driver::Remote(link)) = &self.driver {
+            link.take_events(reports);
+        }
+        if let Some(address) = reports.iter().find_map(LinkEvent::address) {
+            self.remote = Some(remote_text(address));
+        }
+    }
+
+    /// The owner of a fed peer has taken a message of `bytes` bytes.
+    pub(crate) fn consumed(&mut self, bytes: usize) {
+        if let Some(driver) = &mut self.driver {
+            driver.consumed(bytes);
+        }
+    }
+
+    /// The owner of a fed peer forgets it: closed for whoever still holds it. The I/O thread completes a close handshake
+    /// under way.
+    pub(crate) fn release(&mut self) {
+        self.driver = None;
+        self.close_requests = None;
+        self.view.aborted();
+        self.settle();
+    }
+
     /// Lets go of what a closed connection does not need any more.
     fn settle(&mut self) {
         if self.view.ready_state() != ReadyState::Closed {
@@ -224,9 +259,7 @@ impl Peer {
     pub(crate) fn next_packet(&mut self) -> Result<&[u8], Option<Refusal>> {
         match self.view.pop() {
             Some(message) => {
-                if let Some(driver) = &mut self.driver {
-                    driver.consumed(message.payload.len());
-                }
+                self.consumed(message.payload.len());
                 Ok(&self.last_packet.insert(message).payload)
             }
             None if self.view.ready_state() == ReadyState::Open => Err(None),
@@ -273,6 +306,9 @@ impl Peer {
     pub(crate) fn close(&mut self, code: i64, reason: &str) -> Result<(), Refusal> {
         if self.view.ready_state() == ReadyState::Closed {
             return Ok(());
+        }
+        if let (Some(requests), Some(Driver::Remote(link))) = (&self.close_requests, &self.driver) {
+            requests.push(link.id());
         }
         if code < 0 {
             self.abort();
@@ -376,6 +412,21 @@ impl Peer {
     pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
         self.view.close_cause().and_then(CloseCause::http_response)
     }
+}
+
+/// Reads the URL of `connect_to_url` or `create_client`.
+pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
+    let target = Target::parse(url).map_err(|error| {
+        Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}."))
+    })?;
+    if target.scheme == Scheme::Wss {
+        return Err(Refusal::new(
+            Error::ERR_UNAVAILABLE,
+            Cause::Tls,
+            "wss:// is not supported yet; use ws://.",
+        ));
+    }
+    Ok(target)
 }
 
 fn remote_text(address: SocketAddr) -> (String, u16) {

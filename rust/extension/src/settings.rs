@@ -83,6 +83,13 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether the headers and subprotocols can be sent.
+    pub(crate) fn check_handshake(&self) -> Result<(), Refusal> {
+        Config::check_handshake_headers(&self.handshake_headers)
+            .and_then(|()| Config::check_supported_protocols(&self.supported_protocols))
+            .map_err(|error| Refusal::invalid(Cause::HandshakeHeader, format!("Handshake refused: {error}.")))
+    }
+
     /// `None`: off.
     pub(crate) fn heartbeat(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.heartbeat_interval).ok().filter(|interval| !interval.is_zero())
@@ -112,7 +119,6 @@ impl Settings {
             heartbeat_interval: self.heartbeat(),
             supported_protocols: self.supported_protocols.clone(),
             handshake_headers: self.handshake_headers.clone(),
-            ..Config::default()
         }
     }
 

@@ -47,6 +47,11 @@ impl RustWebSocketPeer {
         Gd::from_object(Self::with_state(state))
     }
 
+    /// Whether this is the object for that state.
+    pub(crate) fn shows(&self, state: &Arc<PeerState>) -> bool {
+        Arc::ptr_eq(&self.state, state)
+    }
+
     fn with_state(state: Arc<PeerState>) -> Self {
         Self { state, stream: Mutex::new(None), id: OnceLock::new() }
     }

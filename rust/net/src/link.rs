@@ -49,6 +49,16 @@ pub enum LinkEvent {
     Protocol(Event),
 }
 
+impl LinkEvent {
+    /// The other side's address, if that is what it tells.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Connected(address) => Some(*address),
+            Self::Protocol(_) => None,
+        }
+    }
+}
+
 /// What a listener reports.
 #[derive(Debug)]
 pub enum ListenerEvent {

@@ -36,7 +36,7 @@ const MAX_QUEUED_PONGS: usize = 32;
 /// - After any call write what [`output`](Self::output) offers and report with
 ///   [`advance_output`](Self::advance_output) what was taken.
 /// - Call [`handle_timeout`](Self::handle_timeout) when [`next_deadline`](Self::next_deadline) has passed, after
-///   everything that can be read was handed in, and then `poll_event` as after input.
+///   everything that can be read was handed in and its events were taken; then call `poll_event` again.
 /// - After [`Event::Closed`] only output is left: write it, shut the writing side down, and read until the other
 ///   side's end or `close_timeout` so that nothing in flight is destroyed by a reset.
 ///
@@ -46,8 +46,8 @@ pub struct Connection {
     config: Config,
     masks: Option<Box<MaskSource>>,
     input: ReceiveBuffer,
-    /// Nothing more comes in, for this cause; it takes effect once what came before is decoded.
-    input_end: Option<CloseCause>,
+    /// Nothing more comes in; it takes effect once what came before is decoded.
+    input_end: Option<InputEnd>,
     output: SendQueue,
     /// The latest ping's payload, while too many pongs wait in the output.
     unanswered_ping: Option<Vec<u8>>,
@@ -66,6 +66,12 @@ enum State {
     /// Over, to be reported.
     Ending(Box<Closed>),
     Ended,
+}
+
+/// Why nothing more comes in.
+enum InputEnd {
+    Transport(TransportEnd),
+    Cause(CloseCause),
 }
 
 struct Connecting {
@@ -146,30 +152,36 @@ impl Connection {
 
     /// The transport ended; what was received before is decoded first.
     pub fn handle_transport_end(&mut self, end: TransportEnd) {
-        let cause = match (&self.state, end) {
-            (State::Connecting(connecting), end) => CloseCause::ConnectFailed {
-                phase: connecting.phase,
-                error: match end {
-                    TransportEnd::Eof => "the other side ended the connection".to_owned(),
-                    TransportEnd::Error(error) => error,
-                },
-            },
-            (_, TransportEnd::Eof) => CloseCause::TransportEof,
-            (_, TransportEnd::Error(error)) => CloseCause::TransportLost(error),
-        };
-        self.end_input(cause);
+        self.end_input(InputEnd::Transport(end));
     }
 
-    /// The first cause counts.
-    fn end_input(&mut self, cause: CloseCause) {
-        self.input_end.get_or_insert(cause);
+    /// The first end counts.
+    fn end_input(&mut self, end: InputEnd) {
+        self.input_end.get_or_insert(end);
         self.timers.stop_all();
+    }
+
+    /// All input is decoded: if nothing more comes in, the connection ends here.
+    fn end_of_input(&mut self) -> Option<Event> {
+        let cause = match (self.input_end.take()?, &self.state) {
+            (InputEnd::Cause(cause), _) => cause,
+            (InputEnd::Transport(end), State::Connecting(connecting)) => {
+                let error = match end {
+                    TransportEnd::Eof => "the other side ended the connection".to_owned(),
+                    TransportEnd::Error(error) => error,
+                };
+                CloseCause::ConnectFailed { phase: connecting.phase, error }
+            }
+            (InputEnd::Transport(TransportEnd::Eof), _) => CloseCause::TransportEof,
+            (InputEnd::Transport(TransportEnd::Error(error)), _) => CloseCause::TransportLost(error),
+        };
+        Some(self.end(None, String::new(), cause))
     }
 
     /// Acts on every deadline that has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.timers.take_expired(Timer::RefusalBody, now) {
-            self.end_input(CloseCause::TransportEof);
+            self.end_input(InputEnd::Transport(TransportEnd::Eof));
         }
         if self.timers.take_expired(Timer::Connect, now)
             && let State::Connecting(connecting) = &self.state
@@ -179,7 +191,7 @@ impl Connection {
             self.output.clear();
         }
         if self.timers.take_expired(Timer::Close, now) {
-            self.end_input(CloseCause::CloseTimeout { timeout: self.config.close_timeout });
+            self.end_input(InputEnd::Cause(CloseCause::CloseTimeout { timeout: self.config.close_timeout }));
         }
         if self.timers.take_expired(Timer::Heartbeat, now) {
             self.beat(now);
@@ -188,7 +200,9 @@ impl Connection {
 
     fn beat(&mut self, now: Instant) {
         match self.heartbeat.expired(now) {
-            Some(Beat::Dead(interval)) => self.end_input(CloseCause::HeartbeatTimeout { interval }),
+            Some(Beat::Dead(interval)) => {
+                self.end_input(InputEnd::Cause(CloseCause::HeartbeatTimeout { interval }))
+            }
             Some(Beat::Ping) => {
                 // One that has not even been written yet will do.
                 if self.output.pings() == 0 {
@@ -246,7 +260,7 @@ impl Connection {
         match result {
             Some(Ok(opened)) => Some(self.open(opened, now)),
             Some(Err(cause)) => Some(self.end(None, String::new(), cause)),
-            None => self.input_end.take().map(|cause| self.end(None, String::new(), cause)),
+            None => self.end_of_input(),
         }
     }
 
@@ -254,10 +268,8 @@ impl Connection {
         let side = if self.masks.is_some() { Side::Client } else { Side::Server };
         self.state = State::Open(Decoder::new(side, self.config.max_message_size));
         self.timers.stop_all();
-        // A transport that ended right after the upgrade is no longer a failure to connect.
-        if let Some(CloseCause::ConnectFailed { error, .. }) = self.input_end.take() {
-            self.input_end = Some(CloseCause::TransportLost(error));
-        }
+        self.config.supported_protocols = Vec::new();
+        self.config.handshake_headers = Vec::new();
         self.heartbeat.start(now);
         self.schedule_heartbeat();
         Event::Opened(opened)
@@ -271,9 +283,7 @@ impl Connection {
                 Ok(Some(Item::Ping(payload))) => self.answer_ping(payload),
                 Ok(Some(Item::Pong)) => self.note_pong(),
                 Ok(Some(Item::Close(frame))) => return Some(self.closed_by_remote(frame)),
-                Ok(None) => {
-                    return self.input_end.take().map(|cause| self.end(None, String::new(), cause));
-                }
+                Ok(None) => return self.end_of_input(),
                 Err(cause) => return Some(self.fail(cause)),
             }
         }
@@ -296,8 +306,8 @@ impl Connection {
         }
     }
 
-    /// The other side's close frame: the end of what it sends. It is echoed, reason included as the engine does, unless it
-    /// is the answer to ours.
+    /// The other side's close frame: the end of what it sends. It is echoed unless it is the answer to ours; with the
+    /// reason, because the engine shows the reason of the answer to whoever closed.
     fn closed_by_remote(&mut self, frame: CloseFrame) -> Event {
         let is_answer = matches!(self.state, State::Closing(_));
         if !is_answer {

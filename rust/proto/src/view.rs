@@ -66,7 +66,6 @@ impl PeerView {
             }
             match event {
                 Event::Opened(opened) => {
-                    // The script may have called close() meanwhile; then it stays CLOSED and does not get here.
                     self.state = ReadyState::Open;
                     self.selected_protocol = opened.selected_protocol;
                     if let Some(url) = opened.requested_url {
@@ -184,5 +183,176 @@ impl PeerView {
 impl Default for PeerView {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::Opened;
+
+    fn opened() -> Event {
+        Event::Opened(Opened { selected_protocol: "chat".to_owned(), requested_url: None })
+    }
+
+    fn message(kind: MessageKind, payload: &'static str) -> Event {
+        Event::Message(Message { kind, payload: Bytes::from_static(payload.as_bytes()) })
+    }
+
+    fn closed(code: Option<u16>) -> Event {
+        let cause = if code.is_some() { CloseCause::Clean } else { CloseCause::TransportEof };
+        Event::Closed(Closed { code, reason: "reason".to_owned(), cause })
+    }
+
+    fn open_view() -> PeerView {
+        let mut view = PeerView::new();
+        view.start("ws://a".to_owned());
+        view.apply([opened()]);
+        assert_eq!(view.ready_state(), ReadyState::Open);
+        view
+    }
+
+    #[test]
+    fn fresh() {
+        let mut view = PeerView::default();
+        view.apply([message(MessageKind::Text, "x"), closed(Some(1000))]);
+        view.close_called();
+        view.aborted();
+        assert_eq!(view.ready_state(), ReadyState::Closed);
+        assert_eq!((view.close_code(), view.close_reason(), view.error_message()), (-1, "", String::new()));
+        assert_eq!((view.requested_url(), view.selected_protocol(), view.available()), ("", "", 0));
+        assert!(!view.can_send() && view.pop().is_none() && !view.was_string_packet());
+    }
+
+    #[test]
+    fn opening() {
+        let mut view = PeerView::new();
+        view.start(String::new());
+        assert_eq!(view.ready_state(), ReadyState::Connecting);
+        assert!(!view.can_send());
+        let requested_url = Some("ws://host/x".to_owned());
+        view.apply([Event::Opened(Opened { selected_protocol: String::new(), requested_url })]);
+        assert!(view.can_send());
+        assert_eq!(view.requested_url(), "ws://host/x");
+        assert_eq!(open_view().requested_url(), "ws://a");
+        assert_eq!(open_view().selected_protocol(), "chat");
+    }
+
+    #[test]
+    fn packets() {
+        let mut view = open_view();
+        view.apply([message(MessageKind::Text, "one"), message(MessageKind::Binary, "three")]);
+        assert_eq!((view.available(), view.available_bytes()), (2, 8));
+        assert!(!view.was_string_packet());
+        assert_eq!(view.pop().map(|message| message.payload), Some(Bytes::from_static(b"one")));
+        assert!(view.was_string_packet());
+        assert_eq!((view.available(), view.available_bytes()), (1, 5));
+        view.pop();
+        assert!(!view.was_string_packet() && view.pop().is_none());
+        view.apply([message(MessageKind::Text, "gone")]);
+        assert_eq!((view.discard_packets(), view.available(), view.available_bytes()), (4, 0, 0));
+    }
+
+    /// F2: the built-in loses what comes together with the close.
+    #[test]
+    fn f2_the_close_waits_for_the_next_poll_while_packets_are_unread() {
+        for code in [Some(4000), None] {
+            let mut view = open_view();
+            view.apply([message(MessageKind::Text, "a"), message(MessageKind::Text, "b"), closed(code)]);
+            assert_eq!(view.ready_state(), ReadyState::Open);
+            assert!(!view.can_send() && view.is_close_unshown());
+            assert_eq!(
+                (view.close_code(), view.close_reason(), view.error_message()),
+                (-1, "", String::new())
+            );
+            assert!(view.pop().is_some());
+            view.apply([]);
+            assert_eq!(view.ready_state(), ReadyState::Closed);
+            assert_eq!(view.close_code(), code.map_or(-1, i32::from));
+            assert_eq!((view.close_reason(), view.is_close_unshown()), ("reason", false));
+            assert_eq!(view.error_message().is_empty(), code.is_some());
+            assert_eq!((view.available(), view.pop().is_some()), (1, true));
+        }
+    }
+
+    #[test]
+    fn everything_in_one_poll() {
+        let mut view = PeerView::new();
+        view.start(String::new());
+        view.apply([opened(), message(MessageKind::Text, "a"), closed(Some(1000))]);
+        assert_eq!((view.ready_state(), view.available()), (ReadyState::Open, 1));
+        view.apply([]);
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, 1000));
+    }
+
+    #[test]
+    fn without_unread_packets_the_close_shows_at_once() {
+        let mut view = open_view();
+        view.apply([message(MessageKind::Text, "a")]);
+        view.pop();
+        view.apply([closed(Some(1000))]);
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, 1000));
+        let mut view = PeerView::new();
+        view.start(String::new());
+        view.apply([closed(None)]);
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, -1));
+        assert!(!view.error_message().is_empty());
+    }
+
+    #[test]
+    fn local_close() {
+        let mut view = open_view();
+        view.close_called();
+        assert_eq!((view.ready_state(), view.can_send()), (ReadyState::Closing, false));
+        view.apply([message(MessageKind::Text, "a")]);
+        assert_eq!((view.ready_state(), view.available()), (ReadyState::Closing, 1));
+        view.close_called();
+        view.apply([closed(Some(1000))]);
+        assert_eq!((view.ready_state(), view.close_code(), view.available()), (ReadyState::Closed, 1000, 1));
+        view.close_called();
+        assert_eq!(view.ready_state(), ReadyState::Closed);
+    }
+
+    #[test]
+    fn local_close_while_the_close_is_unshown() {
+        let mut view = open_view();
+        view.apply([message(MessageKind::Text, "a"), closed(Some(4000))]);
+        view.close_called();
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closing, -1));
+        view.apply([]);
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, 4000));
+    }
+
+    #[test]
+    fn leaving_at_once() {
+        let mut view = PeerView::new();
+        view.start("ws://a".to_owned());
+        view.close_called();
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, -1));
+        view.apply([opened(), closed(Some(1000))]);
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, -1));
+
+        let mut view = open_view();
+        view.apply([message(MessageKind::Text, "a"), closed(Some(4000))]);
+        view.aborted();
+        view.apply([]);
+        assert_eq!((view.ready_state(), view.close_code(), view.available()), (ReadyState::Closed, -1, 1));
+    }
+
+    #[test]
+    fn what_stays_until_reuse() {
+        let mut view = open_view();
+        view.apply([closed(Some(4000))]);
+        view.apply([message(MessageKind::Text, "stale")]);
+        assert_eq!((view.close_code(), view.close_reason(), view.available()), (4000, "reason", 0));
+        assert_eq!((view.requested_url(), view.selected_protocol()), ("ws://a", "chat"));
+        view.start("ws://b".to_owned());
+        assert_eq!(
+            (view.ready_state(), view.close_code(), view.close_reason()),
+            (ReadyState::Connecting, -1, "")
+        );
+        assert_eq!((view.requested_url(), view.selected_protocol()), ("ws://b", ""));
     }
 }

@@ -1,4 +1,5 @@
 //! Two connections in memory: messages, closing, bursts.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod util;
 
@@ -14,12 +15,12 @@ fn messages_of_all_sizes_both_ways() {
     for size in [0, 1, 125, 126, 1000, 1024, 1025, 65535, 65536, 300_000, 1 << 20] {
         let payload: Vec<u8> = (0..size).map(|index| index as u8).collect();
         pair.client.send(MessageKind::Binary, payload.clone().into()).unwrap();
-        assert_eq!(split(pair.to_server()).0, [binary(&payload)]);
+        assert_eq!(split(pair.drive_server()).0, [binary(&payload)]);
         pair.server.send(MessageKind::Binary, payload.clone().into()).unwrap();
-        assert_eq!(split(pair.to_client()).0, [binary(&payload)]);
+        assert_eq!(split(pair.drive_client()).0, [binary(&payload)]);
     }
     pair.client.send(MessageKind::Text, Bytes::from_static("hé".as_bytes())).unwrap();
-    assert_eq!(split(pair.to_server()).0, [text("hé")]);
+    assert_eq!(split(pair.drive_server()).0, [text("hé")]);
 }
 
 #[test]
@@ -29,7 +30,7 @@ fn a_burst_keeps_its_order() {
         pair.client.send(MessageKind::Binary, Bytes::copy_from_slice(&index.to_le_bytes())).unwrap();
     }
     assert_eq!((pair.client.buffered_messages(), pair.client.buffered_amount()), (20_000, 80_000));
-    let (messages, closed) = split(pair.to_server());
+    let (messages, closed) = split(pair.drive_server());
     assert!(closed.is_none());
     assert!(messages.iter().map(|message| &message.payload[..]).eq((0..20_000_u32).map(u32::to_le_bytes)));
     assert_eq!((pair.client.buffered_messages(), pair.client.buffered_amount()), (0, 0));
@@ -64,12 +65,12 @@ fn closing_handshake() {
     pair.client.close(1000, "again", pair.now);
     assert_eq!(pair.client.send(MessageKind::Text, Bytes::new()), Err(SendError::NotOpen));
     pair.server.send(MessageKind::Binary, Bytes::from_static(b"crossing")).unwrap();
-    let (messages, closed) = split(pair.to_server());
+    let (messages, closed) = split(pair.drive_server());
     let closed = closed.unwrap();
     assert_eq!(messages, [binary(b"last")]);
     assert_eq!((closed.code, &closed.reason[..]), (Some(4000), "bye"));
     assert_eq!(closed.cause.to_string(), "the other side closed the connection with code 4000 ('bye')");
-    let (messages, closed) = split(pair.to_client());
+    let (messages, closed) = split(pair.drive_client());
     let closed = closed.unwrap();
     assert_eq!(messages, [binary(b"crossing")]);
     assert_eq!((closed.code, &closed.reason[..], closed.cause), (Some(4000), "bye", CloseCause::Clean));
@@ -81,7 +82,7 @@ fn closing_handshake() {
 fn close_without_a_code() {
     let mut pair = Pair::new();
     pair.server.close(0, "never sent", pair.now);
-    let closed = only_closed(pair.to_client());
+    let closed = only_closed(pair.drive_client());
     assert_eq!((closed.code, &closed.reason[..], closed.cause), (Some(1005), "", CloseCause::Clean));
     let bytes = take_output(&mut pair.client);
     assert_eq!((bytes.len(), bytes[0], bytes[1]), (6, 0x88, 0x80));
@@ -110,7 +111,7 @@ fn abort_keeps_what_was_accepted() {
     pair.client.abort();
     let closed = only_closed(events(&mut pair.client, pair.now));
     assert_eq!((closed.code, closed.cause), (None, CloseCause::Aborted));
-    assert_eq!(split(pair.to_server()).0, [binary(b"kept")]);
+    assert_eq!(split(pair.drive_server()).0, [binary(b"kept")]);
     pair.server.handle_transport_end(TransportEnd::Eof);
     assert_eq!(only_closed(events(&mut pair.server, pair.now)).code, None);
 }

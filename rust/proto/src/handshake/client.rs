@@ -94,11 +94,9 @@ impl ClientHandshake {
             Err(_) => return Err(ResponseError::Malformed("illegal bytes")),
         }
         let status = response.code.unwrap_or_default();
-        if status == 101 && response.version != Some(1) {
-            return Err(ResponseError::HttpVersion);
-        }
         let headers = Headers(response.headers);
         match status {
+            101 if response.version != Some(1) => Err(ResponseError::HttpVersion),
             101 => self.check_upgrade(headers).map(Answer::Upgrade),
             100..200 => Ok(Answer::Interim),
             _ => Ok(Answer::Refusal(Refusal::new(status, response.reason.unwrap_or_default(), headers))),

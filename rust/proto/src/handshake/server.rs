@@ -91,11 +91,17 @@ fn read_request(head: &[u8], scheme: Scheme, config: &Config) -> Result<Request,
 
 fn host(headers: Headers<'_>) -> Result<&str, RequestError> {
     match headers.single("Host") {
-        Ok(Some(host)) if !host.is_empty() && host.iter().all(u8::is_ascii_graphic) => {
-            str::from_utf8(host).map_err(|_| RequestError::Host)
+        Ok(Some(host)) => {
+            str::from_utf8(host).ok().filter(|host| is_authority(host)).ok_or(RequestError::Host)
         }
         _ => Err(RequestError::Host),
     }
+}
+
+/// What may stand between `//` and the next `/` (RFC 3986 section 3.2), user information excepted.
+fn is_authority(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 /// Scheme, host and target put together. An absolute target names the host itself (RFC 9112 section 3.2.2).
@@ -110,7 +116,7 @@ fn requested_url(scheme: Scheme, host: &str, target: &str) -> Result<String, Req
     let (target_scheme, rest) = target.split_once("://").ok_or(RequestError::Target)?;
     let known = ["http", "https", "ws", "wss"];
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if authority.is_empty() || !known.iter().any(|known| target_scheme.eq_ignore_ascii_case(known)) {
+    if !is_authority(authority) || !known.iter().any(|known| target_scheme.eq_ignore_ascii_case(known)) {
         return Err(RequestError::Target);
     }
     let slash = if path.starts_with('/') { "" } else { "/" };

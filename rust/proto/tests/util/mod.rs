@@ -124,17 +124,19 @@ impl Pair {
     pub fn with(client_config: Config, server_config: Config) -> Self {
         let now = epoch();
         let mut pair = Self { client: client(client_config, now), server: server(server_config, now), now };
-        assert!(matches!(pair.to_server()[..], [Event::Opened(_)]));
-        assert!(matches!(pair.to_client()[..], [Event::Opened(_)]));
+        assert!(matches!(pair.drive_server()[..], [Event::Opened(_)]));
+        assert!(matches!(pair.drive_client()[..], [Event::Opened(_)]));
         pair
     }
 
-    pub fn to_server(&mut self) -> Vec<Event> {
+    /// What the client has to say, said to the server.
+    pub fn drive_server(&mut self) -> Vec<Event> {
         let bytes = take_output(&mut self.client);
         feed(&mut self.server, &bytes, self.now)
     }
 
-    pub fn to_client(&mut self) -> Vec<Event> {
+    /// What the server has to say, said to the client.
+    pub fn drive_client(&mut self) -> Vec<Event> {
         let bytes = take_output(&mut self.server);
         feed(&mut self.client, &bytes, self.now)
     }
@@ -142,19 +144,6 @@ impl Pair {
     pub fn advance(&mut self, duration: Duration) {
         self.now += duration;
     }
-}
-
-/// An open client or server on its own, its handshake output taken.
-pub fn open_client(config: Config, now: Instant) -> Connection {
-    open(Pair::with(config, Config::default()).client, now)
-}
-
-pub fn open_server(config: Config, now: Instant) -> Connection {
-    open(Pair::with(Config::default(), config).server, now)
-}
-
-fn open(connection: Connection, _now: Instant) -> Connection {
-    connection
 }
 
 /// A frame, unmasked or masked with a fixed key.

@@ -1,0 +1,48 @@
+# Reads the log of one run of the engine suite and prints one FAIL line for each thing that a passing run does not show.
+#
+#   awk -v run=rust -v impl=rust -v other=rust -v exit_code=0 -f ci/engine-log.awk run.log
+#
+# A case announces an error line with "EXPECT ERROR part" (must come, once) or "ALLOW ERROR part" (may come). That is
+# checked strictly where both classes are ours; the built-in prints its own errors, each time, from .cpp files.
+
+function fail(text) { print "FAIL " run ": " (current == "" ? "" : current ": ") text }
+
+# Judges the error line that was read last; `origin` is the line that says where it came from.
+function judge(origin,   i) {
+  if (pending == "") return
+  message = pending
+  pending = ""
+  if (message ~ /\[panic/) { fail("a panic: " message); return }
+  if (impl == "builtin" && other == "builtin") return
+  if (impl != other && origin ~ /\.cpp:/) return
+  for (i = 1; i <= announced; i++) {
+    if (!taken[i] && tolower(message) ~ tolower(part[i])) { taken[i] = 1; return }
+  }
+  if (impl == other || origin !~ /\.cpp:/) fail("an error that the case did not announce: " message)
+}
+
+function end_case(   i) {
+  judge("")
+  for (i = 1; i <= announced; i++) {
+    if (!taken[i] && must[i] && impl == "rust" && other == "rust") fail("the announced error about '" part[i] "' was not printed")
+  }
+  announced = 0
+  split("", taken)
+}
+
+/^ +at: / { judge($0); next }
+{ judge("") }
+/^CASE / { end_case(); current = $2; next }
+/^(EXPECT|ALLOW) ERROR / { announced++; must[announced] = ($1 == "EXPECT"); part[announced] = substr($0, index($0, " ERROR ") + 7); next }
+/^(USER )?SCRIPT ERROR: / { fail($0); next }
+/panicked at/ { fail("a panic: " $0); next }
+/ObjectDB instances? (were )?leaked|Leaked instance|still in use at exit|RID allocations/ { end_case(); current = ""; fail($0); next }
+/^(USER )?ERROR: / { pending = $0; next }
+/^[0-9]+ passed, [0-9]+ failed$/ { end_case(); current = ""; failed = $3; next }
+/^SUITE DONE$/ { done = 1; next }
+END {
+  end_case()
+  if (exit_code == 124) fail("the run did not end in time" (current == "" ? "" : "; this case was running"))
+  else if (!done) fail("the run ended before its end (exit code " exit_code ")" (current == "" ? "" : "; this case was running"))
+  else if (exit_code != 0 && failed == 0) fail("the engine ended with exit code " exit_code)
+}

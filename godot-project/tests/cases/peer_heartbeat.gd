@@ -1,0 +1,50 @@
+extends "res://tests/harness/case.gd"
+## `heartbeat_interval`: a ping while nothing happens, an end when nobody answers.
+
+
+func test_pings_while_the_connection_is_idle() -> void:
+	for role: String in ["client", "server"]:
+		var pair := _pair(role, func(peer: Object) -> void: peer.heartbeat_interval = 0.05)
+		var pings := [0]
+		until(func() -> bool:
+			for frame: String in pair.raw.take_frames():
+				if frame.begins_with("ping"):
+					pings[0] += 1
+					equal(frame, "ping:", role + "_ping")
+					pair.raw.send_frame(RawPeer.PONG, frame.trim_prefix("ping:").to_utf8_buffer())
+			return pings[0] >= 3)
+		same(role + "_three_pings", pings[0] >= 3, true)
+		same(role + "_state", state_name(pair.peer), "OPEN")
+
+
+func test_no_answer_ends_the_connection() -> void:
+	for role: String in ["client", "server"]:
+		var pair := _pair(role, func(peer: Object) -> void: peer.heartbeat_interval = 0.05)
+		same(role + "_closed", until_closed(pair.peer), true)
+		same(role, ending(pair.peer), "CLOSED -1 \"\"")
+		same(role + "_other_side", until(func() -> bool: return pair.raw.ended), true)
+
+
+func test_no_pings_without_an_interval() -> void:
+	var pair := client_with_raw_server()
+	settle(0.15)
+	same("frames", pair.raw.take_frames(), PackedStringArray())
+
+
+func test_two_peers_with_a_heartbeat_stay_connected() -> void:
+	var pair := connect_pair(func(client: Object, server: Object) -> void:
+		client.heartbeat_interval = 0.03
+		server.heartbeat_interval = 0.03)
+	settle(0.3)
+	same("states", "%s %s" % [state_name(pair.client), state_name(pair.server)], "OPEN OPEN")
+
+
+## An interval set on an open connection works at once.
+func test_interval_can_be_set_while_open() -> void:
+	var pair := client_with_raw_server()
+	pair.peer.heartbeat_interval = 0.05
+	same("ping", until(func() -> bool: return not pair.raw.take_frames().is_empty()), true)
+
+
+func _pair(role: String, prepare: Callable) -> RawPair:
+	return client_with_raw_server(prepare) if role == "client" else server_with_raw_client(prepare)

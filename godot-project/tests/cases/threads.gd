@@ -1,0 +1,150 @@
+extends "res://tests/harness/case.gd"
+## Peers that are created, polled and used on a script's own thread.
+
+
+func runs_mixed() -> bool:
+	return true
+
+
+func test_socket_on_a_thread() -> void:
+	var tcp := listen()
+	var url := "ws://127.0.0.1:%d/" % tcp.get_local_port()
+	var thread := Thread.new()
+	thread.start(_echo_client.bind(ws_class(impl), url, 50))
+	var server: PacketPeer = watch(new_ws(other))
+	equal(server.accept_stream(take(tcp)), OK, "accept_stream")
+	until(func() -> bool:
+		while server.get_available_packet_count() > 0:
+			server.put_packet(server.get_packet())
+		return state(server) == CLOSED)
+	var result: PackedStringArray = thread.wait_to_finish()
+	same("client", result, PackedStringArray(["50 echoes", "CLOSED 1000"]))
+	same("server", ending(server), "CLOSED 1000 \"\"")
+
+
+func test_multiplayer_on_a_thread() -> void:
+	var server := mp_server()
+	var thread := Thread.new()
+	thread.start(_multiplayer_client.bind(mp_class(impl), "ws://127.0.0.1:%d" % server.get_meta("port")))
+	until(func() -> bool:
+		server.set_target_peer(0)
+		while server.get_available_packet_count() > 0:
+			server.put_packet(server.get_packet())
+		return not thread.is_alive())
+	same("client", thread.wait_to_finish(), "20 echoes")
+
+
+## A peer of the main thread that a worker polls while the main thread leaves it alone.
+func test_peer_handed_to_a_thread() -> void:
+	var pair := connect_pair()
+	unwatch(pair.client)
+	pair.server.send_text("for the thread")
+	var thread := Thread.new()
+	thread.start(_receive_one.bind(pair.client))
+	until(func() -> bool: return not thread.is_alive())
+	same("received", thread.wait_to_finish(), "for the thread")
+	pair.client.send_text("and back")
+	watch(pair.client)
+	same("back", receive_text(pair.server, 1), PackedStringArray(["and back"]))
+
+
+func test_several_threads_at_once() -> void:
+	var threads: Array[Thread] = []
+	for i in 3:
+		threads.append(Thread.new())
+		threads[i].start(_pair_of_its_own.bind(ws_class(impl), ws_class(other)))
+	var results: Array[String] = []
+	for thread in threads:
+		results.append(thread.wait_to_finish())
+	same("results", results, ["100 messages", "100 messages", "100 messages"])
+
+
+## What a peer freed on a thread had accepted still arrives.
+func test_peer_freed_on_a_thread() -> void:
+	var tcp := listen()
+	var thread := Thread.new()
+	thread.start(_say_and_forget.bind(ws_class(impl), "ws://127.0.0.1:%d/" % tcp.get_local_port()))
+	var raw: RawPeer = watch(RawPeer.new(take(tcp)))
+	until(func() -> bool: return not raw.head().is_empty())
+	raw.accept_upgrade()
+	until(func() -> bool: return raw.ended)
+	thread.wait_to_finish()
+	same("frames", raw.take_frames().slice(0, 1), PackedStringArray(["text:last words"]))
+
+
+# ---- run on threads: no member of the case is touched there
+
+static func _echo_client(class_of: String, url: String, count: int) -> PackedStringArray:
+	var peer: PacketPeer = ClassDB.instantiate(class_of)
+	peer.connect_to_url(url)
+	_poll_until([peer], func() -> bool: return peer.get_ready_state() != CONNECTING)
+	var echoes := [0]
+	peer.send_text("0")
+	_poll_until([peer], func() -> bool:
+		while peer.get_available_packet_count() > 0:
+			if peer.get_packet().get_string_from_utf8() == str(echoes[0]):
+				echoes[0] += 1
+				if echoes[0] < count:
+					peer.send_text(str(echoes[0]))
+		return echoes[0] == count)
+	peer.close()
+	_poll_until([peer], func() -> bool: return peer.get_ready_state() == CLOSED)
+	return PackedStringArray(["%d echoes" % echoes[0], "%s %d" % ["CLOSED" if peer.get_ready_state() == CLOSED else "?", peer.get_close_code()]])
+
+
+static func _multiplayer_client(class_of: String, url: String) -> String:
+	var peer: MultiplayerPeer = ClassDB.instantiate(class_of)
+	peer.create_client(url)
+	_poll_until([peer], func() -> bool: return peer.get_connection_status() != MultiplayerPeer.CONNECTION_CONNECTING)
+	for i in 20:
+		peer.put_packet(PackedByteArray([i]))
+	var echoes := [0]
+	_poll_until([peer], func() -> bool:
+		while peer.get_available_packet_count() > 0:
+			echoes[0] += 1 if peer.get_packet() == PackedByteArray([echoes[0]]) else 0
+		return echoes[0] == 20)
+	peer.close()
+	return "%d echoes" % echoes[0]
+
+
+static func _receive_one(peer: PacketPeer) -> String:
+	_poll_until([peer], func() -> bool: return peer.get_available_packet_count() > 0)
+	return peer.get_packet().get_string_from_utf8()
+
+
+static func _pair_of_its_own(client_class: String, server_class: String) -> String:
+	var client: PacketPeer = ClassDB.instantiate(client_class)
+	var server: PacketPeer = ClassDB.instantiate(server_class)
+	var tcp := TCPServer.new()
+	tcp.listen(0, "127.0.0.1")
+	client.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port())
+	_poll_until([client], tcp.is_connection_available)
+	server.accept_stream(tcp.take_connection())
+	_poll_until([client, server], func() -> bool: return client.get_ready_state() == OPEN and server.get_ready_state() == OPEN)
+	for i in 100:
+		client.put_packet(PackedByteArray([i]))
+	var got := [0]
+	_poll_until([client, server], func() -> bool:
+		while server.get_available_packet_count() > 0:
+			got[0] += 1 if server.get_packet() == PackedByteArray([got[0]]) else 0
+		return got[0] == 100)
+	client.close()
+	_poll_until([client, server], func() -> bool: return client.get_ready_state() == CLOSED)
+	return "%d messages" % got[0]
+
+
+static func _say_and_forget(class_of: String, url: String) -> void:
+	var peer: PacketPeer = ClassDB.instantiate(class_of)
+	peer.connect_to_url(url)
+	_poll_until([peer], func() -> bool: return peer.get_ready_state() != CONNECTING)
+	peer.send_text("last words")
+
+
+static func _poll_until(peers: Array, condition: Callable) -> void:
+	var end := Time.get_ticks_msec() + 5000
+	while Time.get_ticks_msec() < end:
+		for peer: Object in peers:
+			peer.poll()
+		if condition.call():
+			return
+		OS.delay_usec(300)

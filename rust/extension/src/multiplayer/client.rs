@@ -1,0 +1,164 @@
+//! The client side: one connection, which counts once the server has assigned an id.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use rust_websocket_net::{Link, LinkEvent};
+use rust_websocket_proto::{
+    ClientRequest, Closed, Event, Message, ReadyState,
+    multiplayer::{SERVER_ID, decode_peer_id},
+};
+
+use super::{Incoming, Signal};
+use crate::{
+    peer::{Peer, PeerState},
+    report::Refusal,
+    settings::Settings,
+};
+
+/// A multiplayer peer that is a client.
+pub(crate) struct Client {
+    server: Arc<PeerState>,
+    /// Assigned by the server's first message.
+    id: Option<i32>,
+    /// By when the id must be there.
+    deadline: Option<Instant>,
+    /// Of the current poll, not looked at yet.
+    events: VecDeque<Event>,
+    /// Packets of the server that nobody has taken yet.
+    unread: usize,
+    /// Met while packets were unread: the next poll shows it.
+    met_end: Option<Closed>,
+    /// To be shown by the current poll; `None` when the script has ended the connection itself.
+    due_end: Option<Option<Closed>>,
+}
+
+/// What a step of a poll came to.
+pub(crate) enum Step {
+    Emit(Signal),
+    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal.
+    Vanish,
+    Idle,
+}
+
+impl Client {
+    /// Starts connecting.
+    pub(crate) fn new(request: ClientRequest, url: &str, settings: &Settings) -> Self {
+        let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
+        let deadline = Instant::now().checked_add(timeout);
+        let link = Link::connect(request, settings.link_options(true));
+        let peer = Peer::fed_client(settings.clone(), url, link);
+        Self {
+            server: Arc::new(PeerState::new(peer)),
+            id: None,
+            deadline,
+            events: VecDeque::new(),
+            unread: 0,
+            met_end: None,
+            due_end: None,
+        }
+    }
+
+    pub(crate) fn server(&self) -> &Arc<PeerState> {
+        &self.server
+    }
+
+    pub(crate) fn id(&self) -> Option<i32> {
+        self.id
+    }
+
+    /// Collects what has happened since the last poll.
+    pub(crate) fn begin_poll(&mut self) {
+        if let Some(closed) = self.met_end.take() {
+            self.due_end = Some(Some(closed));
+        }
+        let mut reports = Vec::new();
+        self.server.with(|peer| {
+            peer.take_reports(&mut reports);
+            if peer.ready_state() == ReadyState::Closed {
+                self.due_end.get_or_insert(None);
+            }
+        });
+        self.events.extend(reports.into_iter().filter_map(|report| match report {
+            LinkEvent::Connected(_) => None,
+            LinkEvent::Protocol(event) => Some(event),
+        }));
+    }
+
+    /// Goes on until there is something to emit.
+    pub(crate) fn step(&mut self, incoming: &mut Incoming) -> Step {
+        if let Some(closed) = self.due_end.take() {
+            return self.end(closed);
+        }
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                Event::Opened(opened) => self.server.with(|peer| peer.feed([Event::Opened(opened)])),
+                Event::Message(message) => match self.receive(message, incoming) {
+                    Step::Idle => {}
+                    step => return step,
+                },
+                Event::Closed(closed) if self.unread > 0 && self.is_open() => self.met_end = Some(closed),
+                Event::Closed(closed) => return self.end(Some(closed)),
+            }
+        }
+        if self.id.is_none() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            self.server.with(Peer::release);
+            return Step::Vanish;
+        }
+        Step::Idle
+    }
+
+    fn is_open(&self) -> bool {
+        self.server.with(|peer| peer.ready_state()) == ReadyState::Open
+    }
+
+    fn receive(&mut self, message: Message, incoming: &mut Incoming) -> Step {
+        if self.id.is_some() {
+            // After the script's own close nothing is handed out any more.
+            if self.is_open() && incoming.push(SERVER_ID, &self.server, message) {
+                self.unread += 1;
+            }
+            return Step::Idle;
+        }
+        self.server.with(|peer| peer.consumed(message.payload.len()));
+        match decode_peer_id(&message.payload) {
+            Ok(id) => {
+                self.id = Some(id);
+                Step::Emit(Signal::Connected(SERVER_ID))
+            }
+            Err(_) => {
+                self.server.with(Peer::release);
+                Step::Vanish
+            }
+        }
+    }
+
+    fn end(&mut self, closed: Option<Closed>) -> Step {
+        self.server.with(|peer| peer.feed(closed.map(Event::Closed)));
+        if self.id.is_some() { Step::Emit(Signal::Disconnected(SERVER_ID)) } else { Step::Vanish }
+    }
+
+    /// A packet of the server was taken.
+    pub(crate) fn packet_taken(&mut self) {
+        self.unread -= 1;
+    }
+
+    /// Sends to the server, whatever the target.
+    pub(crate) fn send(&self, payload: Bytes) -> Result<(), Refusal> {
+        if self.met_end.is_some() {
+            return Ok(()); // Lost, which the next poll shows.
+        }
+        self.server.with(|peer| peer.put_packet(payload))
+    }
+
+    /// Starts the close handshake; the loss shows when it is complete.
+    pub(crate) fn disconnect(&mut self) {
+        // Refused codes are the only thing that this could report.
+        _ = self.server.with(|peer| peer.close(1000, ""));
+        self.unread = 0;
+    }
+}

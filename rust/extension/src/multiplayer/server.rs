@@ -1,0 +1,271 @@
+//! The server side: a listener and its members.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use godot::global::Error;
+use rust_websocket_net::{Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, SystemRandom};
+use rust_websocket_proto::{
+    Closed, Event, Message, MessageKind, Opened, ReadyState,
+    multiplayer::{PeerIds, Recipients, encode_peer_id, server_recipients},
+};
+
+use super::{Incoming, Signal, unknown_peer};
+use crate::{
+    peer::{Peer, PeerState},
+    report::{Cause, Refusal},
+    settings::Settings,
+};
+
+/// Whose connection the script has closed through [`PeerState`]; a member's peer tells it here, so that a poll does
+/// not have to look at everybody.
+#[derive(Debug, Default)]
+pub(crate) struct CloseRequests(Mutex<Vec<LinkId>>);
+
+impl CloseRequests {
+    pub(crate) fn push(&self, link: LinkId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+    }
+
+    fn take(&self) -> Vec<LinkId> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A client that has an id.
+struct Member {
+    state: Arc<PeerState>,
+    link: LinkId,
+    /// Its packets that nobody has taken yet.
+    unread: usize,
+    /// Met while packets were unread: the next poll shows it.
+    met_end: Option<Closed>,
+}
+
+/// A multiplayer peer that is a server.
+pub(crate) struct Server {
+    listener: Listener,
+    ids: PeerIds,
+    members: HashMap<i32, Member>,
+    by_link: HashMap<LinkId, i32>,
+    close_requests: Arc<CloseRequests>,
+    /// Of the current poll, not looked at yet.
+    events: VecDeque<ListenerEvent>,
+    /// Members whose end the current poll shows.
+    due: VecDeque<i32>,
+    /// Members whose end the next poll shows.
+    due_next: VecDeque<i32>,
+}
+
+impl Server {
+    /// Listens.
+    pub(crate) fn new(options: ListenOptions) -> Result<Self, ListenError> {
+        Ok(Self {
+            listener: Listener::bind(options)?,
+            ids: PeerIds::new(),
+            members: HashMap::new(),
+            by_link: HashMap::new(),
+            close_requests: Arc::default(),
+            events: VecDeque::new(),
+            due: VecDeque::new(),
+            due_next: VecDeque::new(),
+        })
+    }
+
+    pub(crate) fn member(&self, id: i32) -> Option<&Arc<PeerState>> {
+        self.members.get(&id).map(|member| &member.state)
+    }
+
+    pub(crate) fn set_accepting(&self, accepting: bool) {
+        self.listener.set_accepting(accepting);
+    }
+
+    /// What the script has set counts for newcomers from now on.
+    pub(crate) fn apply_settings(&self, settings: &Settings) {
+        self.listener.set_link_options(settings.link_options(true));
+    }
+
+    /// Collects what has happened since the last poll.
+    pub(crate) fn begin_poll(&mut self) {
+        self.due.append(&mut self.due_next);
+        self.due.extend(self.close_requests.take().iter().filter_map(|link| self.by_link.get(link)));
+        let mut events = Vec::new();
+        self.listener.take_events(&mut events);
+        self.events.extend(events);
+    }
+
+    /// Goes on until there is something to emit.
+    pub(crate) fn step(
+        &mut self,
+        incoming: &mut Incoming,
+        refuses: bool,
+        settings: &Settings,
+    ) -> Option<Signal> {
+        while let Some(id) = self.due.pop_front() {
+            if let Some(signal) = self.show_end(id, incoming) {
+                return Some(signal);
+            }
+        }
+        while let Some(event) = self.events.pop_front() {
+            let signal = match event {
+                // Dropping the link turns the newcomer away.
+                ListenerEvent::Accepted(..) if refuses => None,
+                ListenerEvent::Accepted(link, address, opened) => {
+                    Some(self.welcome(link, address, opened, settings))
+                }
+                ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
+            };
+            if signal.is_some() {
+                return signal;
+            }
+        }
+        None
+    }
+
+    fn welcome(&mut self, link: Link, address: SocketAddr, opened: Opened, settings: &Settings) -> Signal {
+        let id = self.ids.assign(&SystemRandom);
+        let name = link.id();
+        // Refused only if the newcomer is already gone, which its next event tells.
+        _ = link.send(MessageKind::Binary, Bytes::copy_from_slice(&encode_peer_id(id)));
+        let peer =
+            Peer::fed_member(settings.clone(), link, address, opened, Arc::clone(&self.close_requests));
+        let member = Member { state: Arc::new(PeerState::new(peer)), link: name, unread: 0, met_end: None };
+        self.members.insert(id, member);
+        self.by_link.insert(name, id);
+        Signal::Connected(id)
+    }
+
+    fn handle(&mut self, link: LinkId, event: Event, incoming: &mut Incoming) -> Option<Signal> {
+        let id = *self.by_link.get(&link)?;
+        let member = self.members.get_mut(&id)?;
+        match event {
+            Event::Message(message) => {
+                receive(id, member, message, incoming);
+                None
+            }
+            Event::Closed(closed) => {
+                member.met_end = Some(closed);
+                if member.unread > 0 && is_open(member) {
+                    self.due_next.push_back(id);
+                    return None;
+                }
+                self.show_end(id, incoming)
+            }
+            Event::Opened(_) => None,
+        }
+    }
+
+    /// Shows the loss of a member to the script's handlers; [`remove`](Self::remove) follows.
+    fn show_end(&mut self, id: i32, incoming: &mut Incoming) -> Option<Signal> {
+        let member = self.members.get_mut(&id)?;
+        if !is_open(member) {
+            // The script has sent it away: nobody wants its packets.
+            incoming.forget(id);
+        }
+        if let Some(closed) = member.met_end.take() {
+            member.state.with(|peer| peer.feed([Event::Closed(closed)]));
+        }
+        Some(Signal::Disconnected(id))
+    }
+
+    /// Forgets a member; a close handshake under way is completed by the I/O thread.
+    pub(crate) fn remove(&mut self, id: i32) {
+        if let Some(member) = self.members.remove(&id) {
+            self.by_link.remove(&member.link);
+            member.state.with(Peer::release);
+        }
+    }
+
+    /// A packet of that member was taken.
+    pub(crate) fn packet_taken(&mut self, id: i32) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.unread -= 1;
+        }
+    }
+
+    /// Sends to everybody meant by `target`. Those who refuse are returned, each with what to print for it.
+    ///
+    /// # Errors
+    /// The target does not exist.
+    pub(crate) fn send(
+        &self,
+        target: i32,
+        payload: &Bytes,
+    ) -> Result<Vec<(Arc<PeerState>, Refusal)>, Refusal> {
+        let recipients = server_recipients(target, |id| self.members.contains_key(&id)).map_err(|error| {
+            Refusal::invalid(Cause::UnknownPeer, format!("put_packet: {error} (set_target_peer)."))
+        })?;
+        let mut refused = Vec::new();
+        match recipients {
+            Recipients::One(id) => self.send_to(id, payload, &mut refused),
+            _ => {
+                for id in self.members.keys().filter(|id| recipients.includes(**id)) {
+                    self.send_to(*id, payload, &mut refused);
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    fn send_to(&self, id: i32, payload: &Bytes, refused: &mut Vec<(Arc<PeerState>, Refusal)>) {
+        let Some(member) = self.members.get(&id) else { return };
+        match member.state.with(|peer| peer.put_packet(payload.clone())) {
+            // Lost or sent away, which the next poll shows: it counts as taken.
+            Err(refusal) if refusal.error == Error::FAILED => {}
+            Err(mut refusal) => {
+                refusal.message = format!("Peer {id}: {}", refusal.message).into();
+                refused.push((Arc::clone(&member.state), refusal));
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// Sends a member away: with a close frame, and `peer_disconnected` in the next poll.
+    pub(crate) fn disconnect(&mut self, id: i32, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let member = self.members.get_mut(&id).ok_or_else(|| unknown_peer("disconnect_peer", id))?;
+        incoming.forget(id);
+        member.unread = 0;
+        member.state.with(|peer| peer.close(1000, ""))
+    }
+
+    /// Drops a member at once and without a signal.
+    pub(crate) fn drop_member(&mut self, id: i32, incoming: &mut Incoming) -> Result<(), Refusal> {
+        if !self.members.contains_key(&id) {
+            return Err(unknown_peer("disconnect_peer", id));
+        }
+        incoming.forget(id);
+        self.remove(id);
+        Ok(())
+    }
+
+    /// Sends 1001 (going away) to everybody; the I/O thread finishes the connections.
+    pub(crate) fn close(mut self) {
+        self.begin_poll();
+        for event in self.events.drain(..) {
+            if let ListenerEvent::Accepted(link, ..) = event {
+                link.close(1001, "");
+            }
+        }
+        for member in self.members.values() {
+            member.state.with(|peer| {
+                _ = peer.close(1001, ""); // a code that is never refused
+                peer.release();
+            });
+        }
+    }
+}
+
+fn is_open(member: &Member) -> bool {
+    member.state.with(|peer| peer.ready_state()) == ReadyState::Open
+}
+
+fn receive(id: i32, member: &mut Member, message: Message, incoming: &mut Incoming) {
+    // Sent away already: what it still says is not handed out.
+    if is_open(member) && incoming.push(id, &member.state, message) {
+        member.unread += 1;
+    }
+}

@@ -1,0 +1,467 @@
+//! The upgrade, from both sides, byte for byte.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod util;
+
+use std::{io::IoSlice, sync::Arc};
+
+use rust_websocket_proto::{
+    CloseCause, Closed, Config, ConnectPhase, Connection, Event, HttpResponse, RequestError, ResponseError,
+    Scheme, TransportEnd,
+};
+use util::*;
+
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn with_protocols(protocols: &[&str]) -> Config {
+    Config { supported_protocols: strings(protocols), ..config() }
+}
+
+/// A client whose key is the one of RFC 6455 section 1.3.
+fn sample_client(url: &str, config: Config) -> Connection {
+    let mut client =
+        Connection::client(&request(url), config, Arc::new(Pattern(b"the sample nonce")), epoch());
+    client.set_connect_phase(ConnectPhase::Upgrade);
+    client
+}
+
+fn text_output(connection: &mut Connection) -> String {
+    String::from_utf8(take_output(connection)).unwrap()
+}
+
+/// Section 1.3, with the engine's order of lines.
+#[test]
+fn request_byte_for_byte() {
+    let mut config = with_protocols(&["chat", "superchat"]);
+    config.handshake_headers = strings(&["Origin: http://example.com", "X-B:2", "evil: x\r\ninjected: y"]);
+    let mut client = sample_client("ws://server.example.com/chat?x=1", config);
+    assert_eq!(
+        text_output(&mut client),
+        "GET /chat?x=1 HTTP/1.1\r\n\
+         Host: server.example.com\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: chat,superchat\r\n\
+         Origin: http://example.com\r\n\
+         X-B:2\r\n\r\n"
+    );
+}
+
+/// F15: the built-in sends `Host: ::1:80`.
+#[test]
+fn f15_ipv6_literals_have_brackets() {
+    let request = text_output(&mut sample_client("ws://[::1]:9080", config()));
+    assert!(request.starts_with("GET / HTTP/1.1\r\nHost: [::1]:9080\r\n"), "{request}");
+}
+
+fn request_lines() -> Vec<String> {
+    strings(&[
+        "GET /chat?x=1 HTTP/1.1",
+        "Host: server.example.com",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version: 13",
+    ])
+}
+
+/// The request with the line that starts with `prefix` replaced by `lines`.
+fn request_with(prefix: &str, lines: &str) -> String {
+    let mut all = request_lines();
+    match all.iter().position(|line| line.starts_with(prefix)) {
+        Some(index) if lines.is_empty() => drop(all.remove(index)),
+        Some(index) => all[index] = lines.to_owned(),
+        None => all.push(lines.to_owned()),
+    }
+    all.join("\r\n") + "\r\n\r\n"
+}
+
+#[test]
+fn acceptance_byte_for_byte_however_it_is_cut() {
+    let request = request_with("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: z, superchat,chat");
+    for cut in 0..request.len() {
+        let mut config = with_protocols(&["chat", "superchat"]);
+        config.handshake_headers = strings(&["X-A: 1", "no colon"]);
+        let mut server = server(config, epoch());
+        let (head, tail) = request.as_bytes().split_at(cut);
+        assert!(feed(&mut server, head, epoch()).is_empty());
+        assert!(!server.has_output());
+        let opened = only_opened(feed(&mut server, tail, epoch()));
+        assert_eq!(opened.selected_protocol, "superchat");
+        assert_eq!(opened.requested_url.unwrap(), "ws://server.example.com/chat?x=1");
+        assert_eq!(
+            text_output(&mut server),
+            format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {ACCEPT}\r\nSec-WebSocket-Protocol: superchat\r\nX-A: 1\r\n\r\n"
+            )
+        );
+        assert_eq!(server.next_deadline(), None);
+    }
+}
+
+#[test]
+fn accepted_requests() {
+    let rows = [
+        // F12: tokens in any case and order, over several lines.
+        ("Connection", "Connection: keep-alive, UPGRADE"),
+        ("Connection", "Connection: keep-alive\r\nConnection: upgrade"),
+        ("Upgrade", "upgrade: WebSocket"),
+        ("Upgrade", "Upgrade: h2c, websocket"),
+        ("Host", "hOST:   a:1  "),
+        ("X", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"),
+        // F13: a server without protocols goes on without one.
+        ("X", "Sec-WebSocket-Protocol: a, b"),
+        ("GET", "\r\nGET / HTTP/1.1"),
+    ];
+    for (prefix, lines) in rows {
+        let mut server = server(config(), epoch());
+        let opened = only_opened(feed(&mut server, request_with(prefix, lines).as_bytes(), epoch()));
+        assert_eq!(opened.selected_protocol, "", "{lines}");
+        assert!(!text_output(&mut server).contains("Extensions"));
+    }
+}
+
+#[test]
+fn requested_urls() {
+    let rows = [
+        (Scheme::Ws, "/", "ws://h:1/"),
+        (Scheme::Wss, "/a/../b?c=%20", "wss://h:1/a/../b?c=%20"),
+        (Scheme::Ws, "http://other:2/x?y", "ws://other:2/x?y"),
+        (Scheme::Wss, "WSS://other", "wss://other/"),
+        (Scheme::Ws, "http://other?y", "ws://other/?y"),
+    ];
+    for (scheme, target, url) in rows {
+        let mut server = Connection::server(scheme, config(), epoch());
+        let request =
+            request_with("GET", &format!("GET {target} HTTP/1.1")).replace("server.example.com", "h:1");
+        assert_eq!(only_opened(feed(&mut server, request.as_bytes(), epoch())).requested_url.unwrap(), url);
+    }
+}
+
+/// Status and end of a refused request; checks the shape of the answer.
+fn refuse(config: Config, request: &[u8]) -> (u16, CloseCause, String) {
+    let mut server = server(config, epoch());
+    let Closed { code, reason, cause } = only_closed(feed(&mut server, request, epoch()));
+    assert_eq!((code, &reason[..]), (None, ""));
+    assert_eq!(server.next_deadline(), None);
+    let answer = text_output(&mut server);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nConnection: close"), "{head}");
+    assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
+    assert!(!body.is_empty() && body.ends_with('\n'));
+    let status = head.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
+    assert!(
+        cause
+            .to_string()
+            .starts_with(&format!("the WebSocket handshake was refused with HTTP status {status}: "))
+    );
+    (status, cause, head.to_owned())
+}
+
+/// F13: the built-in just drops these.
+#[test]
+fn refused_requests() {
+    use RequestError::*;
+    let rows = [
+        ("GET", "POST / HTTP/1.1", 405, Method),
+        ("GET", "get / HTTP/1.1", 405, Method),
+        ("GET", "GET / HTTP/1.0", 505, HttpVersion),
+        ("GET", "GET / HTTP/2.0", 505, HttpVersion),
+        ("GET", "GET * HTTP/1.1", 400, Target),
+        ("GET", "GET host:80 HTTP/1.1", 400, Target),
+        ("GET", "GET ftp://host/x HTTP/1.1", 400, Target),
+        ("GET", "GET http:///x HTTP/1.1", 400, Target),
+        ("GET", "GET /a b HTTP/1.1", 505, HttpVersion),
+        ("Host", "", 400, Host),
+        ("Host", "Host:", 400, Host),
+        ("Host", "Host: a b", 400, Host),
+        ("Host", "Host: a/b", 400, Host),
+        ("Host", "Host: user@a", 400, Host),
+        ("Host", "Host: \u{e4}", 400, Host),
+        ("Host", "Host: a\r\nHost: a", 400, Host),
+        ("Upgrade", "", 426, NoUpgrade),
+        ("Upgrade", "Upgrade: h2c", 426, NoUpgrade),
+        ("Connection", "", 400, NoConnectionUpgrade),
+        // F12: the built-in accepts this.
+        ("Connection", "Connection: foo", 400, NoConnectionUpgrade),
+        ("Connection", "Connection: upgrades", 400, NoConnectionUpgrade),
+        ("Sec-WebSocket-Key", "", 400, Key),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: short", 400, Key),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQAA", 400, Key),
+        ("X", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400, Key),
+        ("Sec-WebSocket-Version", "", 426, WebSocketVersion),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8", 426, WebSocketVersion),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13, 8", 426, WebSocketVersion),
+        ("X", "X: a\r\n folded", 400, Malformed("header name")),
+        ("X", "X : a", 400, Malformed("header name")),
+        ("X", "X: a\0", 400, Malformed("header value")),
+        ("X", "X: a\rb", 400, Malformed("header value")),
+        ("X", "X: a\n", 400, Malformed("bare line feed")),
+        ("X", "X: a\nY: b", 400, Malformed("bare line feed")),
+        ("GET", "\u{16}\u{3}\u{1} a TLS greeting", 400, NotHttp),
+    ];
+    for (prefix, lines, status, error) in rows {
+        let (seen, cause, head) = refuse(config(), request_with(prefix, lines).as_bytes());
+        assert_eq!((seen, cause), (status, CloseCause::Request(error)), "{lines:?}");
+        match status {
+            405 => assert!(head.contains("\r\nAllow: GET")),
+            426 => {
+                assert!(
+                    head.contains("\r\nSec-WebSocket-Version: 13") && head.contains("\r\nUpgrade: websocket")
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn servers_with_protocols_insist() {
+    let supported = || with_protocols(&["a", "b"]);
+    for lines in ["X: y", "Sec-WebSocket-Protocol: c, A, ab", "Sec-WebSocket-Protocol:"] {
+        let (status, cause, _) = refuse(supported(), request_with("X", lines).as_bytes());
+        assert_eq!((status, cause), (400, CloseCause::Request(RequestError::Subprotocol)), "{lines}");
+    }
+    let lines = "Sec-WebSocket-Protocol: c\r\nSec-WebSocket-Protocol: b ,a";
+    let opened =
+        only_opened(feed(&mut server(supported(), epoch()), request_with("X", lines).as_bytes(), epoch()));
+    assert_eq!(opened.selected_protocol, "b");
+}
+
+/// F18: the built-in hangs over 4 096 bytes.
+#[test]
+fn f18_heads_of_up_to_16_kib() {
+    let padded = |size: usize| {
+        let bare = request_with("X", "X: ").len();
+        request_with("X", &format!("X: {}", "x".repeat(size - bare)))
+    };
+    let mut exact = server(config(), epoch());
+    only_opened(feed(&mut exact, padded(16 * 1024).as_bytes(), epoch()));
+    let (status, cause, _) = refuse(config(), padded(16 * 1024 + 1).as_bytes());
+    assert_eq!((status, cause), (431, CloseCause::Request(RequestError::HeadTooLarge)));
+    let (status, ..) = refuse(config(), &[b'x'; 16 * 1024]);
+    assert_eq!(status, 431);
+    let (status, cause, _) = refuse(config(), request_with("X", &["X: y"; 130].join("\r\n")).as_bytes());
+    assert_eq!((status, cause), (431, CloseCause::Request(RequestError::TooManyHeaders)));
+}
+
+#[test]
+fn frames_right_behind_the_request() {
+    let request = [request_with("X", "X: y").as_bytes(), &frame(0x82, b"early", true)].concat();
+    for cut in 0..request.len() {
+        let mut server = server(config(), epoch());
+        let mut all = feed(&mut server, &request[..cut], epoch());
+        all.extend(feed(&mut server, &request[cut..], epoch()));
+        assert!(
+            matches!(&all[..], [Event::Opened(_), Event::Message(message)] if *message == binary(b"early"))
+        );
+    }
+}
+
+#[test]
+fn the_transport_ends_in_the_request() {
+    let mut server = server(config(), epoch());
+    server.handle_input(b"GET / HTTP/1.1\r\n", epoch());
+    server.handle_transport_end(TransportEnd::Eof);
+    let closed = only_closed(events(&mut server, epoch()));
+    assert_eq!(
+        closed.cause.to_string(),
+        "the WebSocket handshake failed: the other side ended the connection"
+    );
+}
+
+#[test]
+fn a_request_and_the_end_of_the_transport() {
+    let mut server = server(config(), epoch());
+    server.handle_input(request_with("X", "X: y").as_bytes(), epoch());
+    server.handle_transport_end(TransportEnd::Eof);
+    let all = events(&mut server, epoch());
+    assert!(
+        matches!(&all[..], [Event::Opened(_), Event::Closed(closed)] if closed.code.is_none()),
+        "{all:?}"
+    );
+}
+
+fn answer_with(prefix: &str, lines: &str) -> String {
+    let mut all = strings(&["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]);
+    all.push(format!("Sec-WebSocket-Accept: {ACCEPT}"));
+    match all.iter().position(|line| line.starts_with(prefix)) {
+        Some(index) if lines.is_empty() => drop(all.remove(index)),
+        Some(index) => all[index] = lines.to_owned(),
+        None => all.push(lines.to_owned()),
+    }
+    all.join("\r\n") + "\r\n\r\n"
+}
+
+#[test]
+fn accepted_answers_however_they_are_cut() {
+    let rows = [
+        ("X", "X: y"),
+        ("HTTP", "HTTP/1.1 101 "),
+        ("HTTP", "HTTP/1.1 101"),
+        ("HTTP", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 101 Switching Protocols"),
+        // F12: the built-in refuses this.
+        ("Connection", "Connection: keep-alive, Upgrade"),
+        ("Upgrade", "UPGRADE: WebSocket"),
+        ("X", "Sec-WebSocket-Extensions:"),
+    ];
+    for (prefix, lines) in rows {
+        let answer = [answer_with(prefix, lines).as_bytes(), &frame(0x82, b"behind", false)].concat();
+        for cut in 0..answer.len() {
+            let mut client = sample_client("ws://a", config());
+            let mut all = feed(&mut client, &answer[..cut], epoch());
+            all.extend(feed(&mut client, &answer[cut..], epoch()));
+            assert!(
+                matches!(&all[..], [Event::Opened(_), Event::Message(message)] if *message == binary(b"behind")),
+                "{lines}: {all:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn refused_answers() {
+    use ResponseError::*;
+    let rows = [
+        ("Upgrade", "", NoUpgrade),
+        ("Upgrade", "Upgrade: h2c", NoUpgrade),
+        ("Connection", "", NoConnectionUpgrade),
+        ("Connection", "Connection: close", NoConnectionUpgrade),
+        ("Sec-WebSocket-Accept", "", Accept),
+        ("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=", Accept),
+        ("X", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", Accept),
+        // F19: the built-in accepts this.
+        ("X", "Sec-WebSocket-Extensions: permessage-deflate", UnaskedExtension),
+        ("X", "Sec-WebSocket-Protocol: a", UnaskedProtocol("a".to_owned())),
+        ("X", "X: a\nY: b", Malformed("bare line feed")),
+        ("X", "X: a\r\n folded", Malformed("illegal bytes")),
+        ("HTTP", "HTTP/2 101 x", Malformed("illegal bytes")),
+        ("HTTP", "HTTP/1.0 101 x", HttpVersion),
+        ("HTTP", "HTTP/1.1 1x1 x", Malformed("illegal bytes")),
+        ("HTTP", "ICY 200 OK", NotHttp),
+        ("HTTP", "\u{15}\u{3}\u{3} a TLS alert", NotHttp),
+    ];
+    for (prefix, lines, error) in rows {
+        let mut client = sample_client("ws://a", config());
+        take_output(&mut client);
+        let closed = only_closed(feed(&mut client, answer_with(prefix, lines).as_bytes(), epoch()));
+        assert_eq!((closed.code, closed.cause), (None, CloseCause::Response(error)), "{lines:?}");
+        assert!(!client.has_output());
+    }
+    let mut client = sample_client("ws://a", config());
+    let closed =
+        only_closed(feed(&mut client, &[b"HTTP/1.1 101 ", &[b'x'; 16 * 1024][..]].concat(), epoch()));
+    assert_eq!(closed.cause, CloseCause::Response(HeadTooLarge));
+}
+
+#[test]
+fn subprotocols_of_a_client() {
+    let answer = |lines: &str| {
+        let mut client = sample_client("ws://a", with_protocols(&["a", "b"]));
+        feed(&mut client, answer_with("X", lines).as_bytes(), epoch())
+    };
+    assert_eq!(only_opened(answer("Sec-WebSocket-Protocol:  b ")).selected_protocol, "b");
+    assert_eq!(only_closed(answer("X: y")).cause, CloseCause::Response(ResponseError::NoProtocol));
+    for (lines, named) in [
+        ("Sec-WebSocket-Protocol: c", "c"),
+        ("Sec-WebSocket-Protocol: a, b", "a, b"),
+        ("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b", "a, b"),
+        ("Sec-WebSocket-Protocol: ", ""),
+    ] {
+        let error = ResponseError::UnaskedProtocol(named.to_owned());
+        assert_eq!(only_closed(answer(lines)).cause, CloseCause::Response(error), "{lines}");
+    }
+}
+
+fn http_response(events: Vec<Event>) -> HttpResponse {
+    only_closed(events).cause.http_response().unwrap().clone()
+}
+
+/// F14: status, headers and body of a refusal.
+#[test]
+fn f14_a_refusal_can_be_read() {
+    let answer = "HTTP/1.1 404 Not Found\r\nX-CamelCase: Yes\r\ncontent-length: 9\r\n\r\nno such p and more";
+    for cut in 0..answer.len() {
+        let mut client = sample_client("ws://a", config());
+        let mut all = feed(&mut client, &answer.as_bytes()[..cut], epoch());
+        all.extend(feed(&mut client, &answer.as_bytes()[cut..], epoch()));
+        let closed = only_closed(all);
+        assert_eq!((closed.code, &closed.reason[..]), (None, ""));
+        assert_eq!(
+            closed.cause.to_string(),
+            "the WebSocket handshake failed: the server answered with HTTP status 404 Not Found"
+        );
+        let response = closed.cause.http_response().unwrap();
+        assert_eq!((response.status, &response.reason[..]), (404, "Not Found"));
+        assert_eq!(response.headers, ["X-CamelCase: Yes", "content-length: 9"]);
+        assert_eq!(response.body, b"no such p");
+    }
+}
+
+#[test]
+fn bodies_of_refusals_are_waited_for_within_bounds() {
+    let answer = |text: &str| {
+        let mut client = sample_client("ws://a", config());
+        let events = feed(&mut client, text.as_bytes(), epoch());
+        (client, events)
+    };
+    let (_, events) = answer("HTTP/1.1 204 No Content\r\n\r\n");
+    assert_eq!(http_response(events).status, 204);
+    let (_, events) = answer(&format!("HTTP/1.1 500\r\nContent-Length: 9999\r\n\r\n{}", "x".repeat(5000)));
+    assert_eq!(http_response(events).body, [b'x'; 4096]);
+    let (_, events) =
+        answer("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    assert_eq!(http_response(events).body, b"abcde");
+
+    let open_ended = "HTTP/1.1 403 No\r\n\r\nuntil the end";
+    let (mut client, events) = answer(open_ended);
+    assert!(events.is_empty());
+    client.handle_transport_end(TransportEnd::Eof);
+    assert_eq!(http_response(util::events(&mut client, epoch())).body, b"until the end");
+
+    let (mut client, events) = answer(open_ended);
+    assert!(events.is_empty());
+    let due = client.next_deadline().unwrap();
+    client.handle_timeout(due);
+    assert_eq!(http_response(util::events(&mut client, due)).body, b"until the end");
+}
+
+#[test]
+fn the_transport_ends_in_the_answer() {
+    let mut client = sample_client("ws://a", config());
+    client.handle_input(b"HTTP/1.1 101 Sw", epoch());
+    client.handle_transport_end(TransportEnd::Error("connection reset".to_owned()));
+    let closed = only_closed(events(&mut client, epoch()));
+    assert_eq!(closed.cause.to_string(), "the WebSocket handshake failed: connection reset");
+}
+
+#[test]
+fn a_partly_written_request_is_dropped_by_closing() {
+    let mut client = sample_client("ws://a", config());
+    client.advance_output(10);
+    client.close(1000, "", epoch());
+    assert_eq!(client.output(&mut [IoSlice::new(&[])]), 0);
+    only_closed(feed(&mut client, answer_with("X", "X: y").as_bytes(), epoch()));
+}
+
+#[test]
+fn keys_differ_between_connections() {
+    let random = Arc::new(Seeded::new(3));
+    let keys: Vec<String> = (0..3)
+        .map(|_| {
+            let mut client = Connection::client(&request("ws://a"), config(), random.clone(), epoch());
+            let request = text_output(&mut client);
+            request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap().to_owned()
+        })
+        .collect();
+    assert!(keys[0] != keys[1] && keys[1] != keys[2]);
+    assert!(keys.iter().all(|key| key.len() == KEY.len()));
+}
