@@ -32,6 +32,7 @@ struct RustWebSocket;
 unsafe impl ExtensionLibrary for RustWebSocket {
     fn on_stage_init(stage: InitStage) {
         match stage {
+            InitStage::Core => report::install_panic_hook(),
             InitStage::Scene => registration::complete_classes(),
             InitStage::Editor => class_reference::register(),
             _ => {}
