@@ -26,8 +26,8 @@ prepare_project() {
   mkdir -p "$cache" || die "cannot write into $project."
   # Without this list the first run does not know the extension, and the first import crashes when it ends.
   if [[ -f $project/$manifest ]]; then
-    if [[ ! -f $list ]]; then
-      echo "res://$manifest" >"$list"
+    if ! grep -qxF "res://$manifest" "$list" 2>/dev/null; then
+      echo "res://$manifest" >>"$list"
       rm -f "$cache/prepared"
     fi
   else
@@ -43,5 +43,6 @@ prepare_project() {
     tail -n 20 "$log" >&2
     die "Godot could not import the project; the whole output is in $log."
   }
+  if grep -A 1 'SCRIPT ERROR' "$log" >&2; then die "a script of the project has an error."; fi
   touch "$cache/prepared"
 }
