@@ -421,9 +421,8 @@ impl Peer {
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
-    Target::parse(url).map_err(|error| {
-        Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}."))
-    })
+    Target::parse(url)
+        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
 }
 
 /// Starts connecting, with TLS if there are settings for it.

@@ -4,10 +4,15 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use godot::classes::{CryptoKey, Engine, FileAccess, Os, ProjectSettings, TlsOptions, X509Certificate};
 use godot::obj::{Gd, InstanceId, Singleton};
-use rust_websocket_net::{ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError};
+use rust_websocket_net::{
+    CertificateChain, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+};
 use rust_websocket_proto::{Scheme, Target};
 
-use crate::report::{Cause, Refusal};
+use crate::{
+    chain_capture,
+    report::{Cause, Refusal},
+};
 
 /// Options objects remembered for each side. A script may make a new one for each connection; equal ones share their
 /// settings, and with them the sessions that can be resumed.
@@ -145,7 +150,9 @@ fn default_roots() -> Result<DefaultRoots, String> {
     let pem = match path.ok().filter(|path| !path.is_empty()) {
         Some(path) => {
             let text = read_file(&path).filter(|text| text.contains(BEGIN_CERTIFICATE));
-            Some(text.ok_or_else(|| format!("the file '{path}' of the project setting {setting} holds no certificate"))?)
+            Some(text.ok_or_else(|| {
+                format!("the file '{path}' of the project setting {setting} holds no certificate")
+            })?)
         }
         None => Some(Os::singleton().get_system_ca_certificates().to_string()),
     };
@@ -159,13 +166,28 @@ fn server_settings(options: &Gd<TlsOptions>) -> Result<ServerTls, String> {
         return Ok(settings);
     }
     let key = options.get_private_key().ok_or("the TLS options have no private key")?;
-    let chain = options.get_own_certificate().ok_or("the TLS options have no certificate")?;
+    let certificate = options.get_own_certificate().ok_or("the TLS options have no certificate")?;
     let key = read_key(&key)?;
-    let chain = read_chain(&chain).map_err(|problem| problem.of("server certificate"))?;
-    let settings = ServerTls::new(key.as_bytes(), chain.as_bytes())
+    let chain =
+        read_server_chain(options, &certificate).map_err(|problem| problem.of("server certificate"))?;
+    let settings = ServerTls::new(key.as_bytes(), chain)
         .map_err(|error| format!("the TLS options cannot be used: {error}"))?;
     BY_OBJECT.keep(id, &settings);
     Ok(settings)
+}
+
+fn read_server_chain(
+    options: &Gd<TlsOptions>,
+    certificate: &Gd<X509Certificate>,
+) -> Result<CertificateChain, ChainProblem> {
+    match read_chain(certificate) {
+        Ok(pem) => CertificateChain::from_pem(pem.as_bytes()).map_err(ChainProblem::Tls),
+        // The engine complains that the handshake is not gone through with.
+        Err(ChainProblem::Unreadable) => {
+            quietly(|| chain_capture::capture(options)).ok_or(ChainProblem::Unreadable)
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 fn read_key(key: &Gd<CryptoKey>) -> Result<String, String> {
@@ -193,7 +215,9 @@ enum ChainProblem {
 impl ChainProblem {
     fn of(self, what: &str) -> String {
         match self {
-            Self::Tls(TlsError::NoCertificate) => format!("the {what} of the TLS options is empty; was it loaded?"),
+            Self::Tls(TlsError::NoCertificate) => {
+                format!("the {what} of the TLS options is empty; was it loaded?")
+            }
             Self::Tls(error) => format!("the {what} of the TLS options cannot be used: {error}"),
             Self::File(path) => format!("the {what} of the TLS options: '{path}' cannot be read any more"),
             Self::Unreadable => format!(

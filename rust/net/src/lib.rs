@@ -22,4 +22,6 @@ pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use random::SystemRandom;
 pub use thread::shutdown;
-pub use tls::{ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError};
+pub use tls::{
+    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+};

@@ -209,7 +209,9 @@ impl<'a> Reader<'a> {
             })
         };
         let (year, at) = match (tag, digits.len()) {
-            (UTC_TIME, 12) => (number(0, 2).map(|year| if year < 50 { 2000 + year } else { 1900 + year })?, 2),
+            (UTC_TIME, 12) => {
+                (number(0, 2).map(|year| if year < 50 { 2000 + year } else { 1900 + year })?, 2)
+            }
             (GENERALIZED_TIME, 14) => (number(0, 4)?, 4),
             _ => return None,
         };
@@ -261,7 +263,8 @@ mod tests {
     #[test]
     fn every_beginning_and_every_flipped_byte_is_survived() {
         let key = rcgen::KeyPair::generate().unwrap();
-        let made = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let made =
+            rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
         let der = made.der().as_ref();
         let certificate = Certificate::read(der).expect("a good certificate");
         assert!(certificate.has_alternative_names && certificate.may_serve() && certificate.version == 3);

@@ -5,11 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{
-    ClientConfig, ClientConnection,
-    client::Resumption,
-    pki_types::ServerName,
-};
+use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
 
 use super::{
     DefaultRoots, TlsError, provider,

@@ -1,6 +1,7 @@
 //! TLS by rustls: settings made by the calling side, sessions on the I/O thread.
 
 mod certificate;
+mod chain;
 mod client;
 mod roots;
 mod server;
@@ -13,12 +14,13 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use thiserror::Error;
 
+pub(crate) use self::stream::{Received, TlsSession, TlsStream};
 pub use self::{
+    chain::{CertificateChain, ChainCapture},
     client::{ClientTls, ExpectedName, ServerTrust},
     roots::DefaultRoots,
     server::ServerTls,
 };
-pub(crate) use self::stream::{Received, TlsSession, TlsStream};
 
 /// Why settings cannot be used. Says nothing of a key's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

@@ -72,9 +72,7 @@ impl Verifier {
         match self.check_by_webpki(roots, der, intermediates, now) {
             Ok(()) if certificate.may_serve() => Ok(()),
             Ok(()) => Err(CertificateError::InvalidPurpose),
-            Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnsupportedCertVersion)
-                if roots.are_chosen =>
-            {
+            Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnsupportedCertVersion) => {
                 self.check_direct(roots, certificate, now)
             }
             Err(error) => Err(certificate_error(&error)),
@@ -102,7 +100,7 @@ impl Verifier {
             .map(|_| ())
     }
 
-    /// A certificate that one of the trusted ones has signed.
+    /// A certificate that one of those has signed which a script has chosen.
     fn check_direct(
         &self,
         roots: &Roots,
@@ -111,7 +109,8 @@ impl Verifier {
     ) -> Result<(), CertificateError> {
         check_alone(certificate, now)?;
         let mut refusal = CertificateError::UnknownIssuer;
-        for der in &roots.certificates {
+        let is_for_others = roots.are_chosen && !certificate.is_self_issued();
+        for der in roots.certificates.iter().filter(|_| is_for_others) {
             let Some(issuer) = Certificate::read(der) else { continue };
             if issuer.subject != certificate.issuer || !issuer.may_issue() || issuer.has_name_constraints {
                 continue;
@@ -268,9 +267,7 @@ fn check_anchor(roots: &Roots, path: &VerifiedPath<'_>, now: UnixTime) -> Result
             UnixTime::since_unix_epoch(std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
         };
         match error {
-            CertificateError::Expired => {
-                webpki::Error::CertExpired { time: now, not_after: at(not_after) }
-            }
+            CertificateError::Expired => webpki::Error::CertExpired { time: now, not_after: at(not_after) },
             _ => webpki::Error::CertNotValidYet { time: now, not_before: at(not_before) },
         }
     })?;
@@ -296,9 +293,17 @@ fn check_alternative_names(
     };
     match certificate.verify_is_valid_for_subject_name(&name) {
         Ok(()) => Ok((true, Vec::new())),
-        Err(webpki::Error::CertNotValidForName(context)) => Ok((false, context.presented)),
+        Err(webpki::Error::CertNotValidForName(context)) => {
+            Ok((false, context.presented.iter().map(|name| bare_name(name)).collect()))
+        }
         Err(error) => Err(certificate_error(&error)),
     }
+}
+
+/// webpki writes `DnsName("game.example")` and `IpAddress(127.0.0.1)`.
+fn bare_name(presented: &str) -> String {
+    let inner = presented.split_once('(').map_or(presented, |(_, inner)| inner);
+    inner.trim_end_matches(')').trim_matches('"').to_owned()
 }
 
 /// The built-in's rule: letters of any case, and a `*.` that stands for one label.
@@ -356,7 +361,11 @@ mod tests {
             ("My Game Server", "my game server", true),
         ];
         for (pattern, name, expected) in rows {
-            assert_eq!(matches_common_name(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+            assert_eq!(
+                matches_common_name(pattern.as_bytes(), name.as_bytes()),
+                expected,
+                "{pattern} {name}"
+            );
         }
     }
 }

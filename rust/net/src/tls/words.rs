@@ -14,7 +14,9 @@ pub(super) fn describe(error: &Error) -> String {
             | InvalidMessage::InvalidEmptyPayload,
         ) => "the other side does not speak TLS here (ws:// and wss:// mixed up?)".to_owned(),
         Error::PeerIncompatible(error) => {
-            format!("the two sides have no common TLS version or method (1.2 and 1.3 are spoken here; {error:?})")
+            format!(
+                "the two sides have no common TLS version or method (1.2 and 1.3 are spoken here; {error:?})"
+            )
         }
         Error::DecryptError => "a TLS record was damaged on its way or is not from the other side".to_owned(),
         other => format!("TLS error: {other}"),
@@ -54,9 +56,7 @@ fn describe_alert(alert: AlertDescription) -> String {
         | AlertDescription::UnsupportedCertificate => {
             format!("the other side refused the certificate ({alert:?})")
         }
-        AlertDescription::ProtocolVersion => {
-            "the other side does not speak TLS 1.2 or 1.3".to_owned()
-        }
+        AlertDescription::ProtocolVersion => "the other side does not speak TLS 1.2 or 1.3".to_owned(),
         AlertDescription::HandshakeFailure => {
             "the other side found no common method (cipher, curve or kind of key)".to_owned()
         }
