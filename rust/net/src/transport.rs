@@ -8,12 +8,12 @@ use std::{
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-/// Writing to a connection that the other side has dropped raises SIGPIPE, which ends the process: Rust turns that off
-/// in programs of its own, not in a library inside the engine, and std's vectored writes do not suppress it either.
-#[cfg(all(unix, not(target_vendor = "apple")))]
+/// Writing to a connection that the other side has reset raises SIGPIPE, and the engine, unlike a Rust program, does not
+/// ignore that signal: it would end the game. (On Apple's systems it is
+/// an option of the socket instead, see [`Transport::plain`].)
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
-/// Apple's sockets carry an option for that (set by mio); Windows has no such signal.
-#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const SEND_FLAGS: i32 = 0;
 
 /// A connected, non-blocking byte stream.
@@ -24,6 +24,14 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Takes a connected socket.
+    pub(crate) fn plain(stream: TcpStream) -> Self {
+        #[cfg(target_vendor = "apple")]
+        // Fails only on a socket that is about to fail anyway.
+        drop(SockRef::from(&stream).set_nosigpipe(true));
+        Self::Plain(stream)
+    }
+
     /// Reads what is there; `Ok(0)` is the other side's FIN.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Self::Plain(stream) = self;
@@ -33,8 +41,7 @@ impl Transport {
     /// Writes as much as the kernel takes.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let Self::Plain(stream) = self;
-        let socket = SockRef::from(&*stream);
-        retry_interrupted(|| socket.send_vectored_with_flags(slices, SEND_FLAGS))
+        retry_interrupted(|| send(stream, slices))
     }
 
     /// Sends FIN; reading goes on.
@@ -48,6 +55,11 @@ impl Transport {
         let Self::Plain(stream) = self;
         stream
     }
+}
+
+/// Every byte leaves through here; `write_vectored` would raise SIGPIPE.
+fn send(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    SockRef::from(stream).send_vectored_with_flags(slices, SEND_FLAGS)
 }
 
 fn retry_interrupted<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
