@@ -194,7 +194,7 @@ mod tests {
     use crate::Opened;
 
     fn opened() -> Event {
-        Event::Opened(Opened { selected_protocol: "chat".to_owned(), requested_url: None })
+        Event::Opened(Opened { selected_protocol: "chat".to_owned(), ..Opened::default() })
     }
 
     fn message(kind: MessageKind, payload: &'static str) -> Event {
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(view.ready_state(), ReadyState::Connecting);
         assert!(!view.can_send());
         let requested_url = Some("ws://host/x".to_owned());
-        view.apply([Event::Opened(Opened { selected_protocol: String::new(), requested_url })]);
+        view.apply([Event::Opened(Opened { requested_url, ..Opened::default() })]);
         assert!(view.can_send());
         assert_eq!(view.requested_url(), "ws://host/x");
         assert_eq!(open_view().requested_url(), "ws://a");
