@@ -33,6 +33,7 @@ pub struct PeerView {
     last_popped: MessageKind,
     requested_url: String,
     selected_protocol: String,
+    is_compressed: bool,
 }
 
 impl PeerView {
@@ -47,6 +48,7 @@ impl PeerView {
             last_popped: MessageKind::Binary,
             requested_url: String::new(),
             selected_protocol: String::new(),
+            is_compressed: false,
         }
     }
 
@@ -68,6 +70,7 @@ impl PeerView {
                 Event::Opened(opened) => {
                     self.state = ReadyState::Open;
                     self.selected_protocol = opened.selected_protocol;
+                    self.is_compressed = opened.is_compressed;
                     if let Some(url) = opened.requested_url {
                         self.requested_url = url;
                     }
@@ -177,6 +180,11 @@ impl PeerView {
     /// The subprotocol agreed on, or empty.
     pub fn selected_protocol(&self) -> &str {
         &self.selected_protocol
+    }
+
+    /// Whether compression was agreed on; false without a connection.
+    pub fn is_compressed(&self) -> bool {
+        self.is_compressed && matches!(self.state, ReadyState::Open | ReadyState::Closing)
     }
 }
 
