@@ -71,4 +71,9 @@ mkdir -p "$destination"
 cp "$target_dir/$profile/$built" "$destination/$installed.new"
 mv "$destination/$installed.new" "$destination/$installed"
 cp "$root_dir/addon.gdextension" "$destination/rust_websocket.gdextension"
+cp "$root_dir/LICENSE" "$destination/LICENSE.txt"
+if [[ ! $destination/THIRD-PARTY-LICENSES.txt -nt $root_dir/Cargo.lock ]]; then
+  "$root_dir/ci/third-party.sh" >"$destination/THIRD-PARTY-LICENSES.txt.new"
+  mv "$destination/THIRD-PARTY-LICENSES.txt.new" "$destination/THIRD-PARTY-LICENSES.txt"
+fi
 say "the addon is in $destination"

@@ -4,13 +4,19 @@
 #
 #   ci/test-engine.sh [FILTER]                   everything; FILTER: parts of case names, separated by commas
 #   ci/test-engine.sh --builtin-only [FILTER]    the engine's own classes alone, nothing is built
+#   ci/test-engine.sh --no-build [FILTER]        everything, on the addon as it was built last
 #
 # Logs stay in build/test-engine/. The last line is "N passed, N failed".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 builtin_only=false
-if [[ ${1:-} == --builtin-only ]]; then builtin_only=true; shift; fi
+build=true
+case ${1:-} in
+  --builtin-only) builtin_only=true; build=false; shift ;;
+  --no-build) build=false; shift ;;
+  -*) die "unknown option '$1' (known: --builtin-only, --no-build)." ;;
+esac
 filter=${1:-}
 project=$root_dir/godot-project
 logs=$root_dir/build/test-engine
@@ -47,7 +53,8 @@ count_failures() {
 find_godot
 mkdir -p "$logs"
 rm -f "$logs"/*.log
-$builtin_only || "$root_dir/ci/build.sh"
+if $build; then "$root_dir/ci/build.sh"; fi
+$builtin_only || [[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || die "the addon is not built: run ci/build.sh first."
 prepare_project "$project"
 run_suite builtin builtin builtin
 if $builtin_only; then

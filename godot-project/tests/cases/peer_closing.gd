@@ -140,6 +140,24 @@ func test_dropped_connection() -> void:
 	same("ending", ending(pair.peer), "CLOSED -1 \"\"")
 
 
+## Writing into a connection that is gone is an error of the socket, and no signal that ends the program.
+func test_sending_into_a_dropped_connection() -> void:
+	for role: String in ["client", "server"]:
+		var pair := client_with_raw_server() if role == "client" else server_with_raw_client()
+		unwatch(pair.peer)
+		pair.peer.put_packet(bytes(1000))
+		OS.delay_msec(2)
+		pair.raw.close()
+		allow_error("open|clos|connect")
+		for i in 50:
+			pair.peer.put_packet(bytes(1000))
+			OS.delay_usec(300)
+		watch(pair.peer)
+		same(role + "_closed", until_closed(pair.peer), true)
+		same(role, ending(pair.peer), "CLOSED -1 \"\"")
+		unwatch(pair.peer)
+
+
 func test_code_and_reason_of_the_other_side() -> void:
 	var pair := client_with_raw_server()
 	pair.raw.send_frame(RawPeer.CLOSE, RawPeer.close_payload(1011, "kaputt"))

@@ -83,9 +83,9 @@ func test_long_close_reason_is_cut() -> void:
 
 
 func test_close_that_is_never_answered_ends() -> void:
-	var pair := client_with_raw_server()
-	if "close_timeout" in pair.peer:
-		pair.peer.set("close_timeout", 0.1)
+	var pair := client_with_raw_server(func(peer: Object) -> void:
+		if "close_timeout" in peer:
+			peer.set("close_timeout", 0.1))
 	pair.peer.close(4000)
 	until_closed(pair.peer, _patience())
 	ours("ending", impl_is_ours(), ending(pair.peer), "CLOSED -1 \"\"")
@@ -102,11 +102,15 @@ func test_handshake_that_is_never_answered_ends() -> void:
 ## The game stalls for longer than the interval; the other side has answered all along.
 func test_stall_does_not_end_a_healthy_connection() -> void:
 	var pair := client_with_raw_server(func(peer: Object) -> void: peer.heartbeat_interval = 0.1)
-	until(func() -> bool: return not pair.raw.take_frames().is_empty(), 1.0)
-	pair.raw.send_frame(RawPeer.PONG)
+	var answer_pings := func() -> bool:
+		var frames := pair.raw.take_frames()
+		for i in frames.size():
+			pair.raw.send_frame(RawPeer.PONG)
+		return not frames.is_empty()
+	until(answer_pings, 1.0)
 	pair.raw.send_message("alive")
 	unwatch(pair.peer)
-	OS.delay_msec(250)
+	until(func() -> bool: return answer_pings.call() and false, 0.25)
 	watch(pair.peer)
 	pair.raw.send_message("still alive")
 	ours("messages", impl_is_ours(), receive_text(pair.peer, 2, _patience()), PackedStringArray(["alive", "still alive"]))

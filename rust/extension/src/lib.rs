@@ -3,6 +3,7 @@
 //! This crate converts between the engine and the crates below it: `rust-websocket-net` moves the bytes,
 //! `rust-websocket-proto` knows the protocol. Nothing of the engine goes to another thread from here.
 
+mod class_reference;
 mod convert;
 mod driver;
 mod engine_stream;
@@ -30,8 +31,11 @@ struct RustWebSocket;
 // SAFETY: the engine calls the entry functions as GDExtension prescribes.
 unsafe impl ExtensionLibrary for RustWebSocket {
     fn on_stage_init(stage: InitStage) {
-        if stage == InitStage::Scene {
-            registration::complete_classes();
+        match stage {
+            InitStage::Core => report::install_panic_hook(),
+            InitStage::Scene => registration::complete_classes(),
+            InitStage::Editor => class_reference::register(),
+            _ => {}
         }
     }
 

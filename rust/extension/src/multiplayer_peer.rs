@@ -81,7 +81,7 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
-        let id = this.instance_id();
+        let id = this.instance_id_unchecked();
         MULTIPLAYER_PEERS.find(id, || {
             let object = this.bind();
             _ = object.id.set(id);

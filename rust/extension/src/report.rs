@@ -2,8 +2,12 @@
 
 use std::{
     borrow::Cow,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    cell::Cell,
+    panic::{self, AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use godot::global::{Error, godot_error};
@@ -98,18 +102,52 @@ impl Reports {
     }
 }
 
-/// Keeps a panic from the engine: gdext would answer 0 (OK) to typed script code and abort untyped code.
-pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
-    static PRINTED: AtomicBool = AtomicBool::new(false);
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-        if !PRINTED.swap(true, Ordering::Relaxed) {
-            let text = payload
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| payload.downcast_ref::<&str>().copied())
-                .unwrap_or("unknown");
-            godot_error!("Rust WebSocket has a bug, please report it: {text}");
+thread_local! {
+    /// This thread runs inside [`fence`].
+    static IS_FENCED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The bugs met so far, each once, and whether it has been printed.
+static BUGS: Mutex<Vec<(String, bool)>> = Mutex::new(Vec::new());
+
+/// Keeps gdext's panic hook from printing what [`fence`] catches: it would do so every time, and while a lock is held.
+/// To be called when gdext has installed its own.
+pub(crate) fn install_panic_hook() {
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if !IS_FENCED.get() {
+            return print(info);
         }
+        let text = info.payload_as_str().unwrap_or("panic");
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let bug = format!("{text} ({place})");
+        let mut bugs = BUGS.lock().unwrap_or_else(PoisonError::into_inner);
+        if !bugs.iter().any(|(known, _)| *known == bug) {
+            bugs.push((bug, false));
+        }
+    }));
+}
+
+fn print_bugs() {
+    let mut unprinted = Vec::new();
+    for (bug, is_printed) in BUGS.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+        if !std::mem::replace(is_printed, true) {
+            unprinted.push(bug.clone());
+        }
+    }
+    for bug in unprinted {
+        godot_error!("Rust WebSocket has a bug, please report it: {bug}");
+    }
+}
+
+/// Runs a call of the engine and keeps its panics from it: gdext would answer 0 (OK) to typed script code and abort
+/// untyped code.
+pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
+    let was_fenced = IS_FENCED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(body));
+    IS_FENCED.set(was_fenced);
+    result.unwrap_or_else(|_| {
+        print_bugs();
         on_panic
     })
 }

@@ -57,7 +57,7 @@ impl RustWebSocketPeer {
     }
 
     fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
-        let id = this.instance_id();
+        let id = this.instance_id_unchecked();
         PEERS.find(id, || {
             let object = this.bind();
             _ = object.id.set(id);

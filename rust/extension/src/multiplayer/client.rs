@@ -131,7 +131,10 @@ impl Client {
                 Step::Emit(Signal::Connected(SERVER_ID))
             }
             Err(_) => {
-                self.server.with(Peer::release);
+                self.server.with(|peer| {
+                    _ = peer.close(1000, ""); // a code that is never refused
+                    peer.release();
+                });
                 Step::Vanish
             }
         }
