@@ -17,6 +17,7 @@ mod registration;
 mod report;
 mod settings;
 mod state_table;
+mod tls_options;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
