@@ -9,7 +9,7 @@ use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
 use rust_websocket_proto::{
-    CloseCause, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
+    CloseCause, Compressor, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
 };
 
 use crate::engine_stream::{EngineStream, OpenStream, StreamState};
@@ -25,6 +25,9 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Local {
     connection: Connection,
     stream: EngineStream,
+    /// Memory to compress in, given back by a poll before which nothing was sent.
+    compressor: Compressor,
+    sent_since_poll: bool,
     send_limits: SendLimits,
     receive_limits: ReceiveLimits,
     /// Messages and bytes handed out and not yet taken by the script.
@@ -59,6 +62,8 @@ impl Local {
         Self {
             connection: Connection::server(scheme, config, now),
             stream,
+            compressor: Compressor::default(),
+            sent_since_poll: false,
             send_limits,
             receive_limits,
             unread_messages: 0,
@@ -78,6 +83,9 @@ impl Local {
     pub(crate) fn poll(&mut self, events: &mut Vec<Event>, now: Instant) {
         if self.released {
             return;
+        }
+        if !std::mem::take(&mut self.sent_since_poll) {
+            self.compressor.clear();
         }
         let Some(mut stream) = self.stream.open() else {
             self.end_input(TransportEnd::Error("the stream was freed".to_owned()));
@@ -220,7 +228,8 @@ impl Local {
                 return Err(SendError::BufferFull);
             }
         }
-        self.connection.send(kind, payload)?;
+        self.sent_since_poll = true;
+        self.connection.send_with(kind, payload, &mut self.compressor)?;
         self.write_now();
         Ok(())
     }

@@ -13,7 +13,10 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::{
-    convert::{OptionalPeer, OptionalTlsOptions, saturate, strings_from_godot, strings_to_godot},
+    convert::{
+        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, saturate, strings_from_godot,
+        strings_to_godot,
+    },
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
     report::{Refusal, fence},
@@ -459,5 +462,53 @@ impl RustWebSocketMultiplayerPeer {
         _ = Self::answer(&this, |multiplayer| {
             multiplayer.change_settings(|settings| settings.set_heartbeat_interval(interval))
         });
+    }
+
+    // What the built-in does not have, like `heartbeat_interval`.
+
+    #[func]
+    fn get_compression(&self) -> MultiplayerCompression {
+        self.read(MultiplayerCompression(0), |multiplayer| {
+            MultiplayerCompression(multiplayer.settings.compresses.into())
+        })
+    }
+
+    #[func(gd_self)]
+    fn set_compression(this: Gd<Self>, mode: MultiplayerCompression) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_compression(mode.0))
+        });
+    }
+
+    #[func]
+    fn get_compression_threshold(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.settings.compression_threshold)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_threshold(this: Gd<Self>, size: i64) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_compression_threshold(size))
+        });
+    }
+
+    #[func]
+    fn get_compression_context_takeover(&self) -> bool {
+        self.read(false, |multiplayer| multiplayer.settings.compression_context_takeover)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| {
+                settings.compression_context_takeover = enabled;
+                Ok(())
+            })
+        });
+    }
+
+    #[func]
+    fn is_compression_active(&self) -> bool {
+        self.read(false, Multiplayer::is_compressed)
     }
 }

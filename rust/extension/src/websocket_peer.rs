@@ -14,7 +14,8 @@ use rust_websocket_proto::ReadyState;
 
 use crate::{
     convert::{
-        OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot,
+        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot,
+        strings_to_godot,
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
@@ -341,6 +342,41 @@ impl RustWebSocketPeer {
     #[func(gd_self)]
     fn set_close_timeout(this: Gd<Self>, timeout: f64) {
         _ = Self::answer(&this, |peer| peer.set_close_timeout(timeout));
+    }
+
+    #[func]
+    fn get_compression(&self) -> Compression {
+        self.read(Compression(0), |peer| Compression(peer.settings.compresses.into()))
+    }
+
+    #[func(gd_self)]
+    fn set_compression(this: Gd<Self>, mode: Compression) {
+        _ = Self::answer(&this, |peer| peer.settings.set_compression(mode.0));
+    }
+
+    #[func]
+    fn get_compression_threshold(&self) -> i64 {
+        self.read(0, |peer| peer.settings.compression_threshold)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_threshold(this: Gd<Self>, size: i64) {
+        _ = Self::answer(&this, |peer| peer.settings.set_compression_threshold(size));
+    }
+
+    #[func]
+    fn get_compression_context_takeover(&self) -> bool {
+        self.read(false, |peer| peer.settings.compression_context_takeover)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
+        Self::run(&this, |peer| peer.settings.compression_context_takeover = enabled);
+    }
+
+    #[func]
+    fn is_compression_active(&self) -> bool {
+        self.read(false, |peer| peer.view().is_compressed())
     }
 
     #[func]

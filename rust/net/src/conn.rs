@@ -239,7 +239,7 @@ impl Conn {
 
     /// Does all that can be done without waiting. True if more can be done, but others should come first.
     pub(crate) fn work(&mut self, turn: &mut Turn<'_>) -> bool {
-        self.carry_out_orders(turn.orders, turn.now);
+        self.carry_out_orders(turn);
         self.connect(turn);
         let mut more = self.receive(turn);
         if !more && self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
@@ -269,7 +269,7 @@ impl Conn {
 
     /// The I/O thread ends: offers what is left to the kernel once and closes.
     pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
-        self.carry_out_orders(turn.orders, turn.now);
+        self.carry_out_orders(turn);
         self.write();
         if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
             // One pass, whatever comes of it.
@@ -311,7 +311,9 @@ impl Conn {
         self.newcomer = None;
     }
 
-    fn carry_out_orders(&mut self, orders: &mut Vec<Order>, now: Instant) {
+    fn carry_out_orders(&mut self, turn: &mut Turn<'_>) {
+        let Turn { orders, compressor, now, .. } = turn;
+        let now = *now;
         self.shared.take_orders(orders);
         for order in orders.drain(..) {
             match order {
@@ -319,7 +321,7 @@ impl Conn {
                     self.unsent_bytes += payload.len();
                     self.unsent_messages += 1;
                     // Refused once the connection is over: its owner learns that from the close.
-                    _ = self.protocol.send(kind, payload);
+                    _ = self.protocol.send_with(kind, payload, compressor);
                 }
                 Order::Close(code, reason) => {
                     self.closing = true;

@@ -22,7 +22,7 @@ use crate::{
     resolve::Resolution,
 };
 
-/// What a [`Link`] and its [`Conn`] share.
+/// What a [`Link`](crate::Link) and its [`Conn`] share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) id: LinkId,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker, event::Source, net::TcpStream};
+use rust_websocket_proto::Compressor;
 
 use crate::{
     conn::Conn,
@@ -33,6 +34,8 @@ pub(crate) struct Turn<'a> {
     /// Empty; for taking orders without an allocation each time.
     pub(crate) orders: &'a mut Vec<Order>,
     pub(crate) scratch: &'a mut [u8],
+    /// Shared by all connections, so that a broadcast is compressed once.
+    pub(crate) compressor: &'a mut Compressor,
     pub(crate) sockets: &'a mut Sockets<'a>,
 }
 
@@ -83,6 +86,7 @@ pub(crate) struct Reactor {
     commands: Vec<Command>,
     orders: Vec<Order>,
     scratch: Box<[u8]>,
+    compressor: Compressor,
     running: bool,
 }
 
@@ -102,6 +106,7 @@ impl Reactor {
             commands: Vec::new(),
             orders: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
+            compressor: Compressor::default(),
             running: true,
         })
     }
@@ -138,6 +143,7 @@ impl Reactor {
             let Some(id) = self.ready.pop_front() else { break };
             self.work(id);
         }
+        self.compressor.release();
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
@@ -357,6 +363,7 @@ impl Reactor {
             now: Instant::now(),
             orders: &mut self.orders,
             scratch: &mut self.scratch,
+            compressor: &mut self.compressor,
             sockets: &mut sockets,
         };
         Some(operation(entry, &mut turn))

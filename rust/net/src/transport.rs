@@ -6,8 +6,17 @@ use std::{
 };
 
 use mio::net::TcpStream;
+use socket2::SockRef;
 
 use crate::tls::{Received, TlsSession, TlsStream};
+
+/// Writing to a connection that the other side has reset raises SIGPIPE, and the engine, unlike a Rust program, does not
+/// ignore that signal: it would end the game. (On Apple's systems it is an option of the socket
+/// instead, see [`Transport::new`].)
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const SEND_FLAGS: i32 = 0;
 
 /// A connected, non-blocking byte stream.
 #[derive(Debug)]
@@ -19,7 +28,11 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Takes a connected socket, and a session for `wss://`.
     pub(crate) fn new(stream: TcpStream, session: Option<TlsSession>) -> Self {
+        #[cfg(target_vendor = "apple")]
+        // Fails only on a socket that is about to fail anyway.
+        drop(SockRef::from(&stream).set_nosigpipe(true));
         match session {
             None => Self::Plain(stream),
             Some(session) => Self::Tls(TlsStream::new(stream, session)),
@@ -40,7 +53,7 @@ impl Transport {
     /// Writes as much as the kernel takes; with no slices, what the transport itself has to say.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         retry_interrupted(|| match self {
-            Self::Plain(stream) => stream.write_vectored(slices),
+            Self::Plain(stream) => send(stream, slices),
             Self::Tls(stream) => stream.write(slices),
         })
     }
@@ -79,6 +92,28 @@ impl Transport {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.socket(),
         }
+    }
+}
+
+/// Every byte leaves through here; `write_vectored` would raise SIGPIPE.
+fn send(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    SockRef::from(stream).send_vectored_with_flags(slices, SEND_FLAGS)
+}
+
+/// A socket to write to without SIGPIPE, for those who want a [`Write`].
+pub(crate) struct Outlet<'a>(pub(crate) &'a TcpStream);
+
+impl Write for Outlet<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        send(self.0, &[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        send(self.0, slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -10,11 +10,12 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    ClientRequest, CloseCause, Closed, Config, ConnectPhase, Event, MessageKind, Opened, Random, Scheme,
+    ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Event, MessageKind, Random, Scheme,
     SendError, TransportEnd,
     buffer::{ReceiveBuffer, SendQueue},
+    deflate::{Deflater, Inflater},
     frame::{self, CloseFrame, FrameKind, Side},
-    handshake::{ClientHandshake, ClientProgress, ServerHandshake},
+    handshake::{ClientHandshake, ClientProgress, ServerHandshake, Upgraded},
     mask::MaskSource,
     message::{Decoder, Item},
     timer::{Beat, Heartbeat, Timer, Timers, deadline},
@@ -24,6 +25,8 @@ use crate::{
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 /// Pongs that may wait in the output; of the pings beyond, only the latest is answered (RFC 6455 section 5.5.3).
 const MAX_QUEUED_PONGS: usize = 32;
+/// A compression context that is not used for one to two times this long is freed.
+const DEFLATE_IDLE: Duration = Duration::from_secs(10);
 
 /// One WebSocket connection, client or server.
 ///
@@ -49,6 +52,8 @@ pub struct Connection {
     /// Nothing more comes in; it takes effect once what came before is decoded.
     input_end: Option<InputEnd>,
     output: SendQueue,
+    /// Where compression was agreed on.
+    deflater: Option<Box<Deflater>>,
     /// The latest ping's payload, while too many pongs wait in the output.
     unanswered_ping: Option<Vec<u8>>,
     timers: Timers,
@@ -112,6 +117,7 @@ impl Connection {
             input: ReceiveBuffer::default(),
             input_end: None,
             output: SendQueue::default(),
+            deflater: None,
             unanswered_ping: None,
             timers,
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
@@ -196,6 +202,20 @@ impl Connection {
         if self.timers.take_expired(Timer::Heartbeat, now) {
             self.beat(now);
         }
+        if self.timers.take_expired(Timer::Deflate, now)
+            && let Some(deflater) = &mut self.deflater
+        {
+            deflater.give_back();
+            self.watch_deflater(now);
+        }
+    }
+
+    /// A compression context is looked after while there is one.
+    fn watch_deflater(&mut self, now: Instant) {
+        let holds_memory = self.deflater.as_ref().is_some_and(|deflater| deflater.holds_memory());
+        if holds_memory && self.input_end.is_none() && !self.timers.is_set(Timer::Deflate) {
+            self.timers.set(Timer::Deflate, deadline(now, DEFLATE_IDLE));
+        }
     }
 
     fn beat(&mut self, now: Instant) {
@@ -230,7 +250,10 @@ impl Connection {
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
         match &mut self.state {
             State::Connecting(_) => self.poll_handshake(now),
-            State::Open(_) | State::Closing(_) => self.poll_frames(),
+            State::Open(_) | State::Closing(_) => {
+                self.watch_deflater(now);
+                self.poll_frames()
+            }
             State::Ending(_) => match mem::replace(&mut self.state, State::Ended) {
                 State::Ending(closed) => Some(Event::Closed(*closed)),
                 _ => None,
@@ -258,15 +281,22 @@ impl Connection {
             }),
         };
         match result {
-            Some(Ok(opened)) => Some(self.open(opened, now)),
+            Some(Ok(upgraded)) => Some(self.open(upgraded, now)),
             Some(Err(cause)) => Some(self.end(None, String::new(), cause)),
             None => self.end_of_input(),
         }
     }
 
-    fn open(&mut self, opened: Opened, now: Instant) -> Event {
+    fn open(&mut self, upgraded: Upgraded, now: Instant) -> Event {
+        let Upgraded { opened, deflate } = upgraded;
+        let threshold = self.config.deflate.take().map_or(0, |config| config.threshold);
+        self.deflater = deflate.map(|agreed| Box::new(Deflater::new(agreed, threshold)));
         let side = if self.masks.is_some() { Side::Client } else { Side::Server };
-        self.state = State::Open(Decoder::new(side, self.config.max_message_size));
+        self.state = State::Open(Decoder::new(
+            side,
+            self.config.max_message_size,
+            deflate.map(|agreed| Box::new(Inflater::new(agreed))),
+        ));
         self.timers.stop_all();
         self.config.supported_protocols = Vec::new();
         self.config.handshake_headers = Vec::new();
@@ -349,6 +379,7 @@ impl Connection {
         self.input.clear();
         self.input_end = None;
         self.unanswered_ping = None;
+        self.deflater = None;
         self.timers.stop_all();
     }
 
@@ -402,10 +433,30 @@ impl Connection {
     /// # Errors
     /// [`SendError::NotOpen`] before the upgrade, and once closing has begun on either side.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        self.send_with(kind, payload, &mut Compressor::default())
+    }
+
+    /// Queues a message. A message that goes to several connections (clones of one `payload`) through the same
+    /// `compressor` is compressed once where no context is kept.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        compressor: &mut Compressor,
+    ) -> Result<(), SendError> {
         if !matches!(self.state, State::Open(_)) {
             return Err(SendError::NotOpen);
         }
-        self.queue_frame(FrameKind::Message(kind), payload);
+        match self.deflater.as_mut().and_then(|deflater| deflater.compress(&payload, compressor)) {
+            Some(packed) => {
+                let key = self.masks.as_mut().map(|masks| masks.next_key());
+                self.output.push_compressed(kind, packed, key, payload.len());
+            }
+            None => self.queue_frame(FrameKind::Message(kind), payload),
+        }
         Ok(())
     }
 
@@ -422,6 +473,7 @@ impl Connection {
                 decoder.set_closing();
                 self.state = State::Closing(decoder);
                 self.unanswered_ping = None;
+                self.deflater = None;
                 self.queue_close(code, reason);
                 self.timers.stop_all();
                 if self.input_end.is_none() {

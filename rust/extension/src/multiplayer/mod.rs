@@ -265,6 +265,16 @@ impl Multiplayer {
         }
     }
 
+    /// Whether the connection to the server is compressed; of a server, whether any client's is.
+    pub(crate) fn is_compressed(&self) -> bool {
+        let is_compressed = |state: &Arc<PeerState>| state.with(|peer| peer.view().is_compressed());
+        match &self.session {
+            Session::Server(server) => server.members().any(is_compressed),
+            Session::Client(client) => is_compressed(client.server()),
+            Session::Idle => false,
+        }
+    }
+
     pub(crate) fn is_server(&self) -> bool {
         matches!(self.session, Session::Server(_))
     }

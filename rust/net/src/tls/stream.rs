@@ -9,6 +9,7 @@ use mio::net::TcpStream;
 use rustls::Connection;
 
 use super::{ClientTls, ServerTls, words};
+use crate::transport::Outlet;
 
 /// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
 const MAX_PENDING: usize = 64 * 1024;
@@ -130,7 +131,7 @@ impl TlsStream {
 
     fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
-            if self.session.write_tls(&mut self.socket)? == 0 {
+            if self.session.write_tls(&mut Outlet(&self.socket))? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }

@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "shared by the test files")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+pub mod reference;
+
 use std::{
     io::IoSlice,
     sync::{
