@@ -100,7 +100,7 @@ run_client() {
   local url
   url=ws://127.0.0.1:$(free_port)
   write_spec client "$url"
-  start "$reports/client.suite.log" "$wstest" -m fuzzingserver -s "$reports/client.json"
+  start "$reports/client.suite.log" "$wstest" --webport=0 -m fuzzingserver -s "$reports/client.json"
   wait_until_listening "${url##*:}"
   godot -s res://tests/autobahn/client.gd -- "class=$class" "compression=$compression" "url=$url" agent=client \
     >"$reports/client.log" 2>&1

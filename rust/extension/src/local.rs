@@ -93,6 +93,8 @@ impl Local {
             self.released = true;
             return;
         };
+        // What the last poll brought is answered by now.
+        self.connection.settle_fault();
         self.read(&mut stream, events, now);
         if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
