@@ -1,7 +1,7 @@
 //! The I/O thread: waits for sockets, orders and deadlines, and lets each connection work.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -72,6 +72,28 @@ struct Entry {
     armed: Option<Instant>,
 }
 
+/// Whose turn is next. Each stands in it once, however many reasons there are: whoever always has more to do would
+/// otherwise get a further share with every event, and the others would wait longer and longer.
+#[derive(Default)]
+struct ReadyList {
+    queue: VecDeque<usize>,
+    waiting: HashSet<usize>,
+}
+
+impl ReadyList {
+    fn push(&mut self, id: usize) {
+        if self.waiting.insert(id) {
+            self.queue.push_back(id);
+        }
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        let id = self.queue.pop_front()?;
+        self.waiting.remove(&id);
+        Some(id)
+    }
+}
+
 pub(crate) struct Reactor {
     poll: Poll,
     handle: ReactorHandle,
@@ -81,7 +103,7 @@ pub(crate) struct Reactor {
     owners: HashMap<Token, usize>,
     deadlines: BTreeSet<(Instant, usize)>,
     /// Who has something to do now; edge-triggered readiness is not told twice.
-    ready: VecDeque<usize>,
+    ready: ReadyList,
     resolver: Resolver,
     commands: Vec<Command>,
     orders: Vec<Order>,
@@ -101,7 +123,7 @@ impl Reactor {
             acceptors: HashMap::new(),
             owners: HashMap::new(),
             deadlines: BTreeSet::new(),
-            ready: VecDeque::new(),
+            ready: ReadyList::default(),
             resolver: Resolver::default(),
             commands: Vec::new(),
             orders: Vec::new(),
@@ -139,15 +161,15 @@ impl Reactor {
         self.handle_events(events);
         self.handle_commands();
         self.expire_deadlines();
-        for _ in 0..self.ready.len() {
-            let Some(id) = self.ready.pop_front() else { break };
+        for _ in 0..self.ready.queue.len() {
+            let Some(id) = self.ready.pop() else { break };
             self.work(id);
         }
         self.compressor.release();
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.queue.is_empty() {
             return Some(Duration::ZERO);
         }
         let (deadline, _) = self.deadlines.first()?;
@@ -164,7 +186,7 @@ impl Reactor {
             } else if let Some(acceptor) = self.acceptors.get_mut(&id) {
                 acceptor.handle_readiness();
             }
-            self.ready.push_back(id);
+            self.ready.push(id);
         }
     }
 
@@ -179,17 +201,17 @@ impl Reactor {
 
     fn handle_command(&mut self, command: Command) {
         match command {
-            Command::Attend(link) => self.ready.push_back(link.0),
+            Command::Attend(link) => self.ready.push(link.0),
             Command::Connect(conn, host, port) => self.connect(*conn, &host, port),
             Command::Resolved(link, resolution) => {
                 self.resolver.ended(&self.handle);
                 if let Some(entry) = self.conns.get_mut(&link.0) {
                     entry.conn.handle_resolution(resolution, Instant::now());
-                    self.ready.push_back(link.0);
+                    self.ready.push(link.0);
                 }
             }
             Command::Listen(acceptor) => self.listen(acceptor),
-            Command::ResumeAccepting(id) => self.ready.push_back(id),
+            Command::ResumeAccepting(id) => self.ready.push(id),
             Command::CloseListener(id) => self.close_listener(id),
             Command::Shutdown => self.running = false,
         }
@@ -202,7 +224,7 @@ impl Reactor {
             None => self.resolver.start(link, host, port, &self.handle),
         }
         self.conns.insert(link.0, Entry { conn, armed: None });
-        self.ready.push_back(link.0);
+        self.ready.push(link.0);
     }
 
     fn listen(&mut self, mut acceptor: Acceptor) {
@@ -215,7 +237,7 @@ impl Reactor {
         if let Some(Ok(token)) = registered {
             acceptor.token = Some(token);
             self.acceptors.insert(id, acceptor);
-            self.ready.push_back(id);
+            self.ready.push(id);
         }
     }
 
@@ -248,7 +270,7 @@ impl Reactor {
             if let Some(entry) = self.conns.get_mut(&id) {
                 entry.armed = None;
             }
-            self.ready.push_back(id);
+            self.ready.push(id);
         }
     }
 
@@ -279,7 +301,7 @@ impl Reactor {
             let listener = entry.conn.listener_id();
             if let Some(acceptor) = listener.and_then(|listener| self.acceptors.get_mut(&listener)) {
                 acceptor.newcomer_settled();
-                self.ready.push_back(acceptor.id());
+                self.ready.push(acceptor.id());
             }
         }
         if entry.conn.is_done() {
@@ -297,7 +319,7 @@ impl Reactor {
             entry.armed = deadline;
         }
         if more {
-            self.ready.push_back(id);
+            self.ready.push(id);
         }
     }
 
@@ -314,7 +336,7 @@ impl Reactor {
             match acceptor.accept(taken, now) {
                 Accepted::Stream(stream, address) => self.welcome(id, stream, address),
                 Accepted::TurnOver => {
-                    self.ready.push_back(id);
+                    self.ready.push(id);
                     return;
                 }
                 Accepted::Nothing => {
@@ -347,7 +369,7 @@ impl Reactor {
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
         let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
         self.conns.insert(id, Entry { conn, armed: None });
-        self.ready.push_back(id);
+        self.ready.push(id);
     }
 
     /// Runs `operation` on a connection with what it needs.
@@ -436,6 +458,17 @@ mod tests {
             assert!(Instant::now() < deadline, "nothing was reported");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn whoever_is_ready_for_several_reasons_gets_one_turn() {
+        let mut ready = ReadyList::default();
+        for id in [1, 2, 1, 1, 3, 2] {
+            ready.push(id);
+        }
+        assert_eq!((ready.pop(), ready.pop()), (Some(1), Some(2)));
+        ready.push(1);
+        assert_eq!((ready.pop(), ready.pop(), ready.pop()), (Some(3), Some(1), None));
     }
 
     #[test]
