@@ -41,7 +41,7 @@ enum Stage {
     Connected(Wire),
     /// Over for its owner. What was accepted goes out, then the transport's farewell and FIN; input is read and thrown away until the other
     /// side's end, since closing over unread input sends a reset that destroys data in flight.
-    Lingering { wire: Wire, deadline: Instant },
+    Lingering { wire: Wire, deadline: Option<Instant> },
     /// Nothing is left to do.
     Done,
 }
@@ -235,7 +235,7 @@ impl Conn {
             Stage::Connecting(race) => {
                 [race.next_deadline(), self.protocol.next_deadline()].into_iter().flatten().min()
             }
-            Stage::Lingering { deadline, .. } => Some(*deadline),
+            Stage::Lingering { deadline, .. } => *deadline,
             Stage::Done => None,
         }
     }
@@ -245,7 +245,8 @@ impl Conn {
         self.carry_out_orders(turn);
         self.connect(turn);
         let mut more = self.receive(turn);
-        if !more && self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
+        // Also behind a share of input that never ends: a peer that floods must not keep its connection for ever.
+        if self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
             self.protocol.handle_timeout(turn.now);
             self.deliver_events(turn);
         }
@@ -445,8 +446,17 @@ impl Conn {
                 Some(Event::Message(message)) => self.report_message(message),
                 Some(Event::Opened(opened)) => self.report_opened(opened),
                 Some(Event::Closed(closed)) => {
+                    let has_said_nothing = matches!(
+                        closed.cause,
+                        CloseCause::ConnectTimeout { .. } | CloseCause::ClosedWhileConnecting { .. }
+                    );
                     self.report_closed(closed);
-                    self.start_lingering(turn);
+                    if has_said_nothing {
+                        // Nothing is in flight that a reset could destroy.
+                        self.end(turn.sockets);
+                    } else {
+                        self.start_lingering(turn);
+                    }
                     return false;
                 }
             }
@@ -535,7 +545,9 @@ impl Conn {
 
     fn start_lingering(&mut self, turn: &mut Turn<'_>) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Connected(wire) => Stage::Lingering { wire, deadline: turn.now + self.linger_for },
+            Stage::Connected(wire) => {
+                Stage::Lingering { wire, deadline: turn.now.checked_add(self.linger_for) }
+            }
             Stage::Connecting(mut race) => {
                 race.give_up(turn.sockets);
                 Stage::Done
@@ -563,7 +575,7 @@ impl Conn {
         }
         discard_input(wire, turn.scratch);
         let all_said = wire.input_ended && (wire.fin_sent || !wire.writable);
-        if all_said || turn.now >= *deadline {
+        if all_said || deadline.is_some_and(|deadline| deadline <= turn.now) {
             self.end(turn.sockets);
             return false;
         }

@@ -233,6 +233,36 @@ fn a_silent_newcomer_is_dropped_and_never_reported() {
 }
 
 #[test]
+fn a_silent_newcomer_is_let_go_when_its_time_is_up() {
+    let mut hasty = options();
+    hasty.config.connect_timeout = Duration::from_millis(50);
+    hasty.config.close_timeout = Duration::from_secs(3600);
+    let listener = listen(hasty);
+    let mut silent = TcpStream::connect(listener.local_address()).unwrap();
+    // Its own end stays open; once ours is gone, and not only half-closed, writing is answered with a reset.
+    wait_until("the reset", || silent.write_all(b"x").is_err());
+}
+
+#[test]
+fn a_close_timeout_beyond_what_the_clock_can_hold_never_ends() {
+    let mut patient = options();
+    patient.config.close_timeout = Duration::MAX;
+    patient.receive_limits = ReceiveLimits { bytes: usize::MAX, messages: usize::MAX };
+    patient.send_limits = SendLimits { bytes: 0, messages: 0 };
+    let (client, mut server) = pair(patient.clone(), patient);
+    // More than the kernel takes at once: the rest is sent while the connection lingers.
+    for _ in 0..100 {
+        client.link.send(MessageKind::Binary, Bytes::from(vec![7; 60_000])).unwrap();
+    }
+    drop(client);
+    wait_until("the end", || {
+        server.poll();
+        server.only().closed.is_some()
+    });
+    assert_eq!(server.only().messages.len(), 100);
+}
+
+#[test]
 fn garbage_gets_an_http_answer_and_the_others_go_on() {
     let (mut client, mut server) = pair(options(), options());
     let mut stranger = TcpStream::connect(server.address()).unwrap();
