@@ -230,8 +230,15 @@ impl Peer {
         }
     }
 
-    /// The owner of a fed peer has taken a message of `bytes` bytes.
-    pub(crate) fn consumed(&mut self, bytes: usize) {
+    /// The owner of a fed peer has taken a message of `bytes` bytes. A script may have given the peer a connection of its
+    /// own meanwhile, on which that message does not count.
+    pub(crate) fn consumed_by_owner(&mut self, bytes: usize) {
+        if self.is_fed {
+            self.consumed(bytes);
+        }
+    }
+
+    fn consumed(&mut self, bytes: usize) {
         if let Some(driver) = &mut self.driver {
             driver.consumed(bytes);
         }
@@ -240,6 +247,9 @@ impl Peer {
     /// The owner of a fed peer forgets it: closed for whoever still holds it. The I/O thread completes a close handshake
     /// under way.
     pub(crate) fn release(&mut self) {
+        if !self.is_fed {
+            return; // the script's own by now
+        }
         self.driver = None;
         self.close_requests = None;
         self.view.aborted();

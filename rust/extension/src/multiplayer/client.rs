@@ -129,7 +129,7 @@ impl Client {
             }
             return Step::Idle;
         }
-        self.server.with(|peer| peer.consumed(message.payload.len()));
+        self.server.with(|peer| peer.consumed_by_owner(message.payload.len()));
         match decode_peer_id(&message.payload) {
             Ok(id) => {
                 self.id = Some(id);

@@ -91,7 +91,7 @@ impl Incoming {
     /// Takes a message, text or binary; an empty one is no packet.
     fn push(&mut self, sender: i32, from: &Arc<PeerState>, message: Message) -> bool {
         if message.payload.is_empty() {
-            from.with(|peer| peer.consumed(0));
+            from.with(|peer| peer.consumed_by_owner(0));
             return false;
         }
         self.0.push_back(Packet { sender, from: Arc::clone(from), payload: message.payload });
@@ -312,7 +312,7 @@ impl Multiplayer {
     pub(crate) fn next_packet(&mut self) -> Result<Option<&[u8]>, Refusal> {
         self.check_connected("get_packet", Cause::ReceiveClosed)?;
         let Some(Packet { sender, from, payload }) = self.incoming.0.pop_front() else { return Ok(None) };
-        from.with(|peer| peer.consumed(payload.len()));
+        from.with(|peer| peer.consumed_by_owner(payload.len()));
         match &mut self.session {
             Session::Server(server) => server.packet_taken(sender),
             Session::Client(client) => client.packet_taken(),
