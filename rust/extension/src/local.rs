@@ -2,12 +2,13 @@
 
 use std::{
     io::IoSlice,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
+use rust_websocket_net::{Counters, ReceiveLimits, SendLimits, UNOFFERED_CAP};
 use rust_websocket_proto::{
     CloseCause, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
 };
@@ -25,8 +26,11 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Local {
     connection: Connection,
     stream: EngineStream,
+    counters: Arc<Counters>,
     send_limits: SendLimits,
     receive_limits: ReceiveLimits,
+    /// Reading stopped for want of room.
+    paused: bool,
     /// Messages and bytes handed out and not yet taken by the script.
     unread_messages: usize,
     unread_bytes: usize,
@@ -59,8 +63,10 @@ impl Local {
         Self {
             connection: Connection::server(scheme, config, now),
             stream,
+            counters: Arc::default(),
             send_limits,
             receive_limits,
+            paused: false,
             unread_messages: 0,
             unread_bytes: 0,
             closing: false,
@@ -124,7 +130,12 @@ impl Local {
             self.connection.handle_input(data.as_slice(), now);
             self.take_events(events, now);
         }
-        self.connection.set_receive_paused(!self.has_room(), now);
+        let paused = !self.has_room();
+        if paused && !self.paused {
+            self.counters.read_paused();
+        }
+        self.paused = paused;
+        self.connection.set_receive_paused(paused, now);
     }
 
     fn end_input(&mut self, end: TransportEnd) {
@@ -138,6 +149,7 @@ impl Local {
         while self.has_room() {
             match self.connection.poll_event(now) {
                 Some(Event::Message(message)) => {
+                    self.counters.received(message.payload.len());
                     if self.has_queue_room() {
                         self.unread_messages += 1;
                         self.unread_bytes += message.payload.len();
@@ -217,10 +229,13 @@ impl Local {
         if !self.has_send_room(payload.len()) {
             self.write_now();
             if !self.has_send_room(payload.len()) {
+                self.counters.send_refused();
                 return Err(SendError::BufferFull);
             }
         }
+        let len = payload.len();
         self.connection.send(kind, payload)?;
+        self.counters.sent(len);
         self.write_now();
         Ok(())
     }
@@ -289,6 +304,10 @@ impl Local {
         if let Some(mut stream) = self.stream.open() {
             stream.set_no_delay(enabled);
         }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {

@@ -20,7 +20,6 @@ pub(crate) fn complete_classes() {
     register_enum::<RustWebSocketPeer>(State::NAME, State::CONSTANTS);
     register_common_properties::<RustWebSocketPeer>();
     register_property::<RustWebSocketPeer, f64>("connect_timeout");
-    register_property::<RustWebSocketPeer, f64>("close_timeout");
     register_common_properties::<RustWebSocketMultiplayerPeer>();
     register_property::<RustWebSocketMultiplayerPeer, f64>("handshake_timeout");
 }
@@ -32,6 +31,7 @@ fn register_common_properties<C: GodotClass>() {
     register_property::<C, i64>("outbound_buffer_size");
     register_property::<C, i64>("max_queued_packets");
     register_property::<C, f64>("heartbeat_interval");
+    register_property::<C, f64>("close_timeout");
 }
 
 fn register_enum<C: GodotClass>(name: &str, constants: &[(&str, i64)]) {
