@@ -61,7 +61,7 @@ impl Wire {
     fn new(stream: TcpStream, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
         _ = stream.set_nodelay(no_delay);
-        let transport = Transport::Plain(stream);
+        let transport = Transport::plain(stream);
         Self { transport, token, readable: true, writable: true, fin_sent: false, input_ended: false }
     }
 
