@@ -5,6 +5,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -108,8 +109,9 @@ impl Reactor {
         self.handle.clone()
     }
 
-    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly.
-    pub(crate) fn run(mut self) {
+    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly. Returns the
+    /// threads of name lookups, which nobody can end.
+    pub(crate) fn run(mut self) -> Vec<JoinHandle<()>> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while self.running {
             if catch_unwind(AssertUnwindSafe(|| self.turn(&mut events))).is_err() {
@@ -117,6 +119,7 @@ impl Reactor {
             }
         }
         self.finish();
+        self.resolver.stop()
     }
 
     fn turn(&mut self, events: &mut Events) {
