@@ -12,7 +12,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine members api dropin builtin-names export)
+all_steps=(rust engine lifecycle members api dropin builtin-names export)
 passed=0 failed=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -43,6 +43,7 @@ run_step() {
 
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
+step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
 step_members() { run_step members ci/test-members.sh; }
 step_api() { run_step api ci/test-api.sh; }
 step_dropin() { run_step dropin ci/test-dropin.sh; }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long [`shutdown`] waits for name lookups: most are answered by then, and nobody notices.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 struct Running {
     handle: ReactorHandle,
