@@ -17,10 +17,14 @@ use crate::websocket_peer::RustWebSocketPeer;
 /// The peer class's name in the engine.
 const PEER_CLASS: &str = if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
 
-/// Declares an integer that the engine knows as an enum of the peer class. Any integer converts: a number without a
+/// The multiplayer class's name in the engine.
+const MULTIPLAYER_CLASS: &str =
+    if cfg!(feature = "builtin-names") { "WebSocketMultiplayerPeer" } else { "RustWebSocketMultiplayerPeer" };
+
+/// Declares an integer that the engine knows as an enum of one of the classes. Any integer converts: a number without a
 /// name must not abort the calling script, as gdext's own enum conversion would.
 macro_rules! peer_enum {
-    ($(#[$doc:meta])* $type:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
+    ($(#[$doc:meta])* $type:ident, $class:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) struct $type(pub(crate) i64);
@@ -39,7 +43,7 @@ macro_rules! peer_enum {
                 GodotShape::Enum {
                     variant_type: VariantType::INT,
                     enumerators: std::borrow::Cow::Borrowed(const { &[$(EnumeratorShape::new_int($name, $value)),*] }),
-                    godot_name: Some(format!("{PEER_CLASS}.{}", $godot_name).into()),
+                    godot_name: Some(format!("{}.{}", $class, $godot_name).into()),
                     is_bitfield: false,
                 }
             }
@@ -64,6 +68,7 @@ macro_rules! peer_enum {
 peer_enum!(
     /// `WebSocketPeer.State`.
     State,
+    PEER_CLASS,
     "State",
     ["STATE_CONNECTING" = 0, "STATE_OPEN" = 1, "STATE_CLOSING" = 2, "STATE_CLOSED" = 3]
 );
@@ -71,8 +76,25 @@ peer_enum!(
 peer_enum!(
     /// `WebSocketPeer.WriteMode`.
     WriteMode,
+    PEER_CLASS,
     "WriteMode",
     ["WRITE_MODE_TEXT" = 0, "WRITE_MODE_BINARY" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketPeer.Compression`.
+    Compression,
+    PEER_CLASS,
+    "Compression",
+    ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketMultiplayerPeer.Compression`.
+    MultiplayerCompression,
+    MULTIPLAYER_CLASS,
+    "Compression",
+    ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
 );
 
 impl From<ReadyState> for State {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{Counters, ReceiveLimits, SendLimits, UNOFFERED_CAP};
 use rust_websocket_proto::{
-    CloseCause, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
+    CloseCause, Compressor, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
 };
 
 use crate::engine_stream::{EngineStream, OpenStream, StreamState};
@@ -27,6 +27,9 @@ pub(crate) struct Local {
     connection: Connection,
     stream: EngineStream,
     counters: Arc<Counters>,
+    /// Memory to compress in, given back by a poll before which nothing was sent.
+    compressor: Compressor,
+    sent_since_poll: bool,
     send_limits: SendLimits,
     receive_limits: ReceiveLimits,
     /// Reading stopped for want of room.
@@ -64,6 +67,8 @@ impl Local {
             connection: Connection::server(scheme, config, now),
             stream,
             counters: Arc::default(),
+            compressor: Compressor::default(),
+            sent_since_poll: false,
             send_limits,
             receive_limits,
             paused: false,
@@ -85,12 +90,17 @@ impl Local {
         if self.released {
             return;
         }
+        if !std::mem::take(&mut self.sent_since_poll) {
+            self.compressor.clear();
+        }
         let Some(mut stream) = self.stream.open() else {
             self.end_input(TransportEnd::Error("the stream was freed".to_owned()));
             self.take_events(events, now);
             self.released = true;
             return;
         };
+        // What the last poll brought is answered by now.
+        self.connection.settle_fault();
         self.read(&mut stream, events, now);
         if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
@@ -234,7 +244,8 @@ impl Local {
             }
         }
         let len = payload.len();
-        self.connection.send(kind, payload)?;
+        self.sent_since_poll = true;
+        self.connection.send_with(kind, payload, &mut self.compressor)?;
         self.counters.sent(len);
         self.write_now();
         Ok(())

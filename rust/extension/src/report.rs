@@ -56,6 +56,10 @@ pub(crate) enum Cause {
     HandshakeTimeout,
     /// See [`Self::InboundBufferSize`].
     CloseTimeout,
+    /// See [`Self::InboundBufferSize`].
+    Compression,
+    /// See [`Self::InboundBufferSize`].
+    CompressionThreshold,
 }
 
 /// A call that is not done: the answer and one sentence that says what was wrong.

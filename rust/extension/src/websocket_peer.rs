@@ -15,13 +15,14 @@ use rust_websocket_proto::ReadyState;
 
 use crate::{
     convert::{
-        OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, headers_of, saturate,
+        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, headers_of, saturate,
         statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
-    report::{Cause, Refusal, fence},
+    report::{Refusal, fence},
     state_table::StateTable,
+    tls_options,
 };
 
 /// What the built-in answers.
@@ -168,12 +169,10 @@ impl RustWebSocketPeer {
         url: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |peer| {
-            if tls_client_options.0.is_some_and(|options| options.is_server()) {
-                let message = "connect_to_url: these are TLS options for a server; use TLSOptions.client().";
-                return Err(Refusal::invalid(Cause::Tls, message));
-            }
-            peer.connect(&url.to_string())
+        fence(Error::ERR_BUG, || {
+            let url = url.to_string();
+            let tls = tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
+            Self::state_of(&this).answer(|peer| peer.connect(&url, tls))
         })
     }
 
@@ -344,6 +343,41 @@ impl RustWebSocketPeer {
     #[func(gd_self)]
     fn set_close_timeout(this: Gd<Self>, timeout: f64) {
         _ = Self::answer(&this, |peer| peer.set_close_timeout(timeout));
+    }
+
+    #[func]
+    fn get_compression(&self) -> Compression {
+        self.read(Compression(0), |peer| Compression(peer.settings.compresses.into()))
+    }
+
+    #[func(gd_self)]
+    fn set_compression(this: Gd<Self>, mode: Compression) {
+        _ = Self::answer(&this, |peer| peer.settings.set_compression(mode.0));
+    }
+
+    #[func]
+    fn get_compression_threshold(&self) -> i64 {
+        self.read(0, |peer| peer.settings.compression_threshold)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_threshold(this: Gd<Self>, size: i64) {
+        _ = Self::answer(&this, |peer| peer.settings.set_compression_threshold(size));
+    }
+
+    #[func]
+    fn get_compression_context_takeover(&self) -> bool {
+        self.read(false, |peer| peer.settings.compression_context_takeover)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
+        Self::run(&this, |peer| peer.settings.compression_context_takeover = enabled);
+    }
+
+    #[func]
+    fn is_compression_active(&self) -> bool {
+        self.read(false, |peer| peer.view().is_compressed())
     }
 
     #[func]

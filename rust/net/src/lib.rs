@@ -15,6 +15,7 @@ mod random;
 mod reactor;
 mod resolve;
 mod thread;
+mod tls;
 mod transport;
 
 pub use counters::{Counters, Statistics};
@@ -23,3 +24,6 @@ pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use random::SystemRandom;
 pub use thread::shutdown;
+pub use tls::{
+    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+};

@@ -10,12 +10,15 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker, event::Source, net::TcpStream};
+use rust_websocket_proto::Compressor;
 
 use crate::{
     conn::Conn,
     listener::{Accepted, Acceptor},
     queues::{Command, Order, ReactorHandle, Shared, discard},
     resolve::Resolver,
+    tls::TlsSession,
+    transport::Transport,
 };
 
 /// The waker's token; links, listeners and sockets are numbered from 1.
@@ -32,6 +35,8 @@ pub(crate) struct Turn<'a> {
     /// Empty; for taking orders without an allocation each time.
     pub(crate) orders: &'a mut Vec<Order>,
     pub(crate) scratch: &'a mut [u8],
+    /// Shared by all connections, so that a broadcast is compressed once.
+    pub(crate) compressor: &'a mut Compressor,
     pub(crate) sockets: &'a mut Sockets<'a>,
 }
 
@@ -82,6 +87,7 @@ pub(crate) struct Reactor {
     commands: Vec<Command>,
     orders: Vec<Order>,
     scratch: Box<[u8]>,
+    compressor: Compressor,
     running: bool,
 }
 
@@ -101,6 +107,7 @@ impl Reactor {
             commands: Vec::new(),
             orders: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
+            compressor: Compressor::default(),
             running: true,
         })
     }
@@ -139,6 +146,7 @@ impl Reactor {
             let Some(id) = self.ready.pop_front() else { break };
             self.work(id);
         }
+        self.compressor.release();
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
@@ -332,8 +340,15 @@ impl Reactor {
             acceptor.newcomer_settled();
             return;
         };
+        let session = acceptor.shared.tls.as_ref().map(TlsSession::server).transpose();
+        let Ok(session) = session else {
+            sockets.forget(token, &mut stream);
+            acceptor.newcomer_settled();
+            return;
+        };
+        let transport = Transport::new(stream, session);
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
-        let conn = Conn::newcomer(stream, token, address, shared, acceptor.shared.clone(), options);
+        let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
         self.conns.insert(id, Entry { conn, armed: None });
         self.ready.push_back(id);
     }
@@ -351,6 +366,7 @@ impl Reactor {
             now: Instant::now(),
             orders: &mut self.orders,
             scratch: &mut self.scratch,
+            compressor: &mut self.compressor,
             sockets: &mut sockets,
         };
         Some(operation(entry, &mut turn))
@@ -431,12 +447,13 @@ mod tests {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: 0,
             link: options(),
+            tls: None,
         })
         .unwrap();
         let url = format!("ws://{}/", listener.local_address());
         let request = || ClientRequest { target: Target::parse(&url).unwrap() };
         let mine = Arc::new(Mine::default());
-        let doomed = Link::connect_with(request(), options(), mine.clone());
+        let doomed = Link::connect_with(request(), None, options(), mine.clone());
         let healthy = Link::connect(request(), options());
         assert!(matches!(next_event(&doomed), Event::Opened(_)));
         assert!(matches!(next_event(&healthy), Event::Opened(_)));

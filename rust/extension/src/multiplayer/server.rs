@@ -85,6 +85,10 @@ impl Server {
         self.members.get(&id).map(|member| &member.state)
     }
 
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<PeerState>> {
+        self.members.values().map(|member| &member.state)
+    }
+
     pub(crate) fn set_accepting(&self, accepting: bool) {
         self.listener.set_accepting(accepting);
     }
