@@ -109,6 +109,26 @@ func test_usual_life_prints_nothing() -> void:
 	session.server.poll()
 
 
+## A connection is lost between two polls: a script that goes on sending could not know.
+func test_sending_into_an_unseen_loss_prints_nothing() -> void:
+	if _is_builtin():
+		return
+	var pair := client_with_raw_server()
+	unwatch(pair.peer)
+	pair.raw.close()
+	OS.delay_msec(50)
+	equal(state_name(pair.peer), "OPEN", "until the next poll")
+	for i in TIMES:
+		pair.peer.put_packet(bytes(1))
+	check(pair.peer.put_packet(bytes(1)) in [OK, FAILED], "the answer")
+	var session := mp_session(1)
+	unwatch(session.clients[0])
+	session.server.close()
+	OS.delay_msec(50)
+	for i in TIMES:
+		equal(mp_send(session.clients[0], 1, "x"), OK, "to a server that is gone")
+
+
 ## Calls again and again: one line, the same answer each time.
 func _each_time(line: String, mistake: Callable, answer: int) -> void:
 	expect_error(line)

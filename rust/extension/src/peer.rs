@@ -313,7 +313,8 @@ impl Peer {
                 "The outbound buffer is full: the other side does not read fast enough \
                  (outbound_buffer_size, max_queued_packets).",
             ),
-            _ => not_open(),
+            // Lost, and still shown as open until the next poll: no mistake of the script.
+            _ => Refusal::silent(Error::FAILED, Cause::SendClosed),
         })
     }
 

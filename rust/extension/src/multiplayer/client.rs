@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use godot::global::Error;
 use rust_websocket_net::{ClientTls, LinkEvent, Statistics};
 use rust_websocket_proto::{
     ClientRequest, Closed, Event, Message, ReadyState,
@@ -183,7 +184,13 @@ impl Client {
         if self.met_end.is_some() {
             return Ok(()); // Lost, which the next poll shows.
         }
-        self.server.with(|peer| peer.put_packet(payload))
+        self.server.with(|peer| match peer.put_packet(payload) {
+            // Lost, which a poll will show; after the script's own close it is refused.
+            Err(refusal) if refusal.error == Error::FAILED && peer.ready_state() == ReadyState::Open => {
+                Ok(())
+            }
+            result => result,
+        })
     }
 
     /// Starts the close handshake; the loss shows when it is complete.
