@@ -59,8 +59,18 @@ library_names() {
   esac
 }
 
+# The dependencies of both kinds are the same: those that are built already are copied, not compiled again.
+reuse_dependencies() {
+  local from=${CARGO_TARGET_DIR:-$root_dir/target}/$profile to=$target_dir/$profile part
+  if [[ -d $from/deps && ! -e $to ]]; then
+    mkdir -p "$to"
+    for part in deps build .fingerprint; do cp -a "$from/$part" "$to/"; done
+  fi
+}
+
 check_tools
 find_target_dir
+reuse_dependencies
 names=$(library_names) || exit 1
 read -r built installed <<<"$names"
 say "building ($profile)"

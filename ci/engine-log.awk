@@ -8,15 +8,17 @@
 function fail(text) { print "FAIL " run ": " (current == "" ? "" : current ": ") text }
 
 # Judges the error line that was read last; `origin` is the line that says where it came from.
-function judge(origin,   i) {
+function judge(origin,   i, wanted) {
   if (pending == "") return
   message = pending
   pending = ""
   if (message ~ /\[panic/) { fail("a panic: " message); return }
   if (impl == "builtin" && other == "builtin") return
   if (impl != other && origin ~ /\.cpp:/) return
-  for (i = 1; i <= announced; i++) {
-    if (!taken[i] && tolower(message) ~ tolower(part[i])) { taken[i] = 1; return }
+  for (wanted = 1; wanted >= 0; wanted--) {
+    for (i = 1; i <= announced; i++) {
+      if (!taken[i] && must[i] == wanted && tolower(message) ~ tolower(part[i])) { taken[i] = 1; return }
+    }
   }
   if (impl == other || origin !~ /\.cpp:/) fail("an error that the case did not announce: " message)
 }

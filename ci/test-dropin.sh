@@ -12,6 +12,11 @@ class=RustWebSocketPeer
 addon=$root_dir/godot-project/addons/rust_websocket
 [[ $class == WebSocketPeer || -f $addon/rust_websocket.gdextension ]] || die "the addon is not built: run ci/build.sh first."
 
+# What the README tells a user to do is what is done below.
+in_readme=$(awk '/^## In your project/ { here = 1 } here && /^```/ { block++; next } here && block == 1 { print } block == 2 { exit }' "$root_dir/README.md")
+in_script=$(sed -n '/^# README: In your/,/^# README: end/p' "${BASH_SOURCE[0]}" | grep -v '^# README')
+[[ -n $in_readme && $in_readme == "$in_script" ]] || die "the README's commands for a project's CI are not those of this test."
+
 find_godot
 godot() { timeout 120 "$GODOT" "$@"; }
 project=$(mktemp -d)
@@ -51,3 +56,4 @@ if [[ $actual != "$expected" ]] || grep -qE 'ERROR|WARNING: .*leaked' "$log"; th
   die "the project did not do what it does with the engine's own class."
 fi
 say "passed: a project with nothing but the addon works as with the engine's own class"
+echo "1 passed, 0 failed"

@@ -50,3 +50,4 @@ run_exported() {
 grep -qx "EXPORT CHECK: from an exported $class" "$work/run.log" || { cat "$work/run.log" >&2; die "the exported program did not connect."; }
 ! grep -q 'ERROR' "$work/run.log" || { cat "$work/run.log" >&2; die "the exported program printed errors."; }
 say "passed: the exported program uses $class"
+echo "1 passed, 0 failed"

@@ -109,7 +109,7 @@ func test_port_in_use() -> void:
 	same("answer", peer.create_server(holder.get_local_port()), ERR_ALREADY_IN_USE)
 	same("status", mp_status(peer), "DISCONNECTED")
 	var server := mp_server()
-	expect_error("port|address|in use")
+	allow_error("port|address|in use")
 	same("server", peer.create_server(server.get_meta("port"), ANY_ADDRESS), ERR_ALREADY_IN_USE)
 
 
@@ -130,7 +130,7 @@ func test_tls_options_of_the_wrong_side() -> void:
 	var peer := new_mp()
 	expect_error("tls|server|client")
 	same("client", peer.create_client("wss://127.0.0.1:1", server_options), ERR_INVALID_PARAMETER)
-	expect_error("tls|server|client")
+	allow_error("tls|server|client")
 	same("server", peer.create_server(free_port(), "*", TLSOptions.client()), ERR_INVALID_PARAMETER)
 	same("status", mp_status(peer), "DISCONNECTED")
 

@@ -59,11 +59,26 @@ func test_first_message_that_is_no_id() -> void:
 			for frame: String in session.raw.take_frames():
 				frames.append(frame)
 				session.raw.send_frame(RawPeer.CLOSE, RawPeer.close_payload(1000))
-			return disconnected(session.client))
+			return disconnected(session.client) and not frames.is_empty())
 		same(key, mp_status(session.client), "DISCONNECTED")
 		same(key + "_frames", frames, PackedStringArray(["close:1000:"]))
 		same(key + "_events", session.events, PackedStringArray())
 		same(key + "_id", session.client.get_unique_id(), 0)
+
+
+## A client that disconnects stays CONNECTED until its server has answered the close.
+func test_client_waits_for_the_answer_to_its_close() -> void:
+	var session := mp_client_with_raw_server()
+	session.raw.send_frame(RawPeer.BINARY, _id_bytes(7))
+	check(until(func() -> bool: return connected(session.client)), "the client is in")
+	session.client.disconnect_peer(1)
+	settle(0.03)
+	same("frames", session.raw.take_frames(), PackedStringArray(["close:1000:"]))
+	same("status_unanswered", mp_status(session.client), "CONNECTED")
+	same("events_unanswered", session.events, PackedStringArray(["connected 1"]))
+	session.raw.send_frame(RawPeer.CLOSE, RawPeer.close_payload(1000))
+	same("disconnected", until(func() -> bool: return disconnected(session.client)), true)
+	same("events", session.events, PackedStringArray(["connected 1", "disconnected 1"]))
 
 
 func test_id_as_a_text_message() -> void:

@@ -158,6 +158,25 @@ func test_sending_into_a_dropped_connection() -> void:
 		unwatch(pair.peer)
 
 
+## A close frame with a reset right behind it: the answer goes into a connection that is gone, and must not end the program.
+func test_close_frame_with_a_reset_behind() -> void:
+	var closed := 0
+	for i in 500:
+		var pair := client_with_raw_server()
+		unwatch(pair.peer)
+		unwatch(pair.raw)
+		pair.peer.put_packet(bytes(1000))
+		pair.raw.send_frame(RawPeer.CLOSE, RawPeer.close_payload(4001))
+		if i % 2 == 1:
+			OS.delay_usec(i % 100)
+		pair.raw.close() # Over unread input: a reset.
+		watch(pair.peer)
+		if until_closed(pair.peer):
+			closed += 1
+		unwatch(pair.peer)
+	same("closed", closed, 500)
+
+
 func test_code_and_reason_of_the_other_side() -> void:
 	var pair := client_with_raw_server()
 	pair.raw.send_frame(RawPeer.CLOSE, RawPeer.close_payload(1011, "kaputt"))

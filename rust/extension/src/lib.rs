@@ -3,6 +3,7 @@
 //! This crate converts between the engine and the crates below it: `rust-websocket-net` moves the bytes,
 //! `rust-websocket-proto` knows the protocol. Nothing of the engine goes to another thread from here.
 
+mod chain_capture;
 mod class_reference;
 mod convert;
 mod driver;
@@ -17,6 +18,7 @@ mod registration;
 mod report;
 mod settings;
 mod state_table;
+mod tls_options;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};

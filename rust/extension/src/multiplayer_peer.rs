@@ -19,8 +19,9 @@ use crate::{
     },
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
-    report::{Cause, Refusal, fence},
+    report::{Refusal, fence},
     state_table::StateTable,
+    tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
 };
 
@@ -314,12 +315,10 @@ impl RustWebSocketMultiplayerPeer {
         url: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |multiplayer| {
-            if tls_client_options.0.is_some_and(|options| options.is_server()) {
-                let message = "create_client: these are TLS options for a server; use TLSOptions.client().";
-                return Err(Refusal::invalid(Cause::Tls, message));
-            }
-            multiplayer.create_client(&url.to_string())
+        fence(Error::ERR_BUG, || {
+            let url = url.to_string();
+            let tls = tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
+            Self::state_of(&this).answer(|multiplayer| multiplayer.create_client(&url, tls))
         })
     }
 
@@ -330,20 +329,10 @@ impl RustWebSocketMultiplayerPeer {
         #[opt(default = "*")] bind_address: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |multiplayer| {
-            match tls_server_options.0 {
-                Some(options) if !options.is_server() => {
-                    let message =
-                        "create_server: these are TLS options for a client; use TLSOptions.server().";
-                    return Err(Refusal::invalid(Cause::Tls, message));
-                }
-                Some(_) => {
-                    let message = "create_server: TLS is not supported yet.";
-                    return Err(Refusal::new(Error::ERR_UNAVAILABLE, Cause::Tls, message));
-                }
-                None => {}
-            }
-            multiplayer.create_server(port, &bind_address.to_string())
+        fence(Error::ERR_BUG, || {
+            let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
+            let address = bind_address.to_string();
+            Self::state_of(&this).answer(|multiplayer| multiplayer.create_server(port, &address, tls))
         })
     }
 

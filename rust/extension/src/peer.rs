@@ -8,10 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{Link, LinkEvent};
+use rust_websocket_net::{ClientTls, Link, LinkEvent, LinkOptions};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
-    Scheme, SendError, Target, is_valid_close_code,
+    SendError, Target, is_valid_close_code,
 };
 
 use crate::{
@@ -134,14 +134,19 @@ impl Peer {
     }
 
     /// Starts connecting.
-    pub(crate) fn connect(&mut self, url: &str) -> Result<(), Refusal> {
+    pub(crate) fn connect(
+        &mut self,
+        url: &str,
+        tls: Result<Option<ClientTls>, Refusal>,
+    ) -> Result<(), Refusal> {
         self.check_idle("connect_to_url")?;
         let target = parse_target(url)?;
+        let tls = tls?;
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(url.to_owned());
         let options = self.settings.link_options(self.no_delay);
-        self.driver = Some(Driver::Remote(Link::connect(ClientRequest { target }, options)));
+        self.driver = Some(Driver::Remote(connect_link(ClientRequest { target }, tls, options)));
         Ok(())
     }
 
@@ -416,17 +421,16 @@ impl Peer {
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
-    let target = Target::parse(url).map_err(|error| {
-        Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}."))
-    })?;
-    if target.scheme == Scheme::Wss {
-        return Err(Refusal::new(
-            Error::ERR_UNAVAILABLE,
-            Cause::Tls,
-            "wss:// is not supported yet; use ws://.",
-        ));
+    Target::parse(url)
+        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
+}
+
+/// Starts connecting, with TLS if there are settings for it.
+pub(crate) fn connect_link(request: ClientRequest, tls: Option<ClientTls>, options: LinkOptions) -> Link {
+    match tls {
+        Some(tls) => Link::connect_tls(request, tls, options),
+        None => Link::connect(request, options),
     }
-    Ok(target)
 }
 
 fn remote_text(address: SocketAddr) -> (String, u16) {

@@ -19,8 +19,9 @@ use crate::{
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
-    report::{Cause, Refusal, fence},
+    report::{Refusal, fence},
     state_table::StateTable,
+    tls_options,
 };
 
 /// What the built-in answers.
@@ -167,12 +168,10 @@ impl RustWebSocketPeer {
         url: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |peer| {
-            if tls_client_options.0.is_some_and(|options| options.is_server()) {
-                let message = "connect_to_url: these are TLS options for a server; use TLSOptions.client().";
-                return Err(Refusal::invalid(Cause::Tls, message));
-            }
-            peer.connect(&url.to_string())
+        fence(Error::ERR_BUG, || {
+            let url = url.to_string();
+            let tls = tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
+            Self::state_of(&this).answer(|peer| peer.connect(&url, tls))
         })
     }
 

@@ -20,6 +20,7 @@ use crate::{
     queues::{Mailbox, Order, Shared},
     reactor::{Sockets, Turn},
     resolve::Resolution,
+    tls::{ClientTls, Received, TlsSession},
     transport::Transport,
 };
 
@@ -38,7 +39,7 @@ enum Stage {
     Connecting(Race),
     /// Bytes flow.
     Connected(Wire),
-    /// Over for its owner. What was accepted goes out, then FIN; input is read and thrown away until the other
+    /// Over for its owner. What was accepted goes out, then the transport's farewell and FIN; input is read and thrown away until the other
     /// side's end, since closing over unread input sends a reset that destroys data in flight.
     Lingering { wire: Wire, deadline: Instant },
     /// Nothing is left to do.
@@ -58,10 +59,9 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(stream: TcpStream, token: Token, no_delay: bool) -> Self {
+    fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
-        _ = stream.set_nodelay(no_delay);
-        let transport = Transport::Plain(stream);
+        _ = transport.socket().set_nodelay(no_delay);
         Self { transport, token, readable: true, writable: true, fin_sent: false, input_ended: false }
     }
 
@@ -80,6 +80,14 @@ enum Owner {
     Gone,
 }
 
+/// A client's TLS settings and the host that it looks for.
+#[derive(Debug)]
+struct TlsStart {
+    /// `None`: nobody has given any.
+    settings: Option<ClientTls>,
+    host: String,
+}
+
 /// A newcomer at a listener until its upgrade is complete.
 #[derive(Debug)]
 struct Newcomer {
@@ -89,6 +97,8 @@ struct Newcomer {
 
 pub(crate) struct Conn {
     shared: Arc<Shared>,
+    /// What a client needs to begin TLS once TCP stands.
+    tls: Option<TlsStart>,
     protocol: Connection,
     owner: Owner,
     newcomer: Option<Newcomer>,
@@ -112,6 +122,7 @@ impl Conn {
         shared: Arc<Shared>,
         reports: Arc<Mailbox<LinkEvent>>,
         request: ClientRequest,
+        tls: Option<ClientTls>,
         options: LinkOptions,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -119,12 +130,16 @@ impl Conn {
         let linger_for = config.close_timeout;
         let mut protocol = Connection::client(&request, config, random, Instant::now());
         protocol.set_connect_phase(ConnectPhase::NameResolution);
-        Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for)
+        let mut conn =
+            Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for);
+        conn.tls = (request.target.scheme == Scheme::Wss)
+            .then(|| TlsStart { settings: tls, host: request.target.host });
+        conn
     }
 
     /// An accepted connection.
     pub(crate) fn newcomer(
-        stream: TcpStream,
+        transport: Transport,
         token: Token,
         address: SocketAddr,
         shared: Arc<Shared>,
@@ -133,9 +148,13 @@ impl Conn {
     ) -> Self {
         let LinkOptions { config, no_delay, .. } = options;
         let linger_for = config.close_timeout;
-        let protocol = Connection::server(Scheme::Ws, config, Instant::now());
+        let scheme = if transport.is_tls() { Scheme::Wss } else { Scheme::Ws };
+        let mut protocol = Connection::server(scheme, config, Instant::now());
+        if transport.is_tls() {
+            protocol.set_connect_phase(ConnectPhase::Tls);
+        }
         let newcomer = Newcomer { link: Link::accepted(shared.clone()), address };
-        let stage = Stage::Connected(Wire::new(stream, token, no_delay));
+        let stage = Stage::Connected(Wire::new(transport, token, no_delay));
         let mut conn = Self::new(shared, protocol, Owner::Listener(listener), stage, no_delay, linger_for);
         conn.newcomer = Some(newcomer);
         conn
@@ -151,6 +170,7 @@ impl Conn {
     ) -> Self {
         Self {
             shared,
+            tls: None,
             protocol,
             owner,
             newcomer: None,
@@ -253,8 +273,10 @@ impl Conn {
     /// The I/O thread ends: offers what is left to the kernel once and closes.
     pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
         self.carry_out_orders(turn);
-        if let Stage::Connected(_) | Stage::Lingering { .. } = self.stage {
-            self.write();
+        self.write();
+        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
+            // One pass, whatever comes of it.
+            _ = wire.transport.shut_down_writing();
         }
         self.report_stopped();
         self.end(turn.sockets);
@@ -347,14 +369,31 @@ impl Conn {
         let Stage::Connecting(race) = &mut self.stage else { return };
         match race.advance(turn.now, turn.sockets) {
             Standing::Undecided => {}
-            Standing::Won(stream, token, address) => {
-                self.protocol.set_connect_phase(ConnectPhase::Upgrade);
-                self.stage = Stage::Connected(Wire::new(stream, token, self.no_delay));
-                if let Owner::Link(reports) = &self.owner {
-                    reports.push(LinkEvent::Connected(address));
+            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_ref()) {
+                Ok(session) => self.start_wire(stream, session, token, address),
+                Err(reason) => {
+                    turn.sockets.forget(token, &mut stream);
+                    self.protocol.handle_transport_end(TransportEnd::Error(reason));
                 }
-            }
+            },
             Standing::Lost(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
+        }
+    }
+
+    /// TCP stands.
+    fn start_wire(
+        &mut self,
+        stream: TcpStream,
+        session: Option<TlsSession>,
+        token: Token,
+        address: SocketAddr,
+    ) {
+        let phase = if session.is_some() { ConnectPhase::Tls } else { ConnectPhase::Upgrade };
+        self.protocol.set_connect_phase(phase);
+        let transport = Transport::new(stream, session);
+        self.stage = Stage::Connected(Wire::new(transport, token, self.no_delay));
+        if let Owner::Link(reports) = &self.owner {
+            reports.push(LinkEvent::Connected(address));
         }
     }
 
@@ -368,12 +407,18 @@ impl Conn {
             if !wire.readable {
                 return false;
             }
-            match wire.transport.read(turn.scratch) {
-                Ok(0) => {
+            let was_established = wire.transport.is_established();
+            let received = wire.transport.read(turn.scratch);
+            if !was_established && wire.transport.is_established() {
+                self.protocol.set_connect_phase(ConnectPhase::Upgrade);
+            }
+            match received {
+                Ok(Received::End) => {
                     wire.end_input();
                     self.protocol.handle_transport_end(TransportEnd::Eof);
                 }
-                Ok(count) => self.protocol.handle_input(&turn.scratch[..count], turn.now),
+                Ok(Received::Bytes(count)) => self.protocol.handle_input(&turn.scratch[..count], turn.now),
+                Ok(Received::Nothing) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) => {
                     wire.end_input();
@@ -467,9 +512,13 @@ impl Conn {
     /// Writes until the protocol has nothing more or the kernel takes no more.
     fn write(&mut self) {
         let (Stage::Connected(wire) | Stage::Lingering { wire, .. }) = &mut self.stage else { return };
-        while wire.writable && self.protocol.has_output() {
+        while wire.writable {
+            let has_output = self.protocol.has_output() && wire.transport.is_established();
+            if !has_output && !wire.transport.has_pending_output() {
+                return;
+            }
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
-            let filled = self.protocol.output(&mut slices);
+            let filled = if has_output { self.protocol.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
                 Ok(count) => self.protocol.advance_output(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
@@ -503,10 +552,14 @@ impl Conn {
         }
         self.write();
         let Stage::Lingering { wire, deadline } = &mut self.stage else { return false };
-        if !self.protocol.has_output() && !wire.fin_sent {
-            wire.fin_sent = true;
-            // Fails when the other side has reset the connection, which the read below finds.
-            _ = wire.transport.shut_down_writing();
+        // What a connection without a TLS session was to say goes nowhere.
+        let is_written = !self.protocol.has_output() || !wire.transport.is_established();
+        if is_written && wire.writable && !wire.fin_sent {
+            match wire.transport.shut_down_writing() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
+                // An error means that the other side has reset the connection, which the read below finds.
+                _ => wire.fin_sent = true,
+            }
         }
         discard_input(wire, turn.scratch);
         let all_said = wire.input_ended && (wire.fin_sent || !wire.writable);
@@ -518,6 +571,13 @@ impl Conn {
     }
 }
 
+/// A session for a `wss://` client, `None` for a plain one.
+fn begin_tls(start: Option<&TlsStart>) -> Result<Option<TlsSession>, String> {
+    let Some(TlsStart { settings, host }) = start else { return Ok(None) };
+    let settings = settings.as_ref().ok_or("there are no TLS settings for it")?;
+    TlsSession::client(settings, host).map(Some)
+}
+
 /// Reads and forgets a turn's share.
 fn discard_input(wire: &mut Wire, scratch: &mut [u8]) {
     for _ in 0..READS_PER_TURN {
@@ -525,7 +585,7 @@ fn discard_input(wire: &mut Wire, scratch: &mut [u8]) {
             return;
         }
         match wire.transport.read(scratch) {
-            Ok(0) => wire.end_input(),
+            Ok(Received::End) => wire.end_input(),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
             Err(_) => {

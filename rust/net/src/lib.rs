@@ -14,6 +14,7 @@ mod random;
 mod reactor;
 mod resolve;
 mod thread;
+mod tls;
 mod transport;
 
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
@@ -21,3 +22,6 @@ pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use random::SystemRandom;
 pub use thread::shutdown;
+pub use tls::{
+    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+};

@@ -16,6 +16,8 @@ use crate::{
     listener::{Accepted, Acceptor},
     queues::{Command, Order, ReactorHandle, Shared, discard},
     resolve::Resolver,
+    tls::TlsSession,
+    transport::Transport,
 };
 
 /// The waker's token; links, listeners and sockets are numbered from 1.
@@ -335,8 +337,15 @@ impl Reactor {
             acceptor.newcomer_settled();
             return;
         };
+        let session = acceptor.shared.tls.as_ref().map(TlsSession::server).transpose();
+        let Ok(session) = session else {
+            sockets.forget(token, &mut stream);
+            acceptor.newcomer_settled();
+            return;
+        };
+        let transport = Transport::new(stream, session);
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
-        let conn = Conn::newcomer(stream, token, address, shared, acceptor.shared.clone(), options);
+        let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
         self.conns.insert(id, Entry { conn, armed: None });
         self.ready.push_back(id);
     }
@@ -435,12 +444,13 @@ mod tests {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: 0,
             link: options(),
+            tls: None,
         })
         .unwrap();
         let url = format!("ws://{}/", listener.local_address());
         let request = || ClientRequest { target: Target::parse(&url).unwrap() };
         let mine = Arc::new(Mine::default());
-        let doomed = Link::connect_with(request(), options(), mine.clone());
+        let doomed = Link::connect_with(request(), None, options(), mine.clone());
         let healthy = Link::connect(request(), options());
         assert!(matches!(next_event(&doomed), Event::Opened(_)));
         assert!(matches!(next_event(&healthy), Event::Opened(_)));

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let listener = Listener::bind(ListenOptions { address, port, link: link_options(deflate) })?;
+    let listener = Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
     println!("LISTENING {}", listener.local_address().port());
     loop {
         if !echo.turn(&listener) {

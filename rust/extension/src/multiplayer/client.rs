@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Link, LinkEvent};
+use rust_websocket_net::{ClientTls, LinkEvent};
 use rust_websocket_proto::{
     ClientRequest, Closed, Event, Message, ReadyState,
     multiplayer::{SERVER_ID, decode_peer_id},
@@ -15,7 +15,7 @@ use rust_websocket_proto::{
 
 use super::{Incoming, Signal};
 use crate::{
-    peer::{Peer, PeerState},
+    peer::{Peer, PeerState, connect_link},
     report::Refusal,
     settings::Settings,
 };
@@ -47,10 +47,15 @@ pub(crate) enum Step {
 
 impl Client {
     /// Starts connecting.
-    pub(crate) fn new(request: ClientRequest, url: &str, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        request: ClientRequest,
+        tls: Option<ClientTls>,
+        url: &str,
+        settings: &Settings,
+    ) -> Self {
         let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
         let deadline = Instant::now().checked_add(timeout);
-        let link = Link::connect(request, settings.link_options(true));
+        let link = connect_link(request, tls, settings.link_options(true));
         let peer = Peer::fed_client(settings.clone(), url, link);
         Self {
             server: Arc::new(PeerState::new(peer)),

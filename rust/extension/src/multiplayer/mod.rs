@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::global::Error;
-use rust_websocket_net::{ListenError, ListenOptions};
+use rust_websocket_net::{ClientTls, ListenError, ListenOptions, ServerTls};
 use rust_websocket_proto::{ClientRequest, Message, multiplayer::SERVER_ID};
 
 pub(crate) use self::server::CloseRequests;
@@ -142,7 +142,12 @@ impl Default for Multiplayer {
 }
 
 impl Multiplayer {
-    pub(crate) fn create_server(&mut self, port: i64, bind_address: &str) -> Result<(), Refusal> {
+    pub(crate) fn create_server(
+        &mut self,
+        port: i64,
+        bind_address: &str,
+        tls: Result<Option<ServerTls>, Refusal>,
+    ) -> Result<(), Refusal> {
         self.check_idle("create_server")?;
         let port = u16::try_from(port).map_err(|_| {
             Refusal::invalid(
@@ -151,19 +156,26 @@ impl Multiplayer {
             )
         })?;
         let address = parse_bind_address(bind_address)?;
+        let tls = tls?;
         self.settings.check_handshake()?;
-        let options = ListenOptions { address, port, link: self.settings.link_options(true) };
+        let options = ListenOptions { address, port, link: self.settings.link_options(true), tls };
         let server = Server::new(options).map_err(|error| listen_refusal(&error, bind_address, port))?;
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
         Ok(())
     }
 
-    pub(crate) fn create_client(&mut self, url: &str) -> Result<(), Refusal> {
+    pub(crate) fn create_client(
+        &mut self,
+        url: &str,
+        tls: Result<Option<ClientTls>, Refusal>,
+    ) -> Result<(), Refusal> {
         self.check_idle("create_client")?;
         let target = parse_target(url)?;
+        let tls = tls?;
         self.settings.check_handshake()?;
-        self.start(Session::Client(Box::new(Client::new(ClientRequest { target }, url, &self.settings))));
+        let client = Client::new(ClientRequest { target }, tls, url, &self.settings);
+        self.start(Session::Client(Box::new(client)));
         Ok(())
     }
 
