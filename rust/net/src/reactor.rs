@@ -147,6 +147,9 @@ impl Reactor {
             self.work(id);
         }
         self.compressor.release();
+        if self.conns.is_empty() {
+            self.compressor.clear();
+        }
     }
 
     fn time_to_wait(&self) -> Option<Duration> {

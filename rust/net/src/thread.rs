@@ -43,6 +43,10 @@ pub(crate) fn running() -> io::Result<ReactorHandle> {
 /// True if threads are left: name lookups that the system has not answered and that cannot be called off. They will do
 /// nothing more, but the code that they return to must not be unloaded.
 #[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the engine's thread waits here, at its end, and the I/O thread is gone"
+)]
 pub fn shutdown() -> bool {
     let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(Running { handle, thread }) = running else { return false };
