@@ -104,7 +104,8 @@ run_client() {
   write_spec client "$url"
   start "$reports/client.suite.log" "$wstest" --webport=0 -m fuzzingserver -s "$reports/client.json"
   wait_until_listening "${url##*:}"
-  godot -s res://tests/autobahn/client.gd -- "class=$class" "compression=$compression" "url=$url" agent=client \
+  # Not by `godot`, whose exec would replace this shell, which has the suite's server to end.
+  "$GODOT" --headless --path "$project" -s res://tests/autobahn/client.gd -- "class=$class" "compression=$compression" "url=$url" agent=client \
     >"$reports/client.log" 2>&1
 }
 
