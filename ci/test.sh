@@ -7,12 +7,12 @@
 # Steps: rust (unit and loopback tests), engine (the GDScript suite on the built-in classes, on ours, and mixed),
 # members (every member as ClassDB shows it), api (the library asks for no class of an engine module), dropin (the addon
 # alone in an empty project), builtin-names (the addon under the engine's own class names), export (the sample project
-# as a Linux program). Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
+# as a Linux program), interop (TLS with OpenSSL and nginx). Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine members api dropin builtin-names export)
+all_steps=(rust engine members api dropin builtin-names export interop)
 passed=0 failed=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -48,6 +48,7 @@ step_api() { run_step api ci/test-api.sh; }
 step_dropin() { run_step dropin ci/test-dropin.sh; }
 step_builtin-names() { run_step builtin-names ci/test-builtin-names.sh; }
 step_export() { run_step export ci/test-export.sh; }
+step_interop() { run_step interop ci/test-interop.sh; }
 
 steps=("$@")
 if ((${#steps[@]} == 0)); then steps=("${all_steps[@]}"); fi
