@@ -20,7 +20,16 @@ func _initialize() -> void:
 	print("LISTENING %d" % _tcp.get_local_port())
 
 
+## Stays here for long: between two frames the engine sleeps for milliseconds when it has no window.
 func _process(_delta: float) -> bool:
+	var end := Time.get_ticks_msec() + 1000
+	while Time.get_ticks_msec() < end:
+		if not _serve():
+			OS.delay_usec(50)
+	return false
+
+
+func _serve() -> bool:
 	var is_busy := false
 	while _tcp.is_connection_available():
 		var peer := _options.new_peer()
@@ -30,6 +39,4 @@ func _process(_delta: float) -> bool:
 	for peer in _peers:
 		is_busy = _options.echo(peer) or is_busy
 	_peers = _peers.filter(func(peer: PacketPeer) -> bool: return peer.get_ready_state() != 3)
-	if not is_busy:
-		OS.delay_usec(100)
-	return false
+	return is_busy

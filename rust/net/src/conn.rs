@@ -109,6 +109,8 @@ pub(crate) struct Conn {
     closing: bool,
     /// Reading stopped for want of room.
     paused: bool,
+    /// The owner knows that a fault waits for its answers.
+    fault_told: bool,
     /// Payload bytes and messages that came from the outbox and were not yet reported as taken by the kernel.
     unsent_bytes: usize,
     unsent_messages: usize,
@@ -177,6 +179,7 @@ impl Conn {
             linger_for,
             closing: false,
             paused: false,
+            fault_told: false,
             unsent_bytes: 0,
             unsent_messages: 0,
         }
@@ -335,6 +338,7 @@ impl Conn {
                     }
                 }
                 Order::Resume => {} // `receive` looks for itself
+                Order::SettleFault => self.protocol.settle_fault(),
                 Order::SetHeartbeatInterval(interval) => self.protocol.set_heartbeat_interval(interval, now),
                 Order::SetCloseTimeout(timeout) => {
                     self.linger_for = timeout;
@@ -434,6 +438,7 @@ impl Conn {
             }
             match self.protocol.poll_event(turn.now) {
                 None => {
+                    self.tell_of_fault();
                     self.shared.set_round_trip_time(self.protocol.round_trip_time());
                     return true;
                 }
@@ -448,17 +453,33 @@ impl Conn {
         }
     }
 
+    /// What the owner sends in answer to the messages before a fault still goes out.
+    fn tell_of_fault(&mut self) {
+        if !self.protocol.has_fault() || std::mem::replace(&mut self.fault_told, true) {
+            return;
+        }
+        match &self.owner {
+            Owner::Link(reports) => reports.push_fault(self.shared.clone()),
+            Owner::Listener(listener) => listener.reports.push_fault(self.shared.clone()),
+            Owner::Gone => self.protocol.settle_fault(),
+        }
+    }
+
     /// Whether a message may be decoded. A close is looked for beyond the limits.
     fn may_receive(&mut self, now: Instant) -> bool {
         let room = self.closing || self.shared.receiving.has_room() || !self.shared.receiving.pause();
         if room == self.paused {
             self.paused = !room;
+            if self.paused {
+                self.shared.counters.read_paused();
+            }
             self.protocol.set_receive_paused(self.paused, now);
         }
         room
     }
 
     fn report_message(&mut self, message: Message) {
+        self.shared.counters.received(message.payload.len());
         if self.closing && !self.shared.receiving.has_room() {
             return;
         }

@@ -27,6 +27,8 @@ const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 const MAX_QUEUED_PONGS: usize = 32;
 /// A compression context that is not used for one to two times this long is freed.
 const DEFLATE_IDLE: Duration = Duration::from_secs(10);
+/// How long a fault waits for answers to the messages before it.
+const FAULT_WAIT: Duration = Duration::from_secs(1);
 
 /// One WebSocket connection, client or server.
 ///
@@ -49,6 +51,10 @@ pub struct Connection {
     config: Config,
     masks: Option<Box<MaskSource>>,
     input: ReceiveBuffer,
+    /// A message was reported, which its receiver may want to answer.
+    has_reported: bool,
+    /// The other side broke a rule behind a message: see [`settle_fault`](Self::settle_fault).
+    fault: Option<CloseCause>,
     /// Nothing more comes in; it takes effect once what came before is decoded.
     input_end: Option<InputEnd>,
     output: SendQueue,
@@ -115,6 +121,8 @@ impl Connection {
             state: State::Connecting(Box::new(connecting)),
             masks: None,
             input: ReceiveBuffer::default(),
+            has_reported: false,
+            fault: None,
             input_end: None,
             output: SendQueue::default(),
             deflater: None,
@@ -138,7 +146,7 @@ impl Connection {
 
     /// Takes received bytes.
     pub fn handle_input(&mut self, data: &[u8], now: Instant) {
-        if data.is_empty() || self.input_end.is_some() {
+        if data.is_empty() || self.input_end.is_some() || self.fault.is_some() {
             return;
         }
         self.received_at = now;
@@ -202,6 +210,8 @@ impl Connection {
         if self.timers.take_expired(Timer::Heartbeat, now) {
             self.beat(now);
         }
+        // `poll_event` looks at it.
+        self.timers.take_expired(Timer::Fault, now);
         if self.timers.take_expired(Timer::Deflate, now)
             && let Some(deflater) = &mut self.deflater
         {
@@ -252,7 +262,7 @@ impl Connection {
             State::Connecting(_) => self.poll_handshake(now),
             State::Open(_) | State::Closing(_) => {
                 self.watch_deflater(now);
-                self.poll_frames()
+                self.poll_frames(now)
             }
             State::Ending(_) => match mem::replace(&mut self.state, State::Ended) {
                 State::Ending(closed) => Some(Event::Closed(*closed)),
@@ -305,18 +315,50 @@ impl Connection {
         Event::Opened(opened)
     }
 
-    fn poll_frames(&mut self) -> Option<Event> {
+    fn poll_frames(&mut self, now: Instant) -> Option<Event> {
+        if self.fault.is_some() {
+            return self.fail_when_due();
+        }
         loop {
             let (State::Open(decoder) | State::Closing(decoder)) = &mut self.state else { return None };
             match decoder.next(&mut self.input) {
-                Ok(Some(Item::Message(message))) => return Some(Event::Message(message)),
+                Ok(Some(Item::Message(message))) => {
+                    self.has_reported = true;
+                    return Some(Event::Message(message));
+                }
                 Ok(Some(Item::Ping(payload))) => self.answer_ping(payload),
                 Ok(Some(Item::Pong)) => self.note_pong(),
                 Ok(Some(Item::Close(frame))) => return Some(self.closed_by_remote(frame)),
                 Ok(None) => return self.end_of_input(),
-                Err(cause) => return Some(self.fail(cause)),
+                Err(cause) => {
+                    self.fault = Some(cause);
+                    self.input.clear();
+                    self.timers.set(Timer::Fault, deadline(now, FAULT_WAIT));
+                    return self.fail_when_due();
+                }
             }
         }
+    }
+
+    /// A fault ends the connection when nobody has anything to answer (any more).
+    fn fail_when_due(&mut self) -> Option<Event> {
+        let is_awaited = self.has_reported
+            && matches!(self.state, State::Open(_))
+            && self.input_end.is_none()
+            && self.timers.is_set(Timer::Fault);
+        if is_awaited { None } else { self.fault.take().map(|cause| self.fail(cause)) }
+    }
+
+    /// Whether the other side broke a rule behind messages that were reported: what was sent in answer to them goes out
+    /// before the connection is failed. Call [`settle_fault`](Self::settle_fault) once their receiver has had the chance;
+    /// otherwise it is failed after a while.
+    pub fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// The messages reported so far are answered, or will not be: a fault behind them need not wait any longer.
+    pub fn settle_fault(&mut self) {
+        self.has_reported = false;
     }
 
     fn answer_ping(&mut self, payload: Vec<u8>) {
@@ -378,6 +420,7 @@ impl Connection {
     fn release(&mut self) {
         self.input.clear();
         self.input_end = None;
+        self.fault = None;
         self.unanswered_ping = None;
         self.deflater = None;
         self.timers.stop_all();

@@ -15,10 +15,12 @@ pub(crate) enum Timer {
     Close,
     /// Looks whether the compression context has been idle.
     Deflate,
+    /// How long the answers to what came before a fault are waited for.
+    Fault,
 }
 
 impl Timer {
-    const COUNT: usize = Self::Deflate as usize + 1;
+    const COUNT: usize = Self::Fault as usize + 1;
 }
 
 /// The deadlines that run.

@@ -1,7 +1,8 @@
 //! An echo server without an engine, on the same listener, transport and protocol as the engine classes.
 //!
-//! `echo_server [PORT] [--compression] [--no-context-takeover]`: listens on 127.0.0.1, port 0 or none lets the system
-//! choose; prints `LISTENING port`; runs until it is ended from outside.
+//! `echo_server [PORT] [--compression | --no-context-takeover] [--commands]`: listens on 127.0.0.1, port 0 or none lets the system
+//! choose; prints `LISTENING port`; runs until it is ended from outside. With `--commands` a message
+//! `close:CODE:REASON` closes its connection instead of being sent back.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "how the program tells where it listens")]
 
@@ -17,7 +18,7 @@ use std::{
 use rust_websocket_net::{
     Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
 };
-use rust_websocket_proto::{Config, DeflateConfig, Event};
+use rust_websocket_proto::{Config, DeflateConfig, Event, Message};
 
 /// The Autobahn test suite's largest messages have 16 MiB.
 const BUFFER_SIZE: usize = 64 << 20;
@@ -26,6 +27,7 @@ const BUFFER_SIZE: usize = 64 << 20;
 const PAUSE: Duration = Duration::from_micros(50);
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut echo = Echo::default();
     let mut port = 0;
     let mut deflate = None;
     for argument in env::args().skip(1) {
@@ -33,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--compression" => {
                 deflate = Some(DeflateConfig { threshold: 0, context_takeover: true, ..Default::default() });
             }
+            "--commands" => echo.has_commands = true,
             "--no-context-takeover" => {
                 deflate = Some(DeflateConfig { threshold: 0, ..Default::default() });
             }
@@ -42,7 +45,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let listener = Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
     println!("LISTENING {}", listener.local_address().port());
-    let mut echo = Echo::default();
     loop {
         if !echo.turn(&listener) {
             thread::sleep(PAUSE);
@@ -63,6 +65,7 @@ fn link_options(deflate: Option<DeflateConfig>) -> LinkOptions {
 struct Echo {
     links: HashMap<LinkId, Link>,
     events: Vec<ListenerEvent>,
+    has_commands: bool,
 }
 
 impl Echo {
@@ -78,6 +81,10 @@ impl Echo {
                 ListenerEvent::Link(id, Event::Message(message)) => {
                     if let Some(link) = self.links.get(&id) {
                         link.consumed(message.payload.len());
+                        if let Some((code, reason)) = close_command(&message).filter(|_| self.has_commands) {
+                            link.close(code, reason);
+                            continue;
+                        }
                         // Refused once the other side has closed, or does not read what it asked for.
                         _ = link.send(message.kind, message.payload);
                     }
@@ -90,4 +97,11 @@ impl Echo {
         }
         is_busy
     }
+}
+
+/// The code and reason of `close:CODE:REASON`.
+fn close_command(message: &Message) -> Option<(u16, &str)> {
+    let rest = message.payload.strip_prefix(b"close:")?;
+    let (code, reason) = str::from_utf8(rest).ok()?.split_once(':')?;
+    Some((code.parse().ok()?, reason))
 }
