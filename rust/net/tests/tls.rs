@@ -29,8 +29,6 @@ use rust_websocket_proto::MessageKind;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use util::{Client, Server, options, request_for, wait_until};
 
-/// What makes a certificate special.
-type Change = fn(&mut CertificateParams);
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 /// A certificate with its key, both as PEM.
@@ -203,7 +201,7 @@ fn a_certificate_of_godot_is_its_own_anchor() {
 #[test]
 fn its_dates_and_purpose_count() {
     for (change, part) in [
-        ((|made| made.not_after = date_time_ymd(2020, 1, 1)) as Change, "has expired"),
+        ((|made| made.not_after = date_time_ymd(2020, 1, 1)) as fn(&mut CertificateParams), "has expired"),
         (|made| made.not_before = date_time_ymd(2090, 1, 1), "not valid yet"),
         (|made| made.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth], "not made for servers"),
         (|made| made.key_usages = vec![KeyUsagePurpose::KeyCertSign], "not made for servers"),
@@ -233,16 +231,16 @@ fn every_member_of_a_chain_must_be_in_order() {
     type Change = fn(&mut CertificateParams);
     let expired = |made: &mut CertificateParams| made.not_after = date_time_ymd(2020, 1, 1);
     let cases: [(&str, Change, &str); 4] = [
-        (|made| made.not_after = date_time_ymd(2020, 1, 1), "has expired"),
-        (|made| made.not_before = date_time_ymd(2090, 1, 1), "not valid yet"),
-        (|made| made.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)), "PathLen"),
+        ("root", |made| made.not_after = date_time_ymd(2020, 1, 1), "has expired"),
+        ("root", |made| made.not_before = date_time_ymd(2090, 1, 1), "not valid yet"),
+        ("root", |made| made.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)), "PathLen"),
         (
             "root",
             |made| made.key_usages = vec![KeyUsagePurpose::DigitalSignature],
             "not one that this client",
         ),
     ];
-    for (change, part) in cases {
+    for (_, change, part) in cases {
         let root = authority("Root", change);
         let intermediate = below(&root, "Intermediate", |_| {});
         let mut identity = leaf(&intermediate, |_| {});
