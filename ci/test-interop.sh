@@ -15,7 +15,7 @@ pids=()
 clean_up() {
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
-  [[ -n ${KEEP:-} ]] && say "$scratch" || rm -rf "$scratch"
+  rm -rf "$scratch"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
@@ -55,7 +55,7 @@ free_port() {
 
 # Waits until a line of file $1 matches $2.
 wait_for() {
-  local deadline=$((SECONDS + 20))
+  local deadline=$((SECONDS + 40))
   until grep -qE "$2" "$1" 2>/dev/null; do
     ((SECONDS < deadline)) || { tail -n 5 "$1" >&2; return 1; }
     sleep 0.1
@@ -63,7 +63,7 @@ wait_for() {
 }
 
 wait_for_port() {
-  local deadline=$((SECONDS + 20))
+  local deadline=$((SECONDS + 40))
   until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
     ((SECONDS < deadline)) || return 1
     sleep 0.1
@@ -89,12 +89,12 @@ request() {
 s_client() {
   local version=$1 port=$2 session=$scratch/session-$1
   { request; sleep 2; } | timeout 20 openssl s_client "-$version" -connect "127.0.0.1:$port" -servername localhost \
-    -verify_hostname localhost -verify_return_error -CAfile "$fixtures/root.crt" -sess_out "$session" -ign_eof \
+    -verify_hostname localhost -verify_return_error -CAfile "$fixtures/root.crt" -sess_out "$session" \
     >"$scratch/s_client-$version.log" 2>&1 || true
   grep -q 'Verify return code: 0 (ok)' "$scratch/s_client-$version.log" || return 1
   grep -q 'HTTP/1.1 101' "$scratch/s_client-$version.log" || return 1
   { request; sleep 1; } | timeout 20 openssl s_client "-$version" -connect "127.0.0.1:$port" -servername localhost \
-    -CAfile "$fixtures/root.crt" -sess_in "$session" -ign_eof >"$scratch/resumed-$version.log" 2>&1 || true
+    -CAfile "$fixtures/root.crt" -sess_in "$session" >"$scratch/resumed-$version.log" 2>&1 || true
   grep -q '^Reused, TLSv' "$scratch/resumed-$version.log" && grep -q 'HTTP/1.1 101' "$scratch/resumed-$version.log"
 }
 

@@ -8,12 +8,13 @@
 # members (every member as ClassDB shows it), api (the library asks for no class of an engine module), dropin (the addon
 # alone in an empty project), builtin-names (the addon under the engine's own class names), export (the sample project
 # as a Linux program), autobahn (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and
-# Python's websockets). Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
+# Python's websockets), interop (TLS with OpenSSL and nginx). Ends with one line, `N passed, N failed`; exits non-zero if
+# anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine lifecycle members api dropin builtin-names export autobahn peers)
+all_steps=(rust engine lifecycle members api dropin builtin-names export autobahn peers interop)
 passed=0 failed=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -52,6 +53,7 @@ step_builtin-names() { run_step builtin-names ci/test-builtin-names.sh; }
 step_export() { run_step export ci/test-export.sh; }
 step_autobahn() { run_step autobahn ci/autobahn.sh ci; }
 step_peers() { run_step peers ci/test-peers.sh; }
+step_interop() { run_step interop ci/test-interop.sh; }
 
 steps=("$@")
 if ((${#steps[@]} == 0)); then steps=("${all_steps[@]}"); fi

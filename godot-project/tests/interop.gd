@@ -1,7 +1,7 @@
 extends SceneTree
 ## One side of a talk with another program; see ci/test-interop.sh.
 ##
-##   role=server port=N [tls=yes]             sends every message back, for a minute
+##   role=server port=N [tls=yes]             sends every message back, for three minutes
 ##   role=client url=URL expect=echo|request  connects; "echo" wants a message back, "request" only that TLS stands
 
 const FIXTURES := "res://tests/fixtures/tls/"
@@ -19,7 +19,7 @@ func _initialize() -> void:
 		_arguments[argument.get_slice("=", 0)] = argument.substr(argument.find("=") + 1)
 	Engine.max_fps = 200
 	if _arguments.role == "server":
-		_end = Time.get_ticks_msec() + 55000
+		_end = Time.get_ticks_msec() + 180000
 		_serve()
 	else:
 		_end = Time.get_ticks_msec() + 5000
