@@ -76,7 +76,7 @@ pip2() {
 install_suite() {
   command -v python3 >/dev/null || die "python3 is missing: install it with pip."
   say "installing the suite (once, into $home)"
-  rm -rf "$home/boot" "$home/site"
+  rm -rf "${home:?}/boot" "${home:?}/site"
   python3 -m pip download -q --no-deps --python-version 27 --implementation py --abi none --platform any \
     --only-binary=:all: -d "$home/boot" pip==20.3.4 setuptools==44.0.0 wheel==0.37.1 >"$home/log" 2>&1 ||
     { tail -n 5 "$home/log" >&2; die "cannot download pip for Python 2."; }
@@ -87,7 +87,7 @@ install_suite() {
   pip2 install -q --no-deps --target "$home/site" wsaccel==0.6.2 ||
     say "the masking module did not build (see $home/log): the suite will be slow"
   touch "$home/site/zope/__init__.py" # a namespace package, which a plain PYTHONPATH does not serve
-  rm -rf "$home/boot"
+  rm -rf "${home:?}/boot"
 }
 
 fail_install() { tail -n 5 "$home/log" >&2; die "the suite cannot be installed; the whole output is in $home/log."; }

@@ -2,14 +2,15 @@
 
 use std::net::IpAddr;
 
-use godot::builtin::{GString, PackedStringArray, VariantType};
+use godot::builtin::{GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
 use godot::classes::{StreamPeer, TlsOptions};
 use godot::meta::conv::ByValue;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
 use godot::obj::Gd;
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
-use rust_websocket_proto::{MessageKind, ReadyState};
+use rust_websocket_net::Statistics;
+use rust_websocket_proto::{HttpResponse, MessageKind, ReadyState};
 
 use crate::websocket_peer::RustWebSocketPeer;
 
@@ -210,6 +211,34 @@ pub(crate) fn strip_edges(text: &str) -> &str {
 /// For the engine's 32-bit sizes.
 pub(crate) fn saturate(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// What `get_statistics` returns.
+pub(crate) fn statistics_to_godot(statistics: Statistics) -> VarDictionary {
+    let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    vdict! {
+        "messages_in" => int(statistics.messages_in),
+        "messages_out" => int(statistics.messages_out),
+        "bytes_in" => int(statistics.bytes_in),
+        "bytes_out" => int(statistics.bytes_out),
+        "sends_refused" => int(statistics.sends_refused),
+        "reads_paused" => int(statistics.reads_paused),
+    }
+}
+
+/// What `get_handshake_response_code` returns; 0 without an answer.
+pub(crate) fn status_of(response: Option<&HttpResponse>) -> i64 {
+    response.map_or(0, |response| response.status.into())
+}
+
+/// What `get_handshake_response_headers` returns.
+pub(crate) fn headers_of(response: Option<&HttpResponse>) -> PackedStringArray {
+    response.map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
+}
+
+/// What `get_handshake_response_body` returns.
+pub(crate) fn body_of(response: Option<&HttpResponse>) -> PackedByteArray {
+    response.map_or_else(PackedByteArray::new, |response| PackedByteArray::from(response.body.as_slice()))
 }
 
 pub(crate) fn strings_to_godot(strings: &[String]) -> PackedStringArray {

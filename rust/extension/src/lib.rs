@@ -11,6 +11,7 @@ mod engine_stream;
 #[cfg(feature = "builtin-names")]
 mod entry;
 mod local;
+mod mapped;
 mod multiplayer;
 mod multiplayer_peer;
 mod peer;
@@ -43,7 +44,10 @@ unsafe impl ExtensionLibrary for RustWebSocket {
 
     fn on_stage_deinit(stage: InitStage) {
         if stage == InitStage::Scene {
-            rust_websocket_net::shutdown();
+            let has_threads_left = rust_websocket_net::shutdown();
+            if has_threads_left {
+                mapped::stay();
+            }
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     io::IoSlice,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
+use rust_websocket_net::{Counters, ReceiveLimits, SendLimits, UNOFFERED_CAP};
 use rust_websocket_proto::{
     CloseCause, Compressor, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
 };
@@ -25,11 +26,14 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Local {
     connection: Connection,
     stream: EngineStream,
+    counters: Arc<Counters>,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
     sent_since_poll: bool,
     send_limits: SendLimits,
     receive_limits: ReceiveLimits,
+    /// Reading stopped for want of room.
+    paused: bool,
     /// Messages and bytes handed out and not yet taken by the script.
     unread_messages: usize,
     unread_bytes: usize,
@@ -62,10 +66,12 @@ impl Local {
         Self {
             connection: Connection::server(scheme, config, now),
             stream,
+            counters: Arc::default(),
             compressor: Compressor::default(),
             sent_since_poll: false,
             send_limits,
             receive_limits,
+            paused: false,
             unread_messages: 0,
             unread_bytes: 0,
             closing: false,
@@ -134,7 +140,12 @@ impl Local {
             self.connection.handle_input(data.as_slice(), now);
             self.take_events(events, now);
         }
-        self.connection.set_receive_paused(!self.has_room(), now);
+        let paused = !self.has_room();
+        if paused && !self.paused {
+            self.counters.read_paused();
+        }
+        self.paused = paused;
+        self.connection.set_receive_paused(paused, now);
     }
 
     fn end_input(&mut self, end: TransportEnd) {
@@ -148,6 +159,7 @@ impl Local {
         while self.has_room() {
             match self.connection.poll_event(now) {
                 Some(Event::Message(message)) => {
+                    self.counters.received(message.payload.len());
                     if self.has_queue_room() {
                         self.unread_messages += 1;
                         self.unread_bytes += message.payload.len();
@@ -227,11 +239,14 @@ impl Local {
         if !self.has_send_room(payload.len()) {
             self.write_now();
             if !self.has_send_room(payload.len()) {
+                self.counters.send_refused();
                 return Err(SendError::BufferFull);
             }
         }
+        let len = payload.len();
         self.sent_since_poll = true;
         self.connection.send_with(kind, payload, &mut self.compressor)?;
+        self.counters.sent(len);
         self.write_now();
         Ok(())
     }
@@ -300,6 +315,10 @@ impl Local {
         if let Some(mut stream) = self.stream.open() {
             stream.set_no_delay(enabled);
         }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {

@@ -11,11 +11,12 @@ use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
+use rust_websocket_net::Statistics;
 
 use crate::{
     convert::{
-        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, saturate, strings_from_godot,
-        strings_to_godot,
+        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, body_of, headers_of, saturate,
+        statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
@@ -510,5 +511,42 @@ impl RustWebSocketMultiplayerPeer {
     #[func]
     fn is_compression_active(&self) -> bool {
         self.read(false, Multiplayer::is_compressed)
+    }
+
+    #[func]
+    fn get_close_timeout(&self) -> f64 {
+        self.read(0.0, |multiplayer| multiplayer.settings.close_timeout)
+    }
+
+    #[func(gd_self)]
+    fn set_close_timeout(this: Gd<Self>, timeout: f64) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_close_timeout(timeout))
+        });
+    }
+
+    #[func]
+    fn get_statistics(&self) -> VarDictionary {
+        statistics_to_godot(self.read(Statistics::default(), Multiplayer::statistics))
+    }
+
+    #[func]
+    fn get_error_message(&self) -> GString {
+        self.read(GString::new(), |multiplayer| GString::from(&multiplayer.error_message()))
+    }
+
+    #[func]
+    fn get_handshake_response_code(&self) -> i64 {
+        self.read(None, |multiplayer| multiplayer.refused_upgrade(status_of)).unwrap_or_default()
+    }
+
+    #[func]
+    fn get_handshake_response_headers(&self) -> PackedStringArray {
+        self.read(None, |multiplayer| multiplayer.refused_upgrade(headers_of)).unwrap_or_default()
+    }
+
+    #[func]
+    fn get_handshake_response_body(&self) -> PackedByteArray {
+        self.read(None, |multiplayer| multiplayer.refused_upgrade(body_of)).unwrap_or_default()
     }
 }

@@ -25,7 +25,6 @@ pub(crate) fn complete_classes() {
     );
     register_common_properties::<RustWebSocketPeer>();
     register_property::<RustWebSocketPeer, f64>("connect_timeout");
-    register_property::<RustWebSocketPeer, f64>("close_timeout");
     register_common_properties::<RustWebSocketMultiplayerPeer>();
     register_property::<RustWebSocketMultiplayerPeer, f64>("handshake_timeout");
 }
@@ -37,6 +36,7 @@ fn register_common_properties<C: GodotClass>() {
     register_property::<C, i64>("outbound_buffer_size");
     register_property::<C, i64>("max_queued_packets");
     register_property::<C, f64>("heartbeat_interval");
+    register_property::<C, f64>("close_timeout");
     let choices = PropertyHintInfo { hint: PropertyHint::ENUM, hint_string: "Disabled,Enabled".into() };
     register_property_with::<C, i64>("compression", choices);
     register_property::<C, i64>("compression_threshold");

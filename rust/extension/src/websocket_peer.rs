@@ -10,12 +10,13 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
+use rust_websocket_net::Statistics;
 use rust_websocket_proto::ReadyState;
 
 use crate::{
     convert::{
-        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot,
-        strings_to_godot,
+        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, headers_of, saturate,
+        statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
@@ -391,23 +392,22 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_handshake_response_code(&self) -> i64 {
-        self.read(0, |peer| peer.refused_upgrade().map_or(0, |response| response.status.into()))
+        self.read(0, |peer| status_of(peer.refused_upgrade()))
     }
 
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |peer| {
-            peer.refused_upgrade()
-                .map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
-        })
+        self.read(PackedStringArray::new(), |peer| headers_of(peer.refused_upgrade()))
     }
 
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
-        self.read(PackedByteArray::new(), |peer| {
-            peer.refused_upgrade()
-                .map_or_else(PackedByteArray::new, |response| PackedByteArray::from(response.body.as_slice()))
-        })
+        self.read(PackedByteArray::new(), |peer| body_of(peer.refused_upgrade()))
+    }
+
+    #[func]
+    fn get_statistics(&self) -> VarDictionary {
+        statistics_to_godot(self.read(Statistics::default(), Peer::statistics))
     }
 
     // Godot 3's.

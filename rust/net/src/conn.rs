@@ -480,12 +480,16 @@ impl Conn {
         let room = self.closing || self.shared.receiving.has_room() || !self.shared.receiving.pause();
         if room == self.paused {
             self.paused = !room;
+            if self.paused {
+                self.shared.counters.read_paused();
+            }
             self.protocol.set_receive_paused(self.paused, now);
         }
         room
     }
 
     fn report_message(&mut self, message: Message) {
+        self.shared.counters.received(message.payload.len());
         if self.closing && !self.shared.receiving.has_room() {
             return;
         }

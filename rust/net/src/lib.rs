@@ -6,6 +6,7 @@
 
 mod conn;
 mod connect;
+mod counters;
 mod limits;
 mod link;
 mod listener;
@@ -17,6 +18,7 @@ mod thread;
 mod tls;
 mod transport;
 
+pub use counters::{Counters, Statistics};
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
 pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};

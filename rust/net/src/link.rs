@@ -16,7 +16,7 @@ use rust_websocket_proto::{
 };
 
 use crate::{
-    ClientTls, ReceiveLimits, SendLimits, ServerTls, SystemRandom,
+    ClientTls, Counters, ReceiveLimits, SendLimits, ServerTls, SystemRandom,
     conn::Conn,
     listener::{Acceptor, ListenError, ListenOptions, bind},
     queues::{Command, Mailbox, Order, ReactorHandle, Shared, lock},
@@ -186,6 +186,11 @@ impl Link {
     /// Between the last answered ping of the heartbeat and its pong. A live value.
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.shared.round_trip_time()
+    }
+
+    /// What this connection has carried; live values, which stay readable after the link is gone.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.shared.counters
     }
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.

@@ -15,7 +15,7 @@ use mio::Waker;
 use rust_websocket_proto::{MessageKind, SendError};
 
 use crate::{
-    LinkId, LinkOptions,
+    Counters, LinkId, LinkOptions,
     conn::Conn,
     limits::{Receiving, Sending},
     listener::Acceptor,
@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     attention_asked: AtomicBool,
     pub(crate) sending: Sending,
     pub(crate) receiving: Receiving,
+    pub(crate) counters: Arc<Counters>,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
     round_trip_time: AtomicUsize,
 }
@@ -45,6 +46,7 @@ impl Shared {
             attention_asked: AtomicBool::new(false),
             sending: Sending::new(options.send_limits),
             receiving: Receiving::new(options.receive_limits),
+            counters: Arc::default(),
             round_trip_time: AtomicUsize::new(0),
         }
     }
@@ -66,9 +68,11 @@ impl Shared {
                 return Err(SendError::NotOpen);
             }
             if !self.sending.has_room(payload.len()) {
+                self.counters.send_refused();
                 return Err(SendError::BufferFull);
             }
             self.sending.accepted(payload.len());
+            self.counters.sent(payload.len());
             outbox.orders.push(Order::Send(kind, payload));
         }
         self.ask_for_attention();

@@ -5,6 +5,7 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -137,8 +138,9 @@ impl Reactor {
         self.handle.clone()
     }
 
-    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly.
-    pub(crate) fn run(mut self) {
+    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly. Returns the
+    /// threads of name lookups, which nobody can end.
+    pub(crate) fn run(mut self) -> Vec<JoinHandle<()>> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while self.running {
             if catch_unwind(AssertUnwindSafe(|| self.turn(&mut events))).is_err() {
@@ -146,6 +148,7 @@ impl Reactor {
             }
         }
         self.finish();
+        self.resolver.stop()
     }
 
     fn turn(&mut self, events: &mut Events) {
@@ -166,6 +169,9 @@ impl Reactor {
             self.work(id);
         }
         self.compressor.release();
+        if self.conns.is_empty() {
+            self.compressor.clear();
+        }
     }
 
     fn time_to_wait(&self) -> Option<Duration> {

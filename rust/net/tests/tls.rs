@@ -228,8 +228,9 @@ fn chains_of_three() {
 
 #[test]
 fn every_member_of_a_chain_must_be_in_order() {
+    type Change = fn(&mut CertificateParams);
     let expired = |made: &mut CertificateParams| made.not_after = date_time_ymd(2020, 1, 1);
-    let cases: [(&str, fn(&mut CertificateParams), &str); 4] = [
+    let cases: [(&str, Change, &str); 4] = [
         ("root", |made| made.not_after = date_time_ymd(2020, 1, 1), "has expired"),
         ("root", |made| made.not_before = date_time_ymd(2090, 1, 1), "not valid yet"),
         ("root", |made| made.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)), "PathLen"),

@@ -35,7 +35,7 @@ pub struct DeflateConfig {
     /// Messages of fewer bytes go uncompressed. Default 1024.
     pub threshold: usize,
     /// Whether messages may refer to earlier ones, which makes them smaller and costs memory per connection: about 40 KiB
-    /// for receiving, and 300 KiB for sending while the connection is in use. Default false: a message that goes to
+    /// for receiving, and 370 KiB for sending while the connection is in use. Default false: a message that goes to
     /// several connections is then compressed once.
     pub context_takeover: bool,
     /// Largest window that the server compresses with, as the binary logarithm of its size: 8 to 15 (default).

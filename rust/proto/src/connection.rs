@@ -42,6 +42,8 @@ const FAULT_WAIT: Duration = Duration::from_secs(1);
 ///   [`advance_output`](Self::advance_output) what was taken.
 /// - Call [`handle_timeout`](Self::handle_timeout) when [`next_deadline`](Self::next_deadline) has passed, after
 ///   everything that can be read was handed in and its events were taken; then call `poll_event` again.
+/// - A fault of the other side behind messages waits until they are answered: while [`has_fault`](Self::has_fault), call
+///   [`settle_fault`](Self::settle_fault) once their receiver has had the chance, and `poll_event` again.
 /// - After [`Event::Closed`] only output is left: write it, shut the writing side down, and read until the other
 ///   side's end or `close_timeout` so that nothing in flight is destroyed by a reset.
 ///

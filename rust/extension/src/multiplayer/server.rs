@@ -8,7 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, SystemRandom};
+use rust_websocket_net::{
+    Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Statistics, SystemRandom,
+};
 use rust_websocket_proto::{
     Closed, Event, Message, MessageKind, Opened, ReadyState,
     multiplayer::{PeerIds, Recipients, encode_peer_id, server_recipients},
@@ -59,6 +61,8 @@ pub(crate) struct Server {
     due: VecDeque<i32>,
     /// Members whose end the next poll shows.
     due_next: VecDeque<i32>,
+    /// What members that are gone have carried.
+    carried: Statistics,
 }
 
 impl Server {
@@ -73,6 +77,7 @@ impl Server {
             events: VecDeque::new(),
             due: VecDeque::new(),
             due_next: VecDeque::new(),
+            carried: Statistics::default(),
         })
     }
 
@@ -180,8 +185,20 @@ impl Server {
     pub(crate) fn remove(&mut self, id: i32) {
         if let Some(member) = self.members.remove(&id) {
             self.by_link.remove(&member.link);
-            member.state.with(Peer::release);
+            self.carried += member.state.with(|peer| {
+                peer.release();
+                peer.statistics()
+            });
         }
+    }
+
+    /// What all members have carried, those that are gone included.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let mut sum = self.carried;
+        for member in self.members.values() {
+            sum += member.state.with(|peer| peer.statistics());
+        }
+        sum
     }
 
     /// A packet of that member was taken.
