@@ -201,3 +201,19 @@ func test_handler_closes_the_socket() -> void:
 	until(func() -> bool: return disconnected(client) and events.size() == 2)
 	same("events", events, PackedStringArray(["connected", "disconnected"]))
 	ours("client_sees", impl_is_ours(), seen, PackedStringArray(["CLOSED 4000 \"no\""]))
+
+
+## The socket of a client that was sent away is the script's, which may use it for another connection.
+func test_socket_is_connected_elsewhere() -> void:
+	var session := mp_session()
+	var elsewhere := mp_server()
+	for i in 5:
+		mp_send(session.clients[0], 1, str(i))
+	check(until(func() -> bool: return session.server.get_available_packet_count() == 5), "all are there")
+	var socket: PacketPeer = session.server.get_peer(session.ids[0])
+	socket.close()
+	same("answer", socket.connect_to_url("ws://127.0.0.1:%d" % elsewhere.get_meta("port")), OK)
+	mp_receive(session.server, 5)
+	watch(socket)
+	same("gets_an_id", until_packets(socket, 1), true)
+	same("state", state_name(socket), "OPEN")
