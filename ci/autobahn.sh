@@ -94,7 +94,7 @@ run_server() {
 }
 
 run_rust() {
-  start "$reports/rust.log" "$root_dir/target/release/echo_server" --compression
+  start "$reports/rust.log" "$root_dir/target/debug/echo_server" --compression
   run_against_server rust
 }
 
@@ -133,7 +133,7 @@ if [[ " ${testees[*]} " != " rust " ]]; then
   prepare_project "$project"
 fi
 if [[ " ${testees[*]} " == *" rust "* ]]; then
-  (cd "$root_dir" && cargo build --locked --release --package rust-websocket-bench --target-dir target) ||
+  (cd "$root_dir" && cargo build --locked --package rust-websocket-bench --target-dir target) ||
     die "the echo server could not be built."
 fi
 

@@ -72,7 +72,7 @@ test_peer() {
     start_server "our-server-$name-$mode" "$GODOT" --headless --path "$project" -s res://tests/autobahn/server.gd -- \
       "${ours[@]}" commands=1
     run_client "$name-client-$mode" "$@" "$peers/${name}_client.$suffix" "$url" "$mode"
-    start_server "echo-server-$name-$mode" "$root_dir/target/release/echo_server" --commands "${echo[@]}"
+    start_server "echo-server-$name-$mode" "$root_dir/target/debug/echo_server" --commands "${echo[@]}"
     run_client "$name-client-echo-$mode" "$@" "$peers/${name}_client.$suffix" "$url" "$mode"
     stop_started
   done
@@ -110,7 +110,7 @@ wanted=("$@")
 find_godot
 [[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
 prepare_project "$project"
-(cd "$root_dir" && cargo build --locked --release --quiet --package rust-websocket-bench --target-dir target) ||
+(cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench --target-dir target) ||
   die "the echo server could not be built."
 mkdir -p "$logs"
 for peer in "${wanted[@]}"; do

@@ -55,7 +55,6 @@ pub fn shutdown() -> bool {
     let lookups = thread.join().unwrap_or_default();
     let deadline = Instant::now() + PATIENCE;
     while lookups.iter().any(|lookup| !lookup.is_finished()) && Instant::now() < deadline {
-        #[expect(clippy::disallowed_methods, reason = "not on the I/O thread, which has ended")]
         thread::sleep(Duration::from_millis(1));
     }
     let (finished, left): (Vec<_>, Vec<_>) = lookups.into_iter().partition(JoinHandle::is_finished);

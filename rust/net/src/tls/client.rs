@@ -11,6 +11,7 @@ use super::{
     DefaultRoots, TlsError, provider,
     roots::Roots,
     verify::{Trust, Verifier},
+    warm_up,
 };
 
 /// Servers whose sessions are remembered per settings, so that coming back is cheap.
@@ -51,6 +52,7 @@ impl ClientTls {
     /// # Errors
     /// The certificates to trust cannot be read, or there are none.
     pub fn new(trust: ServerTrust, name: ExpectedName) -> Result<Self, TlsError> {
+        warm_up();
         let trust = match trust {
             ServerTrust::Default(roots) => Trust::Default(roots),
             ServerTrust::Certificates(pem) => Trust::Chosen(Roots::chosen(&pem)?),

@@ -9,7 +9,10 @@ mod stream;
 mod verify;
 mod words;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, Once, OnceLock},
+    thread,
+};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use thiserror::Error;
@@ -46,6 +49,19 @@ pub enum TlsError {
     /// The library's own defaults do not fit together.
     #[error("TLS is not available")]
     Unavailable,
+}
+
+/// Lets a thread ask the cryptography for its first random number, for which it gathers entropy for tens of
+/// milliseconds, once per process.
+fn warm_up() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        // If there is no thread to be had, the first handshake takes that much longer.
+        _ = thread::Builder::new().name("websocket-entropy".to_owned()).spawn(|| {
+            // A failure shows again, where it matters.
+            _ = provider().secure_random.fill(&mut [0; 32]);
+        });
+    });
 }
 
 /// The cryptography, one for the process.

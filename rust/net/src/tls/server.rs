@@ -1,15 +1,16 @@
 //! A server's TLS settings.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::{
     ServerConfig, ServerConnection,
     crypto::aws_lc_rs::Ticketer,
     pki_types::{PrivateKeyDer, pem::PemObject},
+    server::ProducesTickets,
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use super::{CertificateChain, TlsError, certificate::Certificate, provider};
+use super::{CertificateChain, TlsError, certificate::Certificate, provider, warm_up};
 
 /// How a server speaks TLS. Cloning shares the settings.
 #[derive(Debug, Clone)]
@@ -21,6 +22,7 @@ impl ServerTls {
     /// # Errors
     /// One of them cannot be used, or they do not belong together.
     pub fn new(key: &[u8], chain: CertificateChain) -> Result<Self, TlsError> {
+        warm_up();
         let certified = certify(key, chain)?;
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -28,12 +30,41 @@ impl ServerTls {
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         // Tickets: who comes back needs no new key exchange with our certificate, and nothing is stored here for it.
-        config.ticketer = Ticketer::new().map_err(|_| TlsError::Unavailable)?;
+        config.ticketer = Arc::new(LazyTicketer::default());
         Ok(Self(Arc::new(config)))
     }
 
     pub(super) fn begin(&self) -> Result<ServerConnection, rustls::Error> {
         ServerConnection::new(Arc::clone(&self.0))
+    }
+}
+
+/// Makes its first key on the I/O thread, in the first handshake: see [`warm_up`].
+#[derive(Debug, Default)]
+struct LazyTicketer(OnceLock<Option<Arc<dyn ProducesTickets>>>);
+
+impl LazyTicketer {
+    /// `None` if there is no random number to be had: then there are no tickets.
+    fn get(&self) -> Option<&dyn ProducesTickets> {
+        self.0.get_or_init(|| Ticketer::new().ok()).as_deref()
+    }
+}
+
+impl ProducesTickets for LazyTicketer {
+    fn enabled(&self) -> bool {
+        self.get().is_some()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.get().map_or(0, ProducesTickets::lifetime)
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.get()?.encrypt(plain)
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.get()?.decrypt(cipher)
     }
 }
 
