@@ -1,0 +1,85 @@
+//! An echo server without an engine, on the same listener, transport and protocol as the engine classes.
+//!
+//! `echo_server [PORT] [--spin]`: listens on 127.0.0.1, port 0 or none lets the system choose; prints
+//! `LISTENING port`; runs until it is ended from outside. `--spin` looks for events all the time, as a script in a tight
+//! loop does.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "how the program tells where it listens")]
+
+use std::{
+    collections::HashMap,
+    env,
+    error::Error,
+    net::{IpAddr, Ipv4Addr},
+    thread,
+    time::Duration,
+};
+
+use rust_websocket_net::{
+    Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
+};
+use rust_websocket_proto::{Config, Event};
+
+const BUFFER_SIZE: usize = 64 << 20;
+
+/// How long to wait for events when there were none.
+const PAUSE: Duration = Duration::from_micros(50);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut port = 0;
+    let mut spins = false;
+    for argument in env::args().skip(1) {
+        match argument.as_str() {
+            "--spin" => spins = true,
+            other => port = other.parse()?,
+        }
+    }
+    let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let link = LinkOptions {
+        config: Config { max_message_size: BUFFER_SIZE, ..Config::default() },
+        send_limits: SendLimits { bytes: 2 * BUFFER_SIZE, messages: 0 },
+        receive_limits: ReceiveLimits { bytes: BUFFER_SIZE, messages: 4096 },
+        no_delay: true,
+    };
+    let listener = Listener::bind(ListenOptions { address, port, link })?;
+    println!("LISTENING {}", listener.local_address().port());
+    let mut echo = Echo::default();
+    loop {
+        if !echo.turn(&listener) && !spins {
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Echo {
+    links: HashMap<LinkId, Link>,
+    events: Vec<ListenerEvent>,
+}
+
+impl Echo {
+    /// Sends back what has arrived; false if nothing has.
+    fn turn(&mut self, listener: &Listener) -> bool {
+        listener.take_events(&mut self.events);
+        let is_busy = !self.events.is_empty();
+        for event in self.events.drain(..) {
+            match event {
+                ListenerEvent::Accepted(link, ..) => {
+                    self.links.insert(link.id(), link);
+                }
+                ListenerEvent::Link(id, Event::Message(message)) => {
+                    if let Some(link) = self.links.get(&id) {
+                        link.consumed(message.payload.len());
+                        // Refused once the other side has closed, or does not read what it asked for.
+                        _ = link.send(message.kind, message.payload);
+                    }
+                }
+                ListenerEvent::Link(id, Event::Closed(_)) => {
+                    self.links.remove(&id);
+                }
+                ListenerEvent::Link(_, Event::Opened(_)) => {}
+            }
+        }
+        is_busy
+    }
+}
