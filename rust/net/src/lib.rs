@@ -6,6 +6,7 @@
 
 mod conn;
 mod connect;
+mod ids;
 mod limits;
 mod link;
 mod listener;
@@ -19,5 +20,6 @@ mod transport;
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
 pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
+pub use queues::Batch;
 pub use random::SystemRandom;
 pub use thread::shutdown;

@@ -38,6 +38,14 @@ impl Transport {
         retry_interrupted(|| stream.read(buffer))
     }
 
+    /// Whether a read of `count` bytes into `room` took all there was, so that readiness will be told anew. Elsewhere than
+    /// on Linux it is told only after a read that found nothing.
+    pub(crate) fn is_drained_by(&self, count: usize, room: usize) -> bool {
+        cfg!(any(target_os = "linux", target_os = "android"))
+            && matches!(self, Self::Plain(_))
+            && count < room
+    }
+
     /// Writes as much as the kernel takes.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let Self::Plain(stream) = self;
