@@ -13,7 +13,10 @@ use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 
 use crate::{
-    convert::{OptionalPeer, OptionalTlsOptions, saturate, strings_from_godot, strings_to_godot},
+    convert::{
+        OptionalPeer, OptionalTlsOptions, count_or_all, packets_to_godot, saturate, strings_from_godot,
+        strings_to_godot,
+    },
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
     report::{Cause, Refusal, fence},
@@ -458,6 +461,20 @@ impl RustWebSocketMultiplayerPeer {
         _ = Self::answer(&this, |multiplayer| {
             multiplayer.change_settings(|settings| settings.set_max_queued_packets(max_queued_packets))
         });
+    }
+
+    #[func(gd_self)]
+    fn get_packets(this: Gd<Self>, #[opt(default = -1)] max: i64) -> Array<PackedByteArray> {
+        fence(Array::new(), || {
+            let packets =
+                Self::state_of(&this).with(|multiplayer| multiplayer.take_packets(count_or_all(max)));
+            packets_to_godot(&packets)
+        })
+    }
+
+    #[func]
+    fn get_packets_peers(&self) -> PackedInt32Array {
+        self.read(PackedInt32Array::new(), |multiplayer| PackedInt32Array::from(multiplayer.last_senders()))
     }
 
     #[func]

@@ -14,7 +14,8 @@ use rust_websocket_proto::ReadyState;
 
 use crate::{
     convert::{
-        OptionalStream, OptionalTlsOptions, State, WriteMode, saturate, strings_from_godot, strings_to_godot,
+        OptionalStream, OptionalTlsOptions, State, WriteMode, count_or_all, packets_to_godot, saturate,
+        strings_from_godot, strings_to_godot,
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
@@ -342,6 +343,14 @@ impl RustWebSocketPeer {
     #[func(gd_self)]
     fn set_close_timeout(this: Gd<Self>, timeout: f64) {
         _ = Self::answer(&this, |peer| peer.set_close_timeout(timeout));
+    }
+
+    #[func(gd_self)]
+    fn get_packets(this: Gd<Self>, #[opt(default = -1)] max: i64) -> Array<PackedByteArray> {
+        fence(Array::new(), || {
+            let packets = Self::state_of(&this).with(|peer| peer.take_packets(count_or_all(max)));
+            packets_to_godot(&packets)
+        })
     }
 
     #[func]
