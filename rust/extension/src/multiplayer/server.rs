@@ -24,6 +24,9 @@ use crate::{
     state_table::IdMap,
 };
 
+/// A burst does not keep its memory.
+const KEPT_REPORTS: usize = 1024;
+
 /// Whose connection the script has closed through [`PeerState`]; a member's peer tells it here, so that a poll does
 /// not have to look at everybody.
 #[derive(Debug, Default)]
@@ -58,6 +61,8 @@ pub(crate) struct Server {
     close_requests: Arc<CloseRequests>,
     /// Of the current poll, not looked at yet.
     events: VecDeque<ListenerEvent>,
+    /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each poll.
+    reports: Vec<ListenerEvent>,
     /// Members whose end the current poll shows.
     due: VecDeque<i32>,
     /// Members whose end the next poll shows.
@@ -74,6 +79,7 @@ impl Server {
             by_link: IdMap::default(),
             close_requests: Arc::default(),
             events: VecDeque::new(),
+            reports: Vec::new(),
             due: VecDeque::new(),
             due_next: VecDeque::new(),
         })
@@ -96,9 +102,11 @@ impl Server {
     pub(crate) fn begin_poll(&mut self) {
         self.due.append(&mut self.due_next);
         self.due.extend(self.close_requests.take().iter().filter_map(|link| self.by_link.get(link)));
-        let mut events = Vec::new();
-        self.listener.take_events(&mut events);
-        self.events.extend(events);
+        self.listener.take_events(&mut self.reports);
+        self.events.extend(self.reports.drain(..));
+        if self.reports.capacity() > KEPT_REPORTS {
+            self.reports.shrink_to(KEPT_REPORTS);
+        }
     }
 
     /// Goes on until there is something to emit.
