@@ -7,12 +7,14 @@
 # Steps: rust (unit and loopback tests), engine (the GDScript suite on the built-in classes, on ours, and mixed),
 # members (every member as ClassDB shows it), api (the library asks for no class of an engine module), dropin (the addon
 # alone in an empty project), builtin-names (the addon under the engine's own class names), export (the sample project
-# as a Linux program). Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
+# as a Linux program), autobahn (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and
+# Python's websockets), interop (TLS with OpenSSL and nginx). Ends with one line, `N passed, N failed`; exits non-zero if
+# anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine members api dropin builtin-names export)
+all_steps=(rust engine lifecycle members api dropin builtin-names export autobahn peers interop)
 passed=0 failed=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -43,11 +45,15 @@ run_step() {
 
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
+step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
 step_members() { run_step members ci/test-members.sh; }
 step_api() { run_step api ci/test-api.sh; }
 step_dropin() { run_step dropin ci/test-dropin.sh; }
 step_builtin-names() { run_step builtin-names ci/test-builtin-names.sh; }
 step_export() { run_step export ci/test-export.sh; }
+step_autobahn() { run_step autobahn ci/autobahn.sh ci; }
+step_peers() { run_step peers ci/test-peers.sh; }
+step_interop() { run_step interop ci/test-interop.sh; }
 
 steps=("$@")
 if ((${#steps[@]} == 0)); then steps=("${all_steps[@]}"); fi

@@ -96,6 +96,54 @@ func test_handler_connects_again() -> void:
 	ours("status", impl_is_ours(), mp_status(client), "CONNECTED")
 
 
+## A client that takes over when its server is gone.
+func test_handler_becomes_the_server() -> void:
+	var session := mp_session()
+	var client := session.clients[0]
+	var port := free_port()
+	var answers: Array[int] = []
+	client.peer_disconnected.connect(func(_id: int) -> void:
+		client.close()
+		answers.append(client.create_server(port, ANY_ADDRESS)))
+	session.server.close()
+	until(func() -> bool: return answers.size() == 1)
+	same("answers", answers, [OK])
+	settle(0.02)
+	ours("status", impl_is_ours(), mp_status(client), "CONNECTED")
+	ours("id", impl_is_ours(), client.get_unique_id(), 1)
+
+
+## A server that starts anew while somebody comes in.
+func test_handler_starts_the_server_anew() -> void:
+	var server := mp_server()
+	var answers: Array[int] = []
+	server.peer_connected.connect(func(_id: int) -> void:
+		if answers.is_empty():
+			server.close()
+			answers.append(server.create_server(server.get_meta("port"), ANY_ADDRESS)))
+	var client := mp_client(server)
+	check(until(func() -> bool: return disconnected(client)), "the client of the old server is out")
+	same("answers", answers, [OK])
+	client = mp_client(server)
+	same("in", until(func() -> bool: return connected(client)), true)
+
+
+## The last reference goes while the loss of the connection is being told.
+func test_handler_of_the_end_drops_the_peer() -> void:
+	var session := mp_session()
+	var holder := {"server": session.server}
+	var weak: WeakRef = weakref(session.server)
+	session.server.peer_disconnected.connect(func(_id: int) -> void: holder.erase("server"))
+	unwatch(session.server)
+	session.server = null
+	session.clients[0].close()
+	until(func() -> bool:
+		if holder.has("server"):
+			holder.server.poll()
+		return not holder.has("server"))
+	same("freed", weak.get_ref() == null, true)
+
+
 ## Polling from within a signal handler: the built-in emits the signal again, for ever.
 func test_handler_polls() -> void:
 	var server := mp_server()

@@ -91,6 +91,82 @@ func test_server_that_leaves() -> void:
 	_end(world)
 
 
+## What is said right before leaving is heard, and then the leave shows.
+func test_rpcs_right_before_a_client_leaves() -> void:
+	var world := _world(1)
+	check(_join(world), "the client is in")
+	for i in 20:
+		world.callers[1].say.rpc_id(1, str(i))
+	world.apis[1].multiplayer_peer.close()
+	_let_arrive()
+	_until(world, func() -> bool: return world.events[0].has("-A"))
+	same("server", world.events[0], PackedStringArray(["+A", "-A"]))
+	ours("heard", other == "rust", _count_said(world.callers[0].heard, "A"), "20 in order")
+	_end(world)
+
+
+func test_rpcs_right_before_the_server_leaves() -> void:
+	var world := _world(2)
+	check(_join(world), "both clients are in")
+	for i in 20:
+		world.callers[0].say.rpc(str(i))
+	world.apis[0].multiplayer_peer.close()
+	_let_arrive()
+	_until(world, func() -> bool: return world.events[1].has("server gone") and world.events[2].has("server gone"))
+	ours("first", impl_is_ours(), _count_said(world.callers[1].heard, "1"), "20 in order")
+	ours("second", impl_is_ours(), _count_said(world.callers[2].heard, "1"), "20 in order")
+	_end(world)
+
+
+func test_rpcs_right_before_a_kick() -> void:
+	var world := _world(1)
+	check(_join(world), "the client is in")
+	for i in 20:
+		world.callers[0].say.rpc(str(i))
+	world.apis[0].disconnect_peer(world.apis[1].get_unique_id())
+	_let_arrive()
+	_until(world, func() -> bool: return world.events[1].has("server gone"))
+	ours("heard", impl_is_ours(), _count_said(world.callers[1].heard, "1"), "20 in order")
+	_end(world)
+
+
+## Lets all of it arrive before anybody polls: a poll in between would read some of it.
+func _let_arrive() -> void:
+	OS.delay_msec(50)
+
+
+## How many of the 20 RPCs were heard.
+func _count_said(heard: PackedStringArray, by: String) -> String:
+	for i in heard.size():
+		if heard[i] != "%s %d" % [by, i]:
+			return "out of order: %s" % heard[i]
+	return "%d in order" % heard.size()
+
+
+## A client that goes on to another server from within the handler that tells of the loss of the first.
+func test_handler_changes_the_multiplayer_peer() -> void:
+	var world := _world(1)
+	check(_join(world), "the client is in")
+	var second := mp_server()
+	world.apis[1].server_disconnected.connect(func() -> void:
+		var peer := new_mp()
+		peer.create_client("ws://127.0.0.1:%d" % second.get_meta("port"))
+		world.apis[1].multiplayer_peer = peer, CONNECT_ONE_SHOT)
+	world.apis[0].multiplayer_peer.close()
+	same("in_again", _until(world, func() -> bool: return world.events[1].count("connected") == 2), true)
+	_end(world)
+
+
+## A server that goes offline while somebody comes in.
+func test_handler_takes_the_multiplayer_peer_away() -> void:
+	var world := _world(1)
+	world.apis[0].peer_connected.connect(func(_id: int) -> void:
+		world.apis[0].multiplayer_peer = OfflineMultiplayerPeer.new())
+	same("client_is_out", _until(world, func() -> bool: return disconnected(world.apis[1].multiplayer_peer)), true)
+	same("server", world.apis[0].multiplayer_peer.get_class(), "OfflineMultiplayerPeer")
+	_end(world)
+
+
 func test_connection_that_fails() -> void:
 	var world := _world(0)
 	_add_client(world, "ws://127.0.0.1:%d" % free_port(), Callable())

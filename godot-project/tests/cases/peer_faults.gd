@@ -41,6 +41,24 @@ func test_messages_together_with_the_end_of_the_connection_are_read() -> void:
 	ours("loop", impl_is_ours(), _documented_loop(pair.peer), "[01234] CLOSED -1 \"\"")
 
 
+## A socket that is closed over unread input resets the connection.
+func test_messages_together_with_a_reset_are_read() -> void:
+	for role: String in ["client", "server"]:
+		var pair := client_with_raw_server() if role == "client" else server_with_raw_client()
+		unwatch(pair.peer)
+		unwatch(pair.raw)
+		pair.peer.put_packet(bytes(100))
+		pair.peer.poll()
+		_settle_socket()
+		var data := PackedByteArray()
+		for i in 5:
+			data += pair.raw.frame(RawPeer.TEXT, _text(str(i)))
+		pair.raw.send_unread(data)
+		pair.raw.close()
+		_settle_socket()
+		ours(role, impl_is_ours(), _documented_loop(pair.peer), "[01234] CLOSED -1 \"\"")
+
+
 ## While the peer still shows OPEN for the sake of unread packets, sending is refused; unread packets stay after the end.
 func test_packets_stay_readable_after_the_end() -> void:
 	var pair := client_with_raw_server()
@@ -166,6 +184,20 @@ func test_answer_with_a_long_head() -> void:
 	pair.raw.accept_upgrade(PackedStringArray(["X-Long: " + "x".repeat(8000)]))
 	until(func() -> bool: return state(pair.peer) == OPEN, 2.0 if impl_is_ours() else 0.02)
 	ours("state", impl_is_ours(), state_name(pair.peer), "OPEN")
+
+
+## The built-in forgets what a server answered instead of an upgrade.
+func test_refused_upgrade_is_explained() -> void:
+	var pair := client_asking_raw()
+	pair.raw.send_ascii("HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nFull")
+	check(until_closed(pair.peer), "the client gives up")
+	var told := PackedStringArray()
+	for method: String in ["get_handshake_response_code", "get_handshake_response_body", "get_error_message"]:
+		if pair.peer.has_method(method):
+			var value: Variant = pair.peer.call(method)
+			told.append(value.get_string_from_utf8() if value is PackedByteArray else str(value))
+	ours("told", impl_is_ours(), told, PackedStringArray(["403", "Full",
+		"the WebSocket handshake failed: the server answered with HTTP status 403 Forbidden"]))
 
 
 func test_headers_with_line_breaks_are_refused() -> void:

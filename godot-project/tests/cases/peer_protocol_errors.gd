@@ -184,3 +184,22 @@ func _break(role: String, send: Callable, patience: float) -> Array:
 
 func _text(text: String) -> PackedByteArray:
 	return text.to_utf8_buffer()
+
+
+## What arrives together with a fault is not lost, and what is sent in answer goes out before the connection is failed.
+func test_what_came_before_a_fault_can_be_answered() -> void:
+	checks += 1
+	if not impl_is_ours():
+		return
+	for pair: RawPair in [server_with_raw_client(), client_with_raw_server()]:
+		pair.raw.send_bytes(pair.raw.frame(pair.raw.TEXT, "asked".to_utf8_buffer())
+			+ pair.raw.frame(pair.raw.TEXT, "reserved".to_utf8_buffer(), 0x80 | 0x20))
+		equal(receive_text(pair.peer, 1), PackedStringArray(["asked"]), "message")
+		equal(pair.peer.send_text("answered"), OK, "answer")
+		check(until_closed(pair.peer), "closed")
+		equal(ending(pair.peer), "CLOSED 1002 \"Protocol error\"", "ending")
+		var frames := PackedStringArray()
+		until(func() -> bool:
+			frames.append_array(pair.raw.take_frames())
+			return frames.size() == 2)
+		equal(frames, PackedStringArray(["text:answered", "close:1002:"]), "frames")

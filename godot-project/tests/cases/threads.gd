@@ -59,6 +59,73 @@ func test_several_threads_at_once() -> void:
 	same("results", results, ["100 messages", "100 messages", "100 messages"])
 
 
+## The other way round: made and connected on a thread, used and freed here.
+func test_peer_made_on_a_thread() -> void:
+	var tcp := listen()
+	var thread := Thread.new()
+	thread.start(_connecting.bind(ws_class(impl), "ws://127.0.0.1:%d/" % tcp.get_local_port()))
+	var server: PacketPeer = watch(new_ws(other))
+	equal(server.accept_stream(take(tcp)), OK, "accept_stream")
+	until(func() -> bool: return not thread.is_alive())
+	var client: PacketPeer = watch(thread.wait_to_finish())
+	same("open", until(func() -> bool: return state(client) == OPEN and state(server) == OPEN), true)
+	client.send_text("made elsewhere")
+	same("received", receive_text(server, 1), PackedStringArray(["made elsewhere"]))
+
+
+## A second thread calls everything while this one polls. The built-in is not made for that.
+func test_calls_from_a_second_thread() -> void:
+	if impl != "rust" or other != "rust":
+		check(true, "ours only")
+		return
+	var pair := connect_pair(func(client: Object, _server: Object) -> void: client.outbound_buffer_size = 0)
+	var threads: Array[Thread] = []
+	for i in 2:
+		threads.append(Thread.new())
+		threads[i].start(_call_everything.bind(pair.client, i))
+	var got := [0]
+	until(func() -> bool:
+		while pair.server.get_available_packet_count() > 0:
+			pair.server.put_packet(pair.server.get_packet())
+			got[0] += 1
+		return got[0] == 400, 10.0)
+	for thread in threads:
+		thread.wait_to_finish()
+	equal(got[0], 400, "messages of both threads")
+	pair.client.close()
+	check(until_closed(pair.client), "it closes")
+
+
+## A handler runs inside of a poll; it may wait for a thread that uses the same peer.
+func test_handler_that_waits_for_a_thread() -> void:
+	var server := mp_server()
+	var answers: Array[Array] = []
+	server.peer_connected.connect(func(id: int) -> void:
+		var thread := Thread.new()
+		thread.start(_ask_about.bind(server, id))
+		answers.append(thread.wait_to_finish()))
+	var client := mp_client(server)
+	same("in", until(func() -> bool: return connected(client) and answers.size() == 1), true)
+	same("answers", answers, [[2, 1, "127.0.0.1", OK]])
+	same("packet", mp_receive(client, 1), PackedStringArray(["1 from a thread"]))
+
+
+func test_multiplayer_calls_from_a_second_thread() -> void:
+	if impl != "rust" or other != "rust":
+		check(true, "ours only")
+		return
+	var session := mp_session(2)
+	var thread := Thread.new()
+	thread.start(_use_server.bind(session.server, session.ids))
+	var got := [0]
+	until(func() -> bool:
+		for client in session.clients:
+			got[0] += mp_take(client).size()
+		return got[0] == 400, 10.0)
+	thread.wait_to_finish()
+	equal(got[0], 400, "packets of the thread")
+
+
 ## What a peer freed on a thread had accepted still arrives.
 func test_peer_freed_on_a_thread() -> void:
 	var tcp := listen()
@@ -138,6 +205,50 @@ static func _say_and_forget(class_of: String, url: String) -> void:
 	peer.connect_to_url(url)
 	_poll_until([peer], func() -> bool: return peer.get_ready_state() != CONNECTING)
 	peer.send_text("last words")
+
+
+static func _connecting(class_of: String, url: String) -> PacketPeer:
+	var peer: PacketPeer = ClassDB.instantiate(class_of)
+	peer.connect_to_url(url)
+	peer.poll()
+	return peer
+
+
+static func _call_everything(peer: PacketPeer, number: int) -> void:
+	for i in 200:
+		peer.put_packet(PackedByteArray([number]))
+		peer.poll()
+		peer.get_ready_state()
+		peer.get_close_code()
+		peer.get_close_reason()
+		peer.get_connected_host()
+		peer.get_requested_url()
+		peer.get_statistics()
+		peer.get_error_message()
+		peer.get_current_outbound_buffered_amount()
+		peer.get_available_packet_count()
+		peer.handshake_headers = PackedStringArray(["X-A: %d" % i])
+		peer.supported_protocols = PackedStringArray(["p%d" % i])
+		peer.heartbeat_interval = 0.5 + number
+
+
+static func _use_server(server: MultiplayerPeer, ids: Array[int]) -> void:
+	for i in 200:
+		server.set_target_peer(0)
+		server.put_packet(PackedByteArray([i]))
+		server.poll()
+		server.get_peer(ids[i % 2]).get_ready_state()
+		server.get_peer_address(ids[i % 2])
+		server.get_statistics()
+		server.get_available_packet_count()
+		server.get_connection_status()
+		server.refuse_new_connections = i % 2 == 0
+
+
+static func _ask_about(server: MultiplayerPeer, id: int) -> Array:
+	server.set_target_peer(id)
+	return [server.get_connection_status(), server.get_unique_id(), server.get_peer_address(id),
+		server.put_packet("from a thread".to_utf8_buffer())]
 
 
 static func _poll_until(peers: Array, condition: Callable) -> void:

@@ -61,6 +61,11 @@ func send_bytes(data: PackedByteArray) -> void:
 		poll()
 
 
+## Sends without reading what has come in, unlike `send_bytes`; for what fits into the system's buffer.
+func send_unread(data: PackedByteArray) -> void:
+	stream.put_data(data)
+
+
 func send_ascii(text: String) -> void:
 	send_bytes(text.to_utf8_buffer())
 

@@ -3,24 +3,29 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray, VariantType};
+use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
 use godot::classes::{StreamPeer, TlsOptions};
 use godot::meta::conv::ByValue;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
 use godot::obj::Gd;
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
-use rust_websocket_proto::{MessageKind, ReadyState};
+use rust_websocket_net::Statistics;
+use rust_websocket_proto::{HttpResponse, MessageKind, ReadyState};
 
 use crate::websocket_peer::RustWebSocketPeer;
 
 /// The peer class's name in the engine.
 const PEER_CLASS: &str = if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
 
-/// Declares an integer that the engine knows as an enum of the peer class. Any integer converts: a number without a
+/// The multiplayer class's name in the engine.
+const MULTIPLAYER_CLASS: &str =
+    if cfg!(feature = "builtin-names") { "WebSocketMultiplayerPeer" } else { "RustWebSocketMultiplayerPeer" };
+
+/// Declares an integer that the engine knows as an enum of one of the classes. Any integer converts: a number without a
 /// name must not abort the calling script, as gdext's own enum conversion would.
 macro_rules! peer_enum {
-    ($(#[$doc:meta])* $type:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
+    ($(#[$doc:meta])* $type:ident, $class:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) struct $type(pub(crate) i64);
@@ -39,7 +44,7 @@ macro_rules! peer_enum {
                 GodotShape::Enum {
                     variant_type: VariantType::INT,
                     enumerators: std::borrow::Cow::Borrowed(const { &[$(EnumeratorShape::new_int($name, $value)),*] }),
-                    godot_name: Some(format!("{PEER_CLASS}.{}", $godot_name).into()),
+                    godot_name: Some(format!("{}.{}", $class, $godot_name).into()),
                     is_bitfield: false,
                 }
             }
@@ -64,6 +69,7 @@ macro_rules! peer_enum {
 peer_enum!(
     /// `WebSocketPeer.State`.
     State,
+    PEER_CLASS,
     "State",
     ["STATE_CONNECTING" = 0, "STATE_OPEN" = 1, "STATE_CLOSING" = 2, "STATE_CLOSED" = 3]
 );
@@ -71,8 +77,25 @@ peer_enum!(
 peer_enum!(
     /// `WebSocketPeer.WriteMode`.
     WriteMode,
+    PEER_CLASS,
     "WriteMode",
     ["WRITE_MODE_TEXT" = 0, "WRITE_MODE_BINARY" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketPeer.Compression`.
+    Compression,
+    PEER_CLASS,
+    "Compression",
+    ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketMultiplayerPeer.Compression`.
+    MultiplayerCompression,
+    MULTIPLAYER_CLASS,
+    "Compression",
+    ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
 );
 
 impl From<ReadyState> for State {
@@ -198,6 +221,34 @@ pub(crate) fn count_or_all(limit: i64) -> usize {
 
 pub(crate) fn packets_to_godot(packets: &[Bytes]) -> Array<PackedByteArray> {
     packets.iter().map(|packet| PackedByteArray::from(&packet[..])).collect()
+}
+
+/// What `get_statistics` returns.
+pub(crate) fn statistics_to_godot(statistics: Statistics) -> VarDictionary {
+    let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    vdict! {
+        "messages_in" => int(statistics.messages_in),
+        "messages_out" => int(statistics.messages_out),
+        "bytes_in" => int(statistics.bytes_in),
+        "bytes_out" => int(statistics.bytes_out),
+        "sends_refused" => int(statistics.sends_refused),
+        "reads_paused" => int(statistics.reads_paused),
+    }
+}
+
+/// What `get_handshake_response_code` returns; 0 without an answer.
+pub(crate) fn status_of(response: Option<&HttpResponse>) -> i64 {
+    response.map_or(0, |response| response.status.into())
+}
+
+/// What `get_handshake_response_headers` returns.
+pub(crate) fn headers_of(response: Option<&HttpResponse>) -> PackedStringArray {
+    response.map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
+}
+
+/// What `get_handshake_response_body` returns.
+pub(crate) fn body_of(response: Option<&HttpResponse>) -> PackedByteArray {
+    response.map_or_else(PackedByteArray::new, |response| PackedByteArray::from(response.body.as_slice()))
 }
 
 pub(crate) fn strings_to_godot(strings: &[String]) -> PackedStringArray {

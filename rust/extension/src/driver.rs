@@ -2,11 +2,12 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Link, LinkEvent, SendLimits};
+use rust_websocket_net::{Batch, Counters, Link, LinkEvent, SendLimits};
 use rust_websocket_proto::{Event, MessageKind, SendError};
 
 use crate::local::Local;
@@ -113,6 +114,13 @@ impl Driver {
         match self {
             Self::Remote(link) => link.set_no_delay(enabled),
             Self::Local(local) => local.set_no_delay(enabled),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        match self {
+            Self::Remote(link) => link.counters(),
+            Self::Local(local) => local.counters(),
         }
     }
 

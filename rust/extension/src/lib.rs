@@ -3,6 +3,7 @@
 //! This crate converts between the engine and the crates below it: `rust-websocket-net` moves the bytes,
 //! `rust-websocket-proto` knows the protocol. Nothing of the engine goes to another thread from here.
 
+mod chain_capture;
 mod class_reference;
 mod convert;
 mod driver;
@@ -10,6 +11,7 @@ mod engine_stream;
 #[cfg(feature = "builtin-names")]
 mod entry;
 mod local;
+mod mapped;
 mod multiplayer;
 mod multiplayer_peer;
 mod peer;
@@ -17,6 +19,7 @@ mod registration;
 mod report;
 mod settings;
 mod state_table;
+mod tls_options;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
@@ -41,7 +44,10 @@ unsafe impl ExtensionLibrary for RustWebSocket {
 
     fn on_stage_deinit(stage: InitStage) {
         if stage == InitStage::Scene {
-            rust_websocket_net::shutdown();
+            let has_threads_left = rust_websocket_net::shutdown();
+            if has_threads_left {
+                mapped::stay();
+            }
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::{
     io::IoSlice,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
+use rust_websocket_net::{Counters, ReceiveLimits, SendLimits, UNOFFERED_CAP};
 use rust_websocket_proto::{
-    CloseCause, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
+    CloseCause, Compressor, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
 };
 
 use crate::engine_stream::{EngineStream, OpenStream, StreamState};
@@ -25,8 +26,14 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Local {
     connection: Connection,
     stream: EngineStream,
+    counters: Arc<Counters>,
+    /// Memory to compress in, given back by a poll before which nothing was sent.
+    compressor: Compressor,
+    sent_since_poll: bool,
     send_limits: SendLimits,
     receive_limits: ReceiveLimits,
+    /// Reading stopped for want of room.
+    paused: bool,
     /// Messages and bytes handed out and not yet taken by the script.
     unread_messages: usize,
     unread_bytes: usize,
@@ -59,8 +66,12 @@ impl Local {
         Self {
             connection: Connection::server(scheme, config, now),
             stream,
+            counters: Arc::default(),
+            compressor: Compressor::default(),
+            sent_since_poll: false,
             send_limits,
             receive_limits,
+            paused: false,
             unread_messages: 0,
             unread_bytes: 0,
             closing: false,
@@ -79,12 +90,17 @@ impl Local {
         if self.released {
             return;
         }
+        if !std::mem::take(&mut self.sent_since_poll) {
+            self.compressor.clear();
+        }
         let Some(mut stream) = self.stream.open() else {
             self.end_input(TransportEnd::Error("the stream was freed".to_owned()));
             self.take_events(events, now);
             self.released = true;
             return;
         };
+        // What the last poll brought is answered by now.
+        self.connection.settle_fault();
         self.read(&mut stream, events, now);
         if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
@@ -131,7 +147,12 @@ impl Local {
                 break;
             }
         }
-        self.connection.set_receive_paused(!self.has_room(), now);
+        let paused = !self.has_room();
+        if paused && !self.paused {
+            self.counters.read_paused();
+        }
+        self.paused = paused;
+        self.connection.set_receive_paused(paused, now);
         has_read
     }
 
@@ -146,6 +167,7 @@ impl Local {
         while self.has_room() {
             match self.connection.poll_event(now) {
                 Some(Event::Message(message)) => {
+                    self.counters.received(message.payload.len());
                     if self.has_queue_room() {
                         self.unread_messages += 1;
                         self.unread_bytes += message.payload.len();
@@ -228,10 +250,14 @@ impl Local {
         if !self.has_send_room(payload.len()) {
             self.write_now();
             if !self.has_send_room(payload.len()) {
+                self.counters.send_refused();
                 return Err(SendError::BufferFull);
             }
         }
-        self.connection.send(kind, payload)?;
+        let len = payload.len();
+        self.sent_since_poll = true;
+        self.connection.send_with(kind, payload, &mut self.compressor)?;
+        self.counters.sent(len);
         self.write_now();
         Ok(())
     }
@@ -300,6 +326,10 @@ impl Local {
         if let Some(mut stream) = self.stream.open() {
             stream.set_no_delay(enabled);
         }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {

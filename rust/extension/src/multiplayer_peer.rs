@@ -11,16 +11,18 @@ use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
+use rust_websocket_net::Statistics;
 
 use crate::{
     convert::{
-        OptionalPeer, OptionalTlsOptions, count_or_all, packets_to_godot, saturate, strings_from_godot,
-        strings_to_godot,
+        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
-    report::{Cause, Refusal, fence},
+    report::{Refusal, fence},
     state_table::StateTable,
+    tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
 };
 
@@ -314,12 +316,10 @@ impl RustWebSocketMultiplayerPeer {
         url: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |multiplayer| {
-            if tls_client_options.0.is_some_and(|options| options.is_server()) {
-                let message = "create_client: these are TLS options for a server; use TLSOptions.client().";
-                return Err(Refusal::invalid(Cause::Tls, message));
-            }
-            multiplayer.create_client(&url.to_string())
+        fence(Error::ERR_BUG, || {
+            let url = url.to_string();
+            let tls = tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
+            Self::state_of(&this).answer(|multiplayer| multiplayer.create_client(&url, tls))
         })
     }
 
@@ -330,20 +330,10 @@ impl RustWebSocketMultiplayerPeer {
         #[opt(default = "*")] bind_address: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |multiplayer| {
-            match tls_server_options.0 {
-                Some(options) if !options.is_server() => {
-                    let message =
-                        "create_server: these are TLS options for a client; use TLSOptions.server().";
-                    return Err(Refusal::invalid(Cause::Tls, message));
-                }
-                Some(_) => {
-                    let message = "create_server: TLS is not supported yet.";
-                    return Err(Refusal::new(Error::ERR_UNAVAILABLE, Cause::Tls, message));
-                }
-                None => {}
-            }
-            multiplayer.create_server(port, &bind_address.to_string())
+        fence(Error::ERR_BUG, || {
+            let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
+            let address = bind_address.to_string();
+            Self::state_of(&this).answer(|multiplayer| multiplayer.create_server(port, &address, tls))
         })
     }
 
@@ -487,5 +477,90 @@ impl RustWebSocketMultiplayerPeer {
         _ = Self::answer(&this, |multiplayer| {
             multiplayer.change_settings(|settings| settings.set_heartbeat_interval(interval))
         });
+    }
+
+    // What the built-in does not have, like `heartbeat_interval`.
+
+    #[func]
+    fn get_compression(&self) -> MultiplayerCompression {
+        self.read(MultiplayerCompression(0), |multiplayer| {
+            MultiplayerCompression(multiplayer.settings.compresses.into())
+        })
+    }
+
+    #[func(gd_self)]
+    fn set_compression(this: Gd<Self>, mode: MultiplayerCompression) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_compression(mode.0))
+        });
+    }
+
+    #[func]
+    fn get_compression_threshold(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.settings.compression_threshold)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_threshold(this: Gd<Self>, size: i64) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_compression_threshold(size))
+        });
+    }
+
+    #[func]
+    fn get_compression_context_takeover(&self) -> bool {
+        self.read(false, |multiplayer| multiplayer.settings.compression_context_takeover)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| {
+                settings.compression_context_takeover = enabled;
+                Ok(())
+            })
+        });
+    }
+
+    #[func]
+    fn is_compression_active(&self) -> bool {
+        self.read(false, Multiplayer::is_compressed)
+    }
+
+    #[func]
+    fn get_close_timeout(&self) -> f64 {
+        self.read(0.0, |multiplayer| multiplayer.settings.close_timeout)
+    }
+
+    #[func(gd_self)]
+    fn set_close_timeout(this: Gd<Self>, timeout: f64) {
+        _ = Self::answer(&this, |multiplayer| {
+            multiplayer.change_settings(|settings| settings.set_close_timeout(timeout))
+        });
+    }
+
+    #[func]
+    fn get_statistics(&self) -> VarDictionary {
+        statistics_to_godot(self.read(Statistics::default(), Multiplayer::statistics))
+    }
+
+    #[func]
+    fn get_error_message(&self) -> GString {
+        self.read(GString::new(), |multiplayer| GString::from(&multiplayer.error_message()))
+    }
+
+    #[func]
+    fn get_handshake_response_code(&self) -> i64 {
+        self.read(None, |multiplayer| multiplayer.refused_upgrade(status_of)).unwrap_or_default()
+    }
+
+    #[func]
+    fn get_handshake_response_headers(&self) -> PackedStringArray {
+        self.read(None, |multiplayer| multiplayer.refused_upgrade(headers_of)).unwrap_or_default()
+    }
+
+    #[func]
+    fn get_handshake_response_body(&self) -> PackedByteArray {
+        self.read(None, |multiplayer| multiplayer.refused_upgrade(body_of)).unwrap_or_default()
     }
 }

@@ -8,10 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{Batch, Link, LinkEvent};
+use rust_websocket_net::{Batch, ClientTls, Counters, Link, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
-    Scheme, SendError, Target, is_valid_close_code,
+    SendError, Target, is_valid_close_code,
 };
 
 use crate::{
@@ -56,6 +56,8 @@ pub(crate) struct Peer {
     pub(crate) settings: Settings,
     view: PeerView,
     driver: Option<Driver>,
+    /// Of the connection, also after its end.
+    counters: Arc<Counters>,
     /// A multiplayer peer owns the connection and brings its events.
     is_fed: bool,
     /// Where a multiplayer server learns that the script has closed this connection.
@@ -78,6 +80,7 @@ impl Default for Peer {
             settings: Settings::new(CONNECT_TIMEOUT),
             view: PeerView::new(),
             driver: None,
+            counters: Arc::default(),
             is_fed: false,
             close_requests: None,
             remote: None,
@@ -116,7 +119,9 @@ impl Peer {
     fn fed(settings: Settings, url: String, link: Link) -> Self {
         let mut view = PeerView::new();
         view.start(url);
-        Self { settings, view, driver: Some(Driver::Remote(link)), is_fed: true, ..Self::default() }
+        let mut peer = Self { settings, view, is_fed: true, ..Self::default() };
+        peer.drive(Driver::Remote(link));
+        peer
     }
 
     /// What a script sees of the connection.
@@ -134,15 +139,25 @@ impl Peer {
     }
 
     /// Starts connecting.
-    pub(crate) fn connect(&mut self, url: &str) -> Result<(), Refusal> {
+    pub(crate) fn connect(
+        &mut self,
+        url: &str,
+        tls: Result<Option<ClientTls>, Refusal>,
+    ) -> Result<(), Refusal> {
         self.check_idle("connect_to_url")?;
         let target = parse_target(url)?;
+        let tls = tls?;
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(url.to_owned());
         let options = self.settings.link_options(self.no_delay);
-        self.driver = Some(Driver::Remote(Link::connect(ClientRequest { target }, options)));
+        self.drive(Driver::Remote(connect_link(ClientRequest { target }, tls, options)));
         Ok(())
+    }
+
+    fn drive(&mut self, driver: Driver) {
+        self.counters = Arc::clone(driver.counters());
+        self.driver = Some(driver);
     }
 
     /// Starts a server's handshake over a stream of the engine.
@@ -160,7 +175,7 @@ impl Peer {
         let (send_limits, receive_limits) = (self.settings.send_limits(), self.settings.receive_limits());
         let local =
             Local::server(stream, self.settings.config(), send_limits, receive_limits, Instant::now());
-        self.driver = Some(Driver::Local(Box::new(local)));
+        self.drive(Driver::Local(Box::new(local)));
         Ok(())
     }
 
@@ -312,6 +327,7 @@ impl Peer {
         };
         let limit = self.settings.outbound_buffer_size;
         if limit != 0 && i64::try_from(payload.len()).is_ok_and(|len| len > limit) {
+            self.counters.send_refused();
             let len = payload.len();
             let message = format!("A message of {len} bytes is larger than outbound_buffer_size ({limit}).");
             return Err(Refusal::new(Error::ERR_OUT_OF_MEMORY, Cause::MessageTooBig, message));
@@ -323,7 +339,8 @@ impl Peer {
                 "The outbound buffer is full: the other side does not read fast enough \
                  (outbound_buffer_size, max_queued_packets).",
             ),
-            _ => not_open(),
+            // Lost, and still shown as open until the next poll: no mistake of the script.
+            _ => Refusal::silent(Error::FAILED, Cause::SendClosed),
         })
     }
 
@@ -434,6 +451,11 @@ impl Peer {
         self.driver.as_ref().and_then(Driver::round_trip_time).map_or(-1.0, |time| time.as_secs_f64())
     }
 
+    /// What the connection has carried so far.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.counters.read()
+    }
+
     /// What a server answered instead of upgrading the connection.
     pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
         self.view.close_cause().and_then(CloseCause::http_response)
@@ -442,17 +464,16 @@ impl Peer {
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
-    let target = Target::parse(url).map_err(|error| {
-        Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}."))
-    })?;
-    if target.scheme == Scheme::Wss {
-        return Err(Refusal::new(
-            Error::ERR_UNAVAILABLE,
-            Cause::Tls,
-            "wss:// is not supported yet; use ws://.",
-        ));
+    Target::parse(url)
+        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
+}
+
+/// Starts connecting, with TLS if there are settings for it.
+pub(crate) fn connect_link(request: ClientRequest, tls: Option<ClientTls>, options: LinkOptions) -> Link {
+    match tls {
+        Some(tls) => Link::connect_tls(request, tls, options),
+        None => Link::connect(request, options),
     }
-    Ok(target)
 }
 
 fn remote_text(address: SocketAddr) -> (String, u16) {

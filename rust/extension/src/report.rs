@@ -56,6 +56,10 @@ pub(crate) enum Cause {
     HandshakeTimeout,
     /// See [`Self::InboundBufferSize`].
     CloseTimeout,
+    /// See [`Self::InboundBufferSize`].
+    Compression,
+    /// See [`Self::InboundBufferSize`].
+    CompressionThreshold,
 }
 
 /// A call that is not done: the answer and one sentence that says what was wrong.
@@ -71,6 +75,11 @@ impl Refusal {
         Self { error, cause, message: message.into() }
     }
 
+    /// An answer that nobody could have foreseen: nothing is printed.
+    pub(crate) fn silent(error: Error, cause: Cause) -> Self {
+        Self::new(error, cause, "")
+    }
+
     pub(crate) fn invalid(cause: Cause, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Error::ERR_INVALID_PARAMETER, cause, message)
     }
@@ -84,6 +93,9 @@ impl Reports {
     /// Prints unless this object has done so for the cause. Call it while no lock is held: a script may watch the
     /// engine's log and use the object from there.
     pub(crate) fn print(&self, refusal: &Refusal) {
+        if refusal.message.is_empty() {
+            return;
+        }
         let bit = 1 << refusal.cause as u32;
         if self.0.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
             godot_error!("{}", refusal.message);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rust_websocket_net::{LinkOptions, ReceiveLimits, SendLimits};
-use rust_websocket_proto::Config;
+use rust_websocket_proto::{Config, DeflateConfig};
 
 use crate::{
     convert::strip_edges,
@@ -22,6 +22,10 @@ pub(crate) struct Settings {
     /// `connect_timeout` of a peer, `handshake_timeout` of a multiplayer peer.
     pub(crate) connect_timeout: f64,
     pub(crate) close_timeout: f64,
+    /// Whether messages are compressed where the other side agrees.
+    pub(crate) compresses: bool,
+    pub(crate) compression_threshold: i64,
+    pub(crate) compression_context_takeover: bool,
 }
 
 impl Settings {
@@ -36,6 +40,9 @@ impl Settings {
             heartbeat_interval: 0.0,
             connect_timeout,
             close_timeout: 5.0,
+            compresses: false,
+            compression_threshold: 1024,
+            compression_context_takeover: false,
         }
     }
 
@@ -83,6 +90,25 @@ impl Settings {
         Ok(())
     }
 
+    /// A value of the classes' enum `Compression`.
+    pub(crate) fn set_compression(&mut self, mode: i64) -> Result<(), Refusal> {
+        self.compresses = match mode {
+            0 => false,
+            1 => true,
+            _ => {
+                let message =
+                    format!("compression must be COMPRESSION_DISABLED or COMPRESSION_ENABLED, not {mode}.");
+                return Err(Refusal::invalid(Cause::Compression, message));
+            }
+        };
+        Ok(())
+    }
+
+    pub(crate) fn set_compression_threshold(&mut self, size: i64) -> Result<(), Refusal> {
+        self.compression_threshold = at_least(0, size, "compression_threshold", Cause::CompressionThreshold)?;
+        Ok(())
+    }
+
     /// Whether the headers and subprotocols can be sent.
     pub(crate) fn check_handshake(&self) -> Result<(), Refusal> {
         Config::check_handshake_headers(&self.handshake_headers)
@@ -119,6 +145,11 @@ impl Settings {
             heartbeat_interval: self.heartbeat(),
             supported_protocols: self.supported_protocols.clone(),
             handshake_headers: self.handshake_headers.clone(),
+            deflate: self.compresses.then(|| DeflateConfig {
+                threshold: to_limit(self.compression_threshold),
+                context_takeover: self.compression_context_takeover,
+                ..DeflateConfig::default()
+            }),
         }
     }
 
@@ -169,6 +200,8 @@ mod tests {
             assert!(settings.set_connect_timeout(seconds).is_err());
         }
         assert!(settings.set_close_timeout(0.0).is_err());
+        assert!(settings.set_compression(2).is_err());
+        assert!(settings.set_compression_threshold(-1).is_err());
         assert_eq!(format!("{settings:?}"), format!("{:?}", Settings::new(30.0)));
     }
 

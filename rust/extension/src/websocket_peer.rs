@@ -10,17 +10,19 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
+use rust_websocket_net::Statistics;
 use rust_websocket_proto::ReadyState;
 
 use crate::{
     convert::{
-        OptionalStream, OptionalTlsOptions, State, WriteMode, count_or_all, packets_to_godot, saturate,
-        strings_from_godot, strings_to_godot,
+        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
-    report::{Cause, Refusal, fence},
+    report::{Refusal, fence},
     state_table::StateTable,
+    tls_options,
 };
 
 /// What the built-in answers.
@@ -167,12 +169,10 @@ impl RustWebSocketPeer {
         url: GString,
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
-        Self::answer(&this, |peer| {
-            if tls_client_options.0.is_some_and(|options| options.is_server()) {
-                let message = "connect_to_url: these are TLS options for a server; use TLSOptions.client().";
-                return Err(Refusal::invalid(Cause::Tls, message));
-            }
-            peer.connect(&url.to_string())
+        fence(Error::ERR_BUG, || {
+            let url = url.to_string();
+            let tls = tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
+            Self::state_of(&this).answer(|peer| peer.connect(&url, tls))
         })
     }
 
@@ -354,6 +354,41 @@ impl RustWebSocketPeer {
     }
 
     #[func]
+    fn get_compression(&self) -> Compression {
+        self.read(Compression(0), |peer| Compression(peer.settings.compresses.into()))
+    }
+
+    #[func(gd_self)]
+    fn set_compression(this: Gd<Self>, mode: Compression) {
+        _ = Self::answer(&this, |peer| peer.settings.set_compression(mode.0));
+    }
+
+    #[func]
+    fn get_compression_threshold(&self) -> i64 {
+        self.read(0, |peer| peer.settings.compression_threshold)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_threshold(this: Gd<Self>, size: i64) {
+        _ = Self::answer(&this, |peer| peer.settings.set_compression_threshold(size));
+    }
+
+    #[func]
+    fn get_compression_context_takeover(&self) -> bool {
+        self.read(false, |peer| peer.settings.compression_context_takeover)
+    }
+
+    #[func(gd_self)]
+    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
+        Self::run(&this, |peer| peer.settings.compression_context_takeover = enabled);
+    }
+
+    #[func]
+    fn is_compression_active(&self) -> bool {
+        self.read(false, |peer| peer.view().is_compressed())
+    }
+
+    #[func]
     fn get_round_trip_time(&self) -> f64 {
         self.read(-1.0, Peer::round_trip_time)
     }
@@ -365,23 +400,22 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_handshake_response_code(&self) -> i64 {
-        self.read(0, |peer| peer.refused_upgrade().map_or(0, |response| response.status.into()))
+        self.read(0, |peer| status_of(peer.refused_upgrade()))
     }
 
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |peer| {
-            peer.refused_upgrade()
-                .map_or_else(PackedStringArray::new, |response| strings_to_godot(&response.headers))
-        })
+        self.read(PackedStringArray::new(), |peer| headers_of(peer.refused_upgrade()))
     }
 
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
-        self.read(PackedByteArray::new(), |peer| {
-            peer.refused_upgrade()
-                .map_or_else(PackedByteArray::new, |response| PackedByteArray::from(response.body.as_slice()))
-        })
+        self.read(PackedByteArray::new(), |peer| body_of(peer.refused_upgrade()))
+    }
+
+    #[func]
+    fn get_statistics(&self) -> VarDictionary {
+        statistics_to_godot(self.read(Statistics::default(), Peer::statistics))
     }
 
     // Godot 3's.

@@ -20,6 +20,7 @@ use crate::{
     queues::{Mailbox, Order, Shared},
     reactor::{Sockets, Turn},
     resolve::Resolution,
+    tls::{ClientTls, Received, TlsSession},
     transport::Transport,
 };
 
@@ -38,7 +39,7 @@ enum Stage {
     Connecting(Race),
     /// Bytes flow.
     Connected(Wire),
-    /// Over for its owner. What was accepted goes out, then FIN; input is read and thrown away until the other
+    /// Over for its owner. What was accepted goes out, then the transport's farewell and FIN; input is read and thrown away until the other
     /// side's end, since closing over unread input sends a reset that destroys data in flight.
     Lingering { wire: Wire, deadline: Instant },
     /// Nothing is left to do.
@@ -60,10 +61,9 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(stream: TcpStream, token: Token, no_delay: bool) -> Self {
+    fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
-        _ = stream.set_nodelay(no_delay);
-        let transport = Transport::plain(stream);
+        _ = transport.socket().set_nodelay(no_delay);
         Self {
             transport,
             token,
@@ -90,6 +90,14 @@ enum Owner {
     Gone,
 }
 
+/// A client's TLS settings and the host that it looks for.
+#[derive(Debug)]
+struct TlsStart {
+    /// `None`: nobody has given any.
+    settings: Option<ClientTls>,
+    host: String,
+}
+
 /// A newcomer at a listener until its upgrade is complete.
 #[derive(Debug)]
 struct Newcomer {
@@ -99,6 +107,8 @@ struct Newcomer {
 
 pub(crate) struct Conn {
     shared: Arc<Shared>,
+    /// What a client needs to begin TLS once TCP stands.
+    tls: Option<TlsStart>,
     protocol: Connection,
     owner: Owner,
     newcomer: Option<Newcomer>,
@@ -109,6 +119,8 @@ pub(crate) struct Conn {
     closing: bool,
     /// Reading stopped for want of room.
     paused: bool,
+    /// The owner knows that a fault waits for its answers.
+    fault_told: bool,
     /// Payload bytes and messages that came from the outbox and were not yet reported as taken by the kernel.
     unsent_bytes: usize,
     unsent_messages: usize,
@@ -120,6 +132,7 @@ impl Conn {
         shared: Arc<Shared>,
         reports: Arc<Mailbox<LinkEvent>>,
         request: ClientRequest,
+        tls: Option<ClientTls>,
         options: LinkOptions,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -127,12 +140,16 @@ impl Conn {
         let linger_for = config.close_timeout;
         let mut protocol = Connection::client(&request, config, random, Instant::now());
         protocol.set_connect_phase(ConnectPhase::NameResolution);
-        Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for)
+        let mut conn =
+            Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for);
+        conn.tls = (request.target.scheme == Scheme::Wss)
+            .then(|| TlsStart { settings: tls, host: request.target.host });
+        conn
     }
 
     /// An accepted connection.
     pub(crate) fn newcomer(
-        stream: TcpStream,
+        transport: Transport,
         token: Token,
         address: SocketAddr,
         shared: Arc<Shared>,
@@ -141,9 +158,13 @@ impl Conn {
     ) -> Self {
         let LinkOptions { config, no_delay, .. } = options;
         let linger_for = config.close_timeout;
-        let protocol = Connection::server(Scheme::Ws, config, Instant::now());
+        let scheme = if transport.is_tls() { Scheme::Wss } else { Scheme::Ws };
+        let mut protocol = Connection::server(scheme, config, Instant::now());
+        if transport.is_tls() {
+            protocol.set_connect_phase(ConnectPhase::Tls);
+        }
         let newcomer = Newcomer { link: Link::accepted(shared.clone()), address };
-        let stage = Stage::Connected(Wire::new(stream, token, no_delay));
+        let stage = Stage::Connected(Wire::new(transport, token, no_delay));
         let mut conn = Self::new(shared, protocol, Owner::Listener(listener), stage, no_delay, linger_for);
         conn.newcomer = Some(newcomer);
         conn
@@ -159,6 +180,7 @@ impl Conn {
     ) -> Self {
         Self {
             shared,
+            tls: None,
             protocol,
             owner,
             newcomer: None,
@@ -167,6 +189,7 @@ impl Conn {
             linger_for,
             closing: false,
             paused: false,
+            fault_told: false,
             unsent_bytes: 0,
             unsent_messages: 0,
         }
@@ -230,7 +253,7 @@ impl Conn {
 
     /// Does all that can be done without waiting. True if more can be done, but others should come first.
     pub(crate) fn work(&mut self, turn: &mut Turn<'_>) -> bool {
-        self.carry_out_orders(turn.orders, turn.now);
+        self.carry_out_orders(turn);
         self.connect(turn);
         let mut more = self.receive(turn);
         if !more && self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
@@ -260,9 +283,11 @@ impl Conn {
 
     /// The I/O thread ends: offers what is left to the kernel once and closes.
     pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
-        self.carry_out_orders(turn.orders, turn.now);
-        if let Stage::Connected(_) | Stage::Lingering { .. } = self.stage {
-            self.write();
+        self.carry_out_orders(turn);
+        self.write();
+        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
+            // One pass, whatever comes of it.
+            _ = wire.transport.shut_down_writing();
         }
         self.report_stopped();
         self.end(turn.sockets);
@@ -300,7 +325,9 @@ impl Conn {
         self.newcomer = None;
     }
 
-    fn carry_out_orders(&mut self, orders: &mut Vec<Order>, now: Instant) {
+    fn carry_out_orders(&mut self, turn: &mut Turn<'_>) {
+        let Turn { orders, compressor, now, .. } = turn;
+        let now = *now;
         self.shared.take_orders(orders);
         for order in orders.drain(..) {
             match order {
@@ -308,7 +335,7 @@ impl Conn {
                     self.unsent_bytes += payload.len();
                     self.unsent_messages += 1;
                     // Refused once the connection is over: its owner learns that from the close.
-                    _ = self.protocol.send(kind, payload);
+                    _ = self.protocol.send_with(kind, payload, compressor);
                 }
                 Order::Close(code, reason) => {
                     self.closing = true;
@@ -322,6 +349,7 @@ impl Conn {
                     }
                 }
                 Order::Resume => {} // `receive` looks for itself
+                Order::SettleFault => self.protocol.settle_fault(),
                 Order::SetHeartbeatInterval(interval) => self.protocol.set_heartbeat_interval(interval, now),
                 Order::SetCloseTimeout(timeout) => {
                     self.linger_for = timeout;
@@ -352,14 +380,31 @@ impl Conn {
         let Stage::Connecting(race) = &mut self.stage else { return };
         match race.advance(turn.now, turn.sockets) {
             Standing::Undecided => {}
-            Standing::Won(stream, token, address) => {
-                self.protocol.set_connect_phase(ConnectPhase::Upgrade);
-                self.stage = Stage::Connected(Wire::new(stream, token, self.no_delay));
-                if let Owner::Link(reports) = &self.owner {
-                    reports.push(LinkEvent::Connected(address));
+            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_ref()) {
+                Ok(session) => self.start_wire(stream, session, token, address),
+                Err(reason) => {
+                    turn.sockets.forget(token, &mut stream);
+                    self.protocol.handle_transport_end(TransportEnd::Error(reason));
                 }
-            }
+            },
             Standing::Lost(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
+        }
+    }
+
+    /// TCP stands.
+    fn start_wire(
+        &mut self,
+        stream: TcpStream,
+        session: Option<TlsSession>,
+        token: Token,
+        address: SocketAddr,
+    ) {
+        let phase = if session.is_some() { ConnectPhase::Tls } else { ConnectPhase::Upgrade };
+        self.protocol.set_connect_phase(phase);
+        let transport = Transport::new(stream, session);
+        self.stage = Stage::Connected(Wire::new(transport, token, self.no_delay));
+        if let Owner::Link(reports) = &self.owner {
+            reports.push(LinkEvent::Connected(address));
         }
     }
 
@@ -373,17 +418,23 @@ impl Conn {
             if !wire.readable {
                 return false;
             }
-            match wire.transport.read(turn.scratch) {
-                Ok(0) => {
+            let was_established = wire.transport.is_established();
+            let received = wire.transport.read(turn.scratch);
+            if !was_established && wire.transport.is_established() {
+                self.protocol.set_connect_phase(ConnectPhase::Upgrade);
+            }
+            match received {
+                Ok(Received::End) => {
                     wire.end_input();
                     self.protocol.handle_transport_end(TransportEnd::Eof);
                 }
-                Ok(count) => {
+                Ok(Received::Bytes(count)) => {
                     // Saves asking once more, unless the end is behind these bytes, which is not told again.
                     wire.readable =
                         wire.is_ending || !wire.transport.is_drained_by(count, turn.scratch.len());
                     self.protocol.handle_input(&turn.scratch[..count], turn.now);
                 }
+                Ok(Received::Nothing) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) => {
                     wire.end_input();
@@ -403,6 +454,7 @@ impl Conn {
             }
             match self.protocol.poll_event(turn.now) {
                 None => {
+                    self.tell_of_fault();
                     self.shared.set_round_trip_time(self.protocol.round_trip_time());
                     return true;
                 }
@@ -417,17 +469,33 @@ impl Conn {
         }
     }
 
+    /// What the owner sends in answer to the messages before a fault still goes out.
+    fn tell_of_fault(&mut self) {
+        if !self.protocol.has_fault() || std::mem::replace(&mut self.fault_told, true) {
+            return;
+        }
+        match &self.owner {
+            Owner::Link(reports) => reports.push_fault(self.shared.clone()),
+            Owner::Listener(listener) => listener.reports.push_fault(self.shared.clone()),
+            Owner::Gone => self.protocol.settle_fault(),
+        }
+    }
+
     /// Whether a message may be decoded. A close is looked for beyond the limits.
     fn may_receive(&mut self, now: Instant) -> bool {
         let room = self.closing || self.shared.receiving.has_room() || !self.shared.receiving.pause();
         if room == self.paused {
             self.paused = !room;
+            if self.paused {
+                self.shared.counters.read_paused();
+            }
             self.protocol.set_receive_paused(self.paused, now);
         }
         room
     }
 
     fn report_message(&mut self, message: Message) {
+        self.shared.counters.received(message.payload.len());
         if self.closing && !self.shared.receiving.has_room() {
             return;
         }
@@ -464,9 +532,13 @@ impl Conn {
     /// Writes until the protocol has nothing more or the kernel takes no more.
     fn write(&mut self) {
         let (Stage::Connected(wire) | Stage::Lingering { wire, .. }) = &mut self.stage else { return };
-        while wire.writable && self.protocol.has_output() {
+        while wire.writable {
+            let has_output = self.protocol.has_output() && wire.transport.is_established();
+            if !has_output && !wire.transport.has_pending_output() {
+                return;
+            }
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
-            let filled = self.protocol.output(&mut slices);
+            let filled = if has_output { self.protocol.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
                 Ok(count) => self.protocol.advance_output(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
@@ -500,10 +572,14 @@ impl Conn {
         }
         self.write();
         let Stage::Lingering { wire, deadline } = &mut self.stage else { return false };
-        if !self.protocol.has_output() && !wire.fin_sent {
-            wire.fin_sent = true;
-            // Fails when the other side has reset the connection, which the read below finds.
-            _ = wire.transport.shut_down_writing();
+        // What a connection without a TLS session was to say goes nowhere.
+        let is_written = !self.protocol.has_output() || !wire.transport.is_established();
+        if is_written && wire.writable && !wire.fin_sent {
+            match wire.transport.shut_down_writing() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
+                // An error means that the other side has reset the connection, which the read below finds.
+                _ => wire.fin_sent = true,
+            }
         }
         discard_input(wire, turn.scratch);
         let all_said = wire.input_ended && (wire.fin_sent || !wire.writable);
@@ -515,6 +591,13 @@ impl Conn {
     }
 }
 
+/// A session for a `wss://` client, `None` for a plain one.
+fn begin_tls(start: Option<&TlsStart>) -> Result<Option<TlsSession>, String> {
+    let Some(TlsStart { settings, host }) = start else { return Ok(None) };
+    let settings = settings.as_ref().ok_or("there are no TLS settings for it")?;
+    TlsSession::client(settings, host).map(Some)
+}
+
 /// Reads and forgets a turn's share.
 fn discard_input(wire: &mut Wire, scratch: &mut [u8]) {
     for _ in 0..READS_PER_TURN {
@@ -522,7 +605,7 @@ fn discard_input(wire: &mut Wire, scratch: &mut [u8]) {
             return;
         }
         match wire.transport.read(scratch) {
-            Ok(0) => wire.end_input(),
+            Ok(Received::End) => wire.end_input(),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
             Err(_) => {

@@ -6,6 +6,7 @@
 
 mod conn;
 mod connect;
+mod counters;
 mod ids;
 mod limits;
 mod link;
@@ -15,11 +16,16 @@ mod random;
 mod reactor;
 mod resolve;
 mod thread;
+mod tls;
 mod transport;
 
+pub use counters::{Counters, Statistics};
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
 pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use queues::Batch;
 pub use random::SystemRandom;
 pub use thread::shutdown;
+pub use tls::{
+    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+};

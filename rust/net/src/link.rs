@@ -16,7 +16,7 @@ use rust_websocket_proto::{
 };
 
 use crate::{
-    ReceiveLimits, SendLimits, SystemRandom,
+    ClientTls, Counters, ReceiveLimits, SendLimits, ServerTls, SystemRandom,
     conn::Conn,
     listener::{Acceptor, ListenError, ListenOptions, bind},
     queues::{Batch, Command, Mailbox, Order, ReactorHandle, Shared, lock},
@@ -82,11 +82,17 @@ pub struct Link {
 impl Link {
     /// Starts connecting. Failures, also those of starting the I/O thread, come as [`Event::Closed`].
     pub fn connect(request: ClientRequest, options: LinkOptions) -> Self {
-        Self::connect_with(request, options, Arc::new(SystemRandom))
+        Self::connect_with(request, None, options, Arc::new(SystemRandom))
+    }
+
+    /// Like [`connect`](Self::connect), with what a `wss://` URL needs.
+    pub fn connect_tls(request: ClientRequest, tls: ClientTls, options: LinkOptions) -> Self {
+        Self::connect_with(request, Some(tls), options, Arc::new(SystemRandom))
     }
 
     pub(crate) fn connect_with(
         request: ClientRequest,
+        tls: Option<ClientTls>,
         options: LinkOptions,
         random: Arc<dyn Random>,
     ) -> Self {
@@ -97,7 +103,7 @@ impl Link {
                 let link = Self { shared: shared.clone(), reports: Some(reports.clone()) };
                 let host = request.target.host.clone();
                 let port = request.target.port;
-                let conn = Conn::client(shared.clone(), reports, request, options, random);
+                let conn = Conn::client(shared.clone(), reports, request, tls, options, random);
                 shared.reactor.push(Command::Connect(Box::new(conn), host, port));
                 link
             }
@@ -190,6 +196,11 @@ impl Link {
         self.shared.round_trip_time()
     }
 
+    /// What this connection has carried; live values, which stay readable after the link is gone.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.shared.counters
+    }
+
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
     pub fn buffered_amount(&self) -> usize {
         self.shared.sending.held_bytes()
@@ -224,6 +235,7 @@ impl Listener {
             socket: Mutex::new(Some(socket)),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
+            tls: options.tls,
             reports: Mailbox::default(),
         });
         shared.reactor.push(Command::Listen(Acceptor::new(shared.clone())));
@@ -272,6 +284,7 @@ pub(crate) struct ListenerShared {
     socket: Mutex<Option<TcpListener>>,
     accepting: AtomicBool,
     link_options: Mutex<LinkOptions>,
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) reports: Mailbox<ListenerEvent>,
 }
 

@@ -14,7 +14,7 @@ use mio::{
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use crate::{LinkOptions, link::ListenerShared};
+use crate::{LinkOptions, ServerTls, link::ListenerShared};
 
 /// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again after
 /// a second. Linux lowers it to `net.core.somaxconn` (4096).
@@ -38,6 +38,8 @@ pub struct ListenOptions {
     pub port: u16,
     /// For connections accepted from now on.
     pub link: LinkOptions,
+    /// `None`: plain.
+    pub tls: Option<ServerTls>,
 }
 
 /// Why listening is not possible.

@@ -15,7 +15,7 @@ use mio::Waker;
 use rust_websocket_proto::{MessageKind, SendError};
 
 use crate::{
-    LinkId, LinkOptions,
+    Counters, LinkId, LinkOptions,
     conn::Conn,
     limits::{Receiving, Sending},
     listener::Acceptor,
@@ -32,6 +32,7 @@ pub(crate) struct Shared {
     attention_asked: AtomicBool,
     pub(crate) sending: Sending,
     pub(crate) receiving: Receiving,
+    pub(crate) counters: Arc<Counters>,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
     round_trip_time: AtomicUsize,
 }
@@ -45,6 +46,7 @@ impl Shared {
             attention_asked: AtomicBool::new(false),
             sending: Sending::new(options.send_limits),
             receiving: Receiving::new(options.receive_limits),
+            counters: Arc::default(),
             round_trip_time: AtomicUsize::new(0),
         }
     }
@@ -85,9 +87,11 @@ impl Shared {
             return Err(SendError::NotOpen);
         }
         if !self.sending.has_room(payload.len()) {
+            self.counters.send_refused();
             return Err(SendError::BufferFull);
         }
         self.sending.accepted(payload.len());
+        self.counters.sent(payload.len());
         outbox.orders.push(Order::Send(kind, payload));
         Ok(())
     }
@@ -172,6 +176,8 @@ pub(crate) enum Order {
     Abandon,
     /// There is room for messages again.
     Resume,
+    /// The owner has had the chance to answer what was reported.
+    SettleFault,
     SetHeartbeatInterval(Option<Duration>),
     SetCloseTimeout(Duration),
     SetNoDelay(bool),
@@ -184,11 +190,29 @@ pub(crate) struct Mailbox<E> {
     reports: Mutex<Option<Vec<E>>>,
     /// Lets an empty mailbox be passed without its lock.
     filled: AtomicBool,
+    /// Connections whose fault waits until their owner has answered what was reported before it.
+    faults: Mutex<Faults>,
+    /// There are some.
+    has_faults: AtomicBool,
+}
+
+/// The owner takes the reports in one call and has answered them by the next.
+#[derive(Debug, Default)]
+struct Faults {
+    /// Their last messages are reported.
+    reported: Vec<Arc<Shared>>,
+    /// Their last messages are taken.
+    taken: Vec<Arc<Shared>>,
 }
 
 impl<E> Default for Mailbox<E> {
     fn default() -> Self {
-        Self { reports: Mutex::new(Some(Vec::new())), filled: AtomicBool::new(false) }
+        Self {
+            reports: Mutex::new(Some(Vec::new())),
+            filled: AtomicBool::new(false),
+            faults: Mutex::default(),
+            has_faults: AtomicBool::new(false),
+        }
     }
 }
 
@@ -209,7 +233,29 @@ impl<E> Mailbox<E> {
         drop(unwanted);
     }
 
+    /// To be called after the last report before the fault.
+    pub(crate) fn push_fault(&self, shared: Arc<Shared>) {
+        lock(&self.faults).reported.push(shared);
+        self.has_faults.store(true, Ordering::Release);
+    }
+
+    fn settle_faults(&self) {
+        if !self.has_faults.load(Ordering::Acquire) {
+            return;
+        }
+        let answered = {
+            let mut faults = lock(&self.faults);
+            let reported = std::mem::take(&mut faults.reported);
+            self.has_faults.store(!reported.is_empty(), Ordering::Release);
+            std::mem::replace(&mut faults.taken, reported)
+        };
+        for shared in answered {
+            shared.order(Order::SettleFault);
+        }
+    }
+
     pub(crate) fn take(&self, into: &mut Vec<E>) {
+        self.settle_faults();
         if !self.filled.load(Ordering::Acquire) {
             return;
         }
@@ -226,6 +272,8 @@ impl<E> Mailbox<E> {
     pub(crate) fn close(&self) {
         let left = lock(&self.reports).take();
         drop(left);
+        let faults = std::mem::take(&mut *lock(&self.faults));
+        drop(faults);
     }
 }
 

@@ -5,10 +5,12 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use mio::{Events, Interest, Poll, Registry, Token, Waker, event::Source, net::TcpStream};
+use rust_websocket_proto::Compressor;
 
 use crate::{
     conn::Conn,
@@ -16,6 +18,8 @@ use crate::{
     listener::{Accepted, Acceptor},
     queues::{Command, Order, ReactorHandle, Shared, discard},
     resolve::Resolver,
+    tls::TlsSession,
+    transport::Transport,
 };
 
 /// The waker's token; links, listeners and sockets are numbered from 1.
@@ -32,6 +36,8 @@ pub(crate) struct Turn<'a> {
     /// Empty; for taking orders without an allocation each time.
     pub(crate) orders: &'a mut Vec<Order>,
     pub(crate) scratch: &'a mut [u8],
+    /// Shared by all connections, so that a broadcast is compressed once.
+    pub(crate) compressor: &'a mut Compressor,
     pub(crate) sockets: &'a mut Sockets<'a>,
 }
 
@@ -82,6 +88,7 @@ pub(crate) struct Reactor {
     commands: Vec<Command>,
     orders: Vec<Order>,
     scratch: Box<[u8]>,
+    compressor: Compressor,
     running: bool,
 }
 
@@ -101,6 +108,7 @@ impl Reactor {
             commands: Vec::new(),
             orders: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
+            compressor: Compressor::default(),
             running: true,
         })
     }
@@ -109,8 +117,9 @@ impl Reactor {
         self.handle.clone()
     }
 
-    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly.
-    pub(crate) fn run(mut self) {
+    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly. Returns the
+    /// threads of name lookups, which nobody can end.
+    pub(crate) fn run(mut self) -> Vec<JoinHandle<()>> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while self.running {
             if catch_unwind(AssertUnwindSafe(|| self.turn(&mut events))).is_err() {
@@ -118,6 +127,7 @@ impl Reactor {
             }
         }
         self.finish();
+        self.resolver.stop()
     }
 
     fn turn(&mut self, events: &mut Events) {
@@ -136,6 +146,10 @@ impl Reactor {
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else { break };
             self.work(id);
+        }
+        self.compressor.release();
+        if self.conns.is_empty() {
+            self.compressor.clear();
         }
     }
 
@@ -331,8 +345,15 @@ impl Reactor {
             acceptor.newcomer_settled();
             return;
         };
+        let session = acceptor.shared.tls.as_ref().map(TlsSession::server).transpose();
+        let Ok(session) = session else {
+            sockets.forget(token, &mut stream);
+            acceptor.newcomer_settled();
+            return;
+        };
+        let transport = Transport::new(stream, session);
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
-        let conn = Conn::newcomer(stream, token, address, shared, acceptor.shared.clone(), options);
+        let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
         self.conns.insert(id, Box::new(Entry { conn, armed: None }));
         self.ready.push_back(id);
     }
@@ -350,6 +371,7 @@ impl Reactor {
             now: Instant::now(),
             orders: &mut self.orders,
             scratch: &mut self.scratch,
+            compressor: &mut self.compressor,
             sockets: &mut sockets,
         };
         Some(operation(entry, &mut turn))
@@ -430,12 +452,13 @@ mod tests {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: 0,
             link: options(),
+            tls: None,
         })
         .unwrap();
         let url = format!("ws://{}/", listener.local_address());
         let request = || ClientRequest { target: Target::parse(&url).unwrap() };
         let mine = Arc::new(Mine::default());
-        let doomed = Link::connect_with(request(), options(), mine.clone());
+        let doomed = Link::connect_with(request(), None, options(), mine.clone());
         let healthy = Link::connect(request(), options());
         assert!(matches!(next_event(&doomed), Event::Opened(_)));
         assert!(matches!(next_event(&healthy), Event::Opened(_)));

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use crate::{
@@ -28,6 +28,8 @@ struct Lookup {
 pub(crate) struct Resolver {
     waiting: VecDeque<Lookup>,
     running: usize,
+    /// Of lookups that run, and of some that have ended.
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Resolver {
@@ -42,10 +44,26 @@ impl Resolver {
         self.run_next(reactor);
     }
 
+    /// The threads that may still run; none is started any more.
+    pub(crate) fn stop(&mut self) -> Vec<JoinHandle<()>> {
+        self.waiting.clear();
+        std::mem::take(&mut self.threads)
+    }
+
     /// A lookup has ended.
     pub(crate) fn ended(&mut self, reactor: &ReactorHandle) {
         self.running -= 1;
         self.run_next(reactor);
+    }
+
+    /// A thread has ended only when it is joined, not when it says that it is finished.
+    fn join_finished(&mut self) {
+        let (finished, running): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.threads).into_iter().partition(JoinHandle::is_finished);
+        self.threads = running;
+        for thread in finished {
+            _ = thread.join();
+        }
     }
 
     fn run_next(&mut self, reactor: &ReactorHandle) {
@@ -57,11 +75,13 @@ impl Resolver {
                 answer_to.push(Command::Resolved(link, resolution));
             });
             self.running += 1;
-            if let Err(error) = spawned {
-                reactor.push(Command::Resolved(
+            self.join_finished();
+            match spawned {
+                Ok(thread) => self.threads.push(thread),
+                Err(error) => reactor.push(Command::Resolved(
                     link,
                     Err(format!("no thread for the name lookup could be started: {error}")),
-                ));
+                )),
             }
         }
     }

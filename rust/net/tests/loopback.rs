@@ -181,7 +181,12 @@ fn a_name_that_does_not_resolve_says_so() {
 fn localhost_reaches_a_server_on_either_family() {
     for address in ["127.0.0.1", "::1"] {
         let link = options();
-        let bound = Listener::bind(ListenOptions { address: Some(address.parse().unwrap()), port: 0, link });
+        let bound = Listener::bind(ListenOptions {
+            address: Some(address.parse().unwrap()),
+            port: 0,
+            link,
+            tls: None,
+        });
         let is_localhost =
             ("localhost", 0).to_socket_addrs().unwrap().any(|found| found.ip().to_string() == address);
         let (Ok(listener), true) = (bound, is_localhost) else {
@@ -249,8 +254,12 @@ fn garbage_gets_an_http_answer_and_the_others_go_on() {
 fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
     let (mut client, mut server) = pair(options(), options());
     let address = server.address();
-    let taken =
-        Listener::bind(ListenOptions { address: Some(address.ip()), port: address.port(), link: options() });
+    let taken = Listener::bind(ListenOptions {
+        address: Some(address.ip()),
+        port: address.port(),
+        link: options(),
+        tls: None,
+    });
     assert!(matches!(taken, Err(ListenError::InUse(_))), "{taken:?}");
 
     let Server { listener, links, .. } = server;
@@ -260,6 +269,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
             address: Some(address.ip()),
             port: address.port(),
             link: options(),
+            tls: None,
         })
         .unwrap(),
         links: std::collections::HashMap::new(),

@@ -33,7 +33,7 @@ fn shutting_down_under_load_ends_every_link_and_the_next_use_starts_again() {
     // One is still looking for a name, one still connecting.
     let mut seeking = Client::connect(util::request_for("ws://does-not-exist.invalid/"), options());
     let begun = Instant::now();
-    shutdown();
+    _ = shutdown();
     assert!(begun.elapsed() < Duration::from_secs(2), "waited for the network");
     for client in &mut clients {
         client.poll();
@@ -42,7 +42,7 @@ fn shutting_down_under_load_ends_every_link_and_the_next_use_starts_again() {
     }
     seeking.poll();
     assert!(seeking.closed.is_some());
-    shutdown();
+    _ = shutdown();
 
     let (again, mut new_server) = pair(options(), options());
     new_server.echoes = true;
@@ -72,7 +72,7 @@ fn shutting_down_under_load_ends_every_link_and_the_next_use_starts_again() {
         leaving.connected
     });
     std::thread::sleep(Duration::from_millis(20));
-    shutdown();
+    _ = shutdown();
     let request = String::from_utf8(reader.join().unwrap()).unwrap();
     assert!(request.starts_with("GET / HTTP/1.1\r\n"), "{request}");
 }

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, io::IoSlice, mem};
 use bytes::Bytes;
 
 use crate::{
+    MessageKind,
     frame::{self, FrameKind},
     mask::Mask,
 };
@@ -121,10 +122,34 @@ impl SendQueue {
     /// Queues an unfragmented frame.
     pub(crate) fn push_frame(&mut self, kind: FrameKind, payload: Bytes, key: Option<[u8; 4]>) {
         let size = payload.len();
+        self.push(kind, payload, key, false, size);
+    }
+
+    /// Queues a compressed message that stands for `size` bytes, which are what counts.
+    pub(crate) fn push_compressed(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        key: Option<[u8; 4]>,
+        size: usize,
+    ) {
+        self.push(FrameKind::Message(kind), payload, key, true, size);
+    }
+
+    fn push(
+        &mut self,
+        kind: FrameKind,
+        payload: Bytes,
+        key: Option<[u8; 4]>,
+        is_compressed: bool,
+        counted: usize,
+    ) {
+        let size = payload.len();
+        let header = |chunk: &mut Vec<u8>| frame::write_header(kind, is_compressed, size, key, chunk);
         if size <= COPIED_PAYLOAD {
-            self.gather(kind, &payload, size, key);
+            self.gather(header, &payload, key);
         } else {
-            self.gather(kind, &[], size, key);
+            self.gather(header, &[], key);
             let payload = match key {
                 Some(key) => masked(payload, key),
                 None => payload,
@@ -133,7 +158,7 @@ impl SendQueue {
             self.chunks.push_back(Chunk::Shared(payload));
         }
         let piece = match kind {
-            FrameKind::Message(_) | FrameKind::Continuation => Piece::Message { payload: size },
+            FrameKind::Message(_) | FrameKind::Continuation => Piece::Message { payload: counted },
             FrameKind::Ping => Piece::Ping,
             FrameKind::Pong => Piece::Pong,
             FrameKind::Close => Piece::Other,
@@ -142,15 +167,15 @@ impl SendQueue {
         self.mark(piece);
     }
 
-    /// Appends a header for `size` bytes and the payload's copy to the last chunk.
-    fn gather(&mut self, kind: FrameKind, payload: &[u8], size: usize, key: Option<[u8; 4]>) {
+    /// Appends a header and the payload's copy to the last chunk.
+    fn gather(&mut self, header: impl FnOnce(&mut Vec<u8>), payload: &[u8], key: Option<[u8; 4]>) {
         let has_room = |bytes: &Vec<u8>| bytes.len() + payload.len() <= GATHERED_CHUNK;
         if !matches!(self.chunks.back(), Some(Chunk::Gathered(bytes)) if has_room(bytes)) {
             self.chunks.push_back(Chunk::Gathered(mem::take(&mut self.spare)));
         }
         let Some(Chunk::Gathered(chunk)) = self.chunks.back_mut() else { return };
         let before = chunk.len();
-        frame::write_header(kind, size, key, chunk);
+        header(chunk);
         let start = chunk.len();
         chunk.extend_from_slice(payload);
         if let (Some(key), Some(copy)) = (key, chunk.get_mut(start..)) {

@@ -10,11 +10,12 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    ClientRequest, CloseCause, Closed, Config, ConnectPhase, Event, MessageKind, Opened, Random, Scheme,
+    ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Event, MessageKind, Random, Scheme,
     SendError, TransportEnd,
     buffer::{ReceiveBuffer, SendQueue},
+    deflate::{Deflater, Inflater},
     frame::{self, CloseFrame, FrameKind, Side},
-    handshake::{ClientHandshake, ClientProgress, ServerHandshake},
+    handshake::{ClientHandshake, ClientProgress, ServerHandshake, Upgraded},
     mask::MaskSource,
     message::{Decoder, Item},
     timer::{Beat, Heartbeat, Timer, Timers, deadline},
@@ -24,6 +25,10 @@ use crate::{
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 /// Pongs that may wait in the output; of the pings beyond, only the latest is answered (RFC 6455 section 5.5.3).
 const MAX_QUEUED_PONGS: usize = 32;
+/// A compression context that is not used for one to two times this long is freed.
+const DEFLATE_IDLE: Duration = Duration::from_secs(10);
+/// How long a fault waits for answers to the messages before it.
+const FAULT_WAIT: Duration = Duration::from_secs(1);
 
 /// One WebSocket connection, client or server.
 ///
@@ -37,6 +42,8 @@ const MAX_QUEUED_PONGS: usize = 32;
 ///   [`advance_output`](Self::advance_output) what was taken.
 /// - Call [`handle_timeout`](Self::handle_timeout) when [`next_deadline`](Self::next_deadline) has passed, after
 ///   everything that can be read was handed in and its events were taken; then call `poll_event` again.
+/// - A fault of the other side behind messages waits until they are answered: while [`has_fault`](Self::has_fault), call
+///   [`settle_fault`](Self::settle_fault) once their receiver has had the chance, and `poll_event` again.
 /// - After [`Event::Closed`] only output is left: write it, shut the writing side down, and read until the other
 ///   side's end or `close_timeout` so that nothing in flight is destroyed by a reset.
 ///
@@ -46,9 +53,15 @@ pub struct Connection {
     config: Config,
     masks: Option<Box<MaskSource>>,
     input: ReceiveBuffer,
+    /// A message was reported, which its receiver may want to answer.
+    has_reported: bool,
+    /// The other side broke a rule behind a message: see [`settle_fault`](Self::settle_fault).
+    fault: Option<CloseCause>,
     /// Nothing more comes in; it takes effect once what came before is decoded.
     input_end: Option<InputEnd>,
     output: SendQueue,
+    /// Where compression was agreed on.
+    deflater: Option<Box<Deflater>>,
     /// The latest ping's payload, while too many pongs wait in the output.
     unanswered_ping: Option<Vec<u8>>,
     timers: Timers,
@@ -110,8 +123,11 @@ impl Connection {
             state: State::Connecting(Box::new(connecting)),
             masks: None,
             input: ReceiveBuffer::default(),
+            has_reported: false,
+            fault: None,
             input_end: None,
             output: SendQueue::default(),
+            deflater: None,
             unanswered_ping: None,
             timers,
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
@@ -132,7 +148,7 @@ impl Connection {
 
     /// Takes received bytes.
     pub fn handle_input(&mut self, data: &[u8], now: Instant) {
-        if data.is_empty() || self.input_end.is_some() {
+        if data.is_empty() || self.input_end.is_some() || self.fault.is_some() {
             return;
         }
         self.received_at = now;
@@ -196,6 +212,22 @@ impl Connection {
         if self.timers.take_expired(Timer::Heartbeat, now) {
             self.beat(now);
         }
+        // `poll_event` looks at it.
+        self.timers.take_expired(Timer::Fault, now);
+        if self.timers.take_expired(Timer::Deflate, now)
+            && let Some(deflater) = &mut self.deflater
+        {
+            deflater.give_back();
+            self.watch_deflater(now);
+        }
+    }
+
+    /// A compression context is looked after while there is one.
+    fn watch_deflater(&mut self, now: Instant) {
+        let holds_memory = self.deflater.as_ref().is_some_and(|deflater| deflater.holds_memory());
+        if holds_memory && self.input_end.is_none() && !self.timers.is_set(Timer::Deflate) {
+            self.timers.set(Timer::Deflate, deadline(now, DEFLATE_IDLE));
+        }
     }
 
     fn beat(&mut self, now: Instant) {
@@ -230,7 +262,10 @@ impl Connection {
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
         match &mut self.state {
             State::Connecting(_) => self.poll_handshake(now),
-            State::Open(_) | State::Closing(_) => self.poll_frames(),
+            State::Open(_) | State::Closing(_) => {
+                self.watch_deflater(now);
+                self.poll_frames(now)
+            }
             State::Ending(_) => match mem::replace(&mut self.state, State::Ended) {
                 State::Ending(closed) => Some(Event::Closed(*closed)),
                 _ => None,
@@ -258,15 +293,22 @@ impl Connection {
             }),
         };
         match result {
-            Some(Ok(opened)) => Some(self.open(opened, now)),
+            Some(Ok(upgraded)) => Some(self.open(upgraded, now)),
             Some(Err(cause)) => Some(self.end(None, String::new(), cause)),
             None => self.end_of_input(),
         }
     }
 
-    fn open(&mut self, opened: Opened, now: Instant) -> Event {
+    fn open(&mut self, upgraded: Upgraded, now: Instant) -> Event {
+        let Upgraded { opened, deflate } = upgraded;
+        let threshold = self.config.deflate.take().map_or(0, |config| config.threshold);
+        self.deflater = deflate.map(|agreed| Box::new(Deflater::new(agreed, threshold)));
         let side = if self.masks.is_some() { Side::Client } else { Side::Server };
-        self.state = State::Open(Decoder::new(side, self.config.max_message_size));
+        self.state = State::Open(Decoder::new(
+            side,
+            self.config.max_message_size,
+            deflate.map(|agreed| Box::new(Inflater::new(agreed))),
+        ));
         self.timers.stop_all();
         self.config.supported_protocols = Vec::new();
         self.config.handshake_headers = Vec::new();
@@ -275,18 +317,50 @@ impl Connection {
         Event::Opened(opened)
     }
 
-    fn poll_frames(&mut self) -> Option<Event> {
+    fn poll_frames(&mut self, now: Instant) -> Option<Event> {
+        if self.fault.is_some() {
+            return self.fail_when_due();
+        }
         loop {
             let (State::Open(decoder) | State::Closing(decoder)) = &mut self.state else { return None };
             match decoder.next(&mut self.input) {
-                Ok(Some(Item::Message(message))) => return Some(Event::Message(message)),
+                Ok(Some(Item::Message(message))) => {
+                    self.has_reported = true;
+                    return Some(Event::Message(message));
+                }
                 Ok(Some(Item::Ping(payload))) => self.answer_ping(payload),
                 Ok(Some(Item::Pong)) => self.note_pong(),
                 Ok(Some(Item::Close(frame))) => return Some(self.closed_by_remote(frame)),
                 Ok(None) => return self.end_of_input(),
-                Err(cause) => return Some(self.fail(cause)),
+                Err(cause) => {
+                    self.fault = Some(cause);
+                    self.input.clear();
+                    self.timers.set(Timer::Fault, deadline(now, FAULT_WAIT));
+                    return self.fail_when_due();
+                }
             }
         }
+    }
+
+    /// A fault ends the connection when nobody has anything to answer (any more).
+    fn fail_when_due(&mut self) -> Option<Event> {
+        let is_awaited = self.has_reported
+            && matches!(self.state, State::Open(_))
+            && self.input_end.is_none()
+            && self.timers.is_set(Timer::Fault);
+        if is_awaited { None } else { self.fault.take().map(|cause| self.fail(cause)) }
+    }
+
+    /// Whether the other side broke a rule behind messages that were reported: what was sent in answer to them goes out
+    /// before the connection is failed. Call [`settle_fault`](Self::settle_fault) once their receiver has had the chance;
+    /// otherwise it is failed after a while.
+    pub fn has_fault(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// The messages reported so far are answered, or will not be: a fault behind them need not wait any longer.
+    pub fn settle_fault(&mut self) {
+        self.has_reported = false;
     }
 
     fn answer_ping(&mut self, payload: Vec<u8>) {
@@ -348,7 +422,9 @@ impl Connection {
     fn release(&mut self) {
         self.input.clear();
         self.input_end = None;
+        self.fault = None;
         self.unanswered_ping = None;
+        self.deflater = None;
         self.timers.stop_all();
     }
 
@@ -402,10 +478,30 @@ impl Connection {
     /// # Errors
     /// [`SendError::NotOpen`] before the upgrade, and once closing has begun on either side.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        self.send_with(kind, payload, &mut Compressor::default())
+    }
+
+    /// Queues a message. A message that goes to several connections (clones of one `payload`) through the same
+    /// `compressor` is compressed once where no context is kept.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_with(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        compressor: &mut Compressor,
+    ) -> Result<(), SendError> {
         if !matches!(self.state, State::Open(_)) {
             return Err(SendError::NotOpen);
         }
-        self.queue_frame(FrameKind::Message(kind), payload);
+        match self.deflater.as_mut().and_then(|deflater| deflater.compress(&payload, compressor)) {
+            Some(packed) => {
+                let key = self.masks.as_mut().map(|masks| masks.next_key());
+                self.output.push_compressed(kind, packed, key, payload.len());
+            }
+            None => self.queue_frame(FrameKind::Message(kind), payload),
+        }
         Ok(())
     }
 
@@ -422,6 +518,7 @@ impl Connection {
                 decoder.set_closing();
                 self.state = State::Closing(decoder);
                 self.unanswered_ping = None;
+                self.deflater = None;
                 self.queue_close(code, reason);
                 self.timers.stop_all();
                 if self.input_end.is_none() {

@@ -48,7 +48,7 @@ pub enum SendError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// RSV1, RSV2 or RSV3 without an extension that uses it.
+    /// RSV1, RSV2 or RSV3 without an extension that uses it there.
     #[error("a reserved bit is set (RFC 6455 section 5.2)")]
     ReservedBits,
     /// 3-7 or 11-15.
@@ -90,6 +90,9 @@ pub enum ProtocolError {
     /// Code 1007.
     #[error("a text message is not valid UTF-8 (RFC 6455 section 8.1)")]
     TextNotUtf8,
+    /// Code 1007.
+    #[error("a compressed message cannot be inflated (RFC 7692 section 7.2.2)")]
+    CorruptDeflate,
 }
 
 /// Why a server refused an upgrade request.
@@ -135,6 +138,9 @@ pub enum RequestError {
     /// 400.
     #[error("none of the subprotocols in Sec-WebSocket-Protocol is spoken here")]
     Subprotocol,
+    /// 400.
+    #[error("the header Sec-WebSocket-Extensions is malformed")]
+    Extensions,
 }
 
 impl RequestError {
@@ -178,6 +184,9 @@ pub enum ResponseError {
     /// Section 4.1: we asked for none.
     #[error("the server selected an extension that was not offered (RFC 6455 section 4.1)")]
     UnaskedExtension,
+    /// RFC 7692 section 5.1.
+    #[error("the server's parameters for permessage-deflate do not match the offer (RFC 7692 section 7.1)")]
+    ExtensionParameters,
     /// Section 4.1.
     #[error("the server selected the subprotocol '{0}', which was not offered (RFC 6455 section 4.1)")]
     UnaskedProtocol(String),
@@ -286,9 +295,11 @@ impl CloseCause {
     /// only, the close frame carries just the code.
     pub fn own_close(&self) -> Option<(u16, &'static str)> {
         match self {
-            Self::Protocol(ProtocolError::TextNotUtf8 | ProtocolError::CloseReasonNotUtf8) => {
-                Some((1007, "Invalid frame payload data"))
-            }
+            Self::Protocol(
+                ProtocolError::TextNotUtf8
+                | ProtocolError::CloseReasonNotUtf8
+                | ProtocolError::CorruptDeflate,
+            ) => Some((1007, "Invalid frame payload data")),
             Self::Protocol(_) => Some((1002, "Protocol error")),
             Self::MessageTooBig { .. } => Some((1009, "Message too big")),
             _ => None,

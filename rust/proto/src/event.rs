@@ -23,6 +23,8 @@ pub struct Opened {
     pub selected_protocol: String,
     /// Server only: scheme, `Host` header and request target put together, as the engine's server side shows it.
     pub requested_url: Option<String>,
+    /// Whether permessage-deflate (RFC 7692) was agreed on.
+    pub is_compressed: bool,
 }
 
 /// Text or binary (RFC 6455 section 5.6).

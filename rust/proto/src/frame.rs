@@ -13,8 +13,10 @@ use crate::{MessageKind, ProtocolError};
 pub(crate) const MAX_CONTROL_PAYLOAD: usize = 125;
 /// What is left of it behind a close code.
 const MAX_CLOSE_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
-/// Bits that no extension of ours uses. The only place to change when one does.
+/// Bits that extensions may use.
 const RESERVED_BITS: u8 = 0x70;
+/// RSV1 marks a compressed message, on its first frame (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 const FIN: u8 = 0x80;
 const OPCODE: u8 = 0x0f;
 const CONTROL: u8 = 0x08;
@@ -70,15 +72,21 @@ impl FrameKind {
 pub(crate) struct Header {
     pub(crate) kind: FrameKind,
     pub(crate) is_final: bool,
+    /// Begins a compressed message.
+    pub(crate) is_compressed: bool,
     pub(crate) mask: Option<[u8; 4]>,
     pub(crate) length: u64,
 }
 
 /// Reads a header that `side` receives: with its size, or `None` if there is more to come. What the first two bytes
-/// already show is refused without waiting for the rest.
-pub(crate) fn read_header(bytes: &[u8], side: Side) -> Result<Option<(Header, usize)>, ProtocolError> {
+/// already show is refused without waiting for the rest. `deflate`: messages may be compressed.
+pub(crate) fn read_header(
+    bytes: &[u8],
+    side: Side,
+    deflate: bool,
+) -> Result<Option<(Header, usize)>, ProtocolError> {
     let [first, second, ..] = *bytes else { return Ok(None) };
-    check_start(first, second, side)?;
+    check_start(first, second, side, deflate)?;
     let mut cursor = Cursor::new(bytes);
     let header = match FrameHeader::parse(&mut cursor) {
         Ok(Some(header)) => header,
@@ -94,14 +102,18 @@ pub(crate) fn read_header(bytes: &[u8], side: Side) -> Result<Option<(Header, us
         return Err(ProtocolError::LengthNotMinimal);
     }
     let kind = FrameKind::of(frame.opcode)?;
-    Ok(Some((Header { kind, is_final: frame.is_final, mask: frame.mask, length }, size)))
+    let FrameHeader { is_final, rsv1: is_compressed, mask, .. } = frame;
+    Ok(Some((Header { kind, is_final, is_compressed, mask, length }, size)))
 }
 
-fn check_start(first: u8, second: u8, side: Side) -> Result<(), ProtocolError> {
-    if first & RESERVED_BITS != 0 {
+fn check_start(first: u8, second: u8, side: Side, deflate: bool) -> Result<(), ProtocolError> {
+    let kind = FrameKind::of(OpCode::from(first & OPCODE));
+    let may_be_compressed = deflate && matches!(kind, Ok(FrameKind::Message(_)));
+    let reserved = if may_be_compressed { RESERVED_BITS & !COMPRESSED } else { RESERVED_BITS };
+    if first & reserved != 0 {
         return Err(ProtocolError::ReservedBits);
     }
-    FrameKind::of(OpCode::from(first & OPCODE))?;
+    kind?;
     match (side, second & MASKED != 0) {
         (Side::Server, false) => return Err(ProtocolError::UnmaskedFrame),
         (Side::Client, true) => return Err(ProtocolError::MaskedFrame),
@@ -119,8 +131,14 @@ fn check_start(first: u8, second: u8, side: Side) -> Result<(), ProtocolError> {
 }
 
 /// Appends the header of an unfragmented frame.
-pub(crate) fn write_header(kind: FrameKind, length: usize, mask: Option<[u8; 4]>, output: &mut Vec<u8>) {
-    let header = FrameHeader { opcode: kind.opcode(), mask, ..FrameHeader::default() };
+pub(crate) fn write_header(
+    kind: FrameKind,
+    is_compressed: bool,
+    length: usize,
+    mask: Option<[u8; 4]>,
+    output: &mut Vec<u8>,
+) {
+    let header = FrameHeader { opcode: kind.opcode(), rsv1: is_compressed, mask, ..FrameHeader::default() };
     let written = header.format(length as u64, output);
     debug_assert!(written.is_ok(), "writing to a Vec does not fail");
 }
@@ -198,7 +216,7 @@ mod tests {
 
     #[test]
     fn headers_are_refused_as_early_as_possible() {
-        let refused = |bytes: &[u8], side| read_header(bytes, side).unwrap_err();
+        let refused = |bytes: &[u8], side| read_header(bytes, side, false).unwrap_err();
         for bit in [0x40, 0x20, 0x10] {
             assert_eq!(refused(&[0x81 | bit, 0], Side::Client), ProtocolError::ReservedBits);
         }
@@ -221,21 +239,29 @@ mod tests {
     }
 
     #[test]
+    fn rsv1_marks_the_start_of_a_compressed_message() {
+        let read = |first: u8| read_header(&[first, 0], Side::Client, true);
+        for first in [0xc1, 0xc2, 0x41, 0x42] {
+            assert!(matches!(read(first), Ok(Some((Header { is_compressed: true, .. }, 2)))), "{first:x}");
+        }
+        for first in [0xc0, 0x40, 0xc8, 0xc9, 0xca, 0xa1, 0x91, 0xe1, 0xd1] {
+            assert_eq!(read(first), Err(ProtocolError::ReservedBits), "{first:x}");
+        }
+    }
+
+    #[test]
     fn lengths_at_the_edges_of_their_forms() {
         for length in [0, 1, 125, 126, 127, 65535, 65536, 1 << 32] {
-            for (side, mask) in [(Side::Client, None), (Side::Server, Some([1, 2, 3, 4]))] {
+            let sides = [(Side::Client, None, false), (Side::Server, Some([1, 2, 3, 4]), true)];
+            for (side, mask, is_compressed) in sides {
                 let mut bytes = Vec::new();
-                write_header(FrameKind::Message(MessageKind::Binary), length, mask, &mut bytes);
+                let kind = FrameKind::Message(MessageKind::Binary);
+                write_header(kind, is_compressed, length, mask, &mut bytes);
                 for cut in 0..bytes.len() {
-                    assert_eq!(read_header(&bytes[..cut], side), Ok(None));
+                    assert_eq!(read_header(&bytes[..cut], side, is_compressed), Ok(None));
                 }
-                let header = Header {
-                    kind: FrameKind::Message(MessageKind::Binary),
-                    is_final: true,
-                    mask,
-                    length: length as u64,
-                };
-                assert_eq!(read_header(&bytes, side), Ok(Some((header, bytes.len()))));
+                let header = Header { kind, is_final: true, is_compressed, mask, length: length as u64 };
+                assert_eq!(read_header(&bytes, side, is_compressed), Ok(Some((header, bytes.len()))));
             }
         }
     }

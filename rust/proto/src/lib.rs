@@ -1,4 +1,4 @@
-//! The WebSocket protocol (RFC 6455) as a state machine without input or output of its own.
+//! The WebSocket protocol (RFC 6455, with compression by RFC 7692) as a state machine without input or output of its own.
 //!
 //! A [`Connection`] takes received bytes and the time, and gives bytes to send, [`Event`]s and the next deadline.
 //! It never touches a socket, a thread, a clock, a lock or a random source: whoever drives it does.
@@ -18,6 +18,7 @@
 mod buffer;
 mod config;
 mod connection;
+mod deflate;
 mod error;
 mod event;
 mod frame;
@@ -29,8 +30,9 @@ mod target;
 mod timer;
 mod view;
 
-pub use config::{ClientRequest, Config, HandshakeLineError, Random};
+pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
 pub use connection::Connection;
+pub use deflate::Compressor;
 pub use error::{
     CloseCause, ConnectPhase, HttpResponse, ProtocolError, RequestError, ResponseError, SendError,
     TransportEnd,

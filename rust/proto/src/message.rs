@@ -1,16 +1,20 @@
-//! From frames to messages: fragments (RFC 6455 section 5.4), the size limit, UTF-8 as it comes in (section 8.1).
+//! From frames to messages: fragments (RFC 6455 section 5.4), the size limit, UTF-8 as it comes in (section 8.1),
+//! compressed messages inflated as they come in (RFC 7692 section 7.2.2).
 
 use std::mem;
 
 use crate::{
     CloseCause, Message, MessageKind, ProtocolError,
     buffer::ReceiveBuffer,
+    deflate::{InflateError, Inflater},
     frame::{self, CloseFrame, FrameKind, Header, Side},
     mask::Mask,
 };
 
 /// A declared length reserves at most this much, or as much again as has really been received.
 const RESERVE_STEP: usize = 64 * 1024;
+/// Compressed payloads are unmasked in pieces of this size.
+const UNMASKED_PIECE: usize = 1024;
 
 /// What a decoder finds.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ struct DataFrame {
 #[derive(Debug)]
 struct Assembly {
     kind: MessageKind,
+    is_compressed: bool,
     payload: Vec<u8>,
     /// How much of a text is known to be UTF-8.
     valid: usize,
@@ -49,8 +54,8 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn new(kind: MessageKind) -> Self {
-        Self { kind, payload: Vec::new(), valid: 0, is_discarded: false }
+    fn new(kind: MessageKind, is_compressed: bool) -> Self {
+        Self { kind, is_compressed, payload: Vec::new(), valid: 0, is_discarded: false }
     }
 
     fn discard(&mut self) {
@@ -107,13 +112,18 @@ pub(crate) struct Decoder {
     limit: usize,
     stage: Stage,
     assembly: Option<Assembly>,
+    /// Where compression was agreed on.
+    inflater: Option<Box<Inflater>>,
+    /// A payload that could not be inflated, to be reported.
+    inflate_error: Option<InflateError>,
     /// After our close frame only the other side's matters: what is too big is skipped and not refused.
     is_closing: bool,
 }
 
 impl Decoder {
-    pub(crate) fn new(side: Side, limit: usize) -> Self {
-        Self { side, limit, stage: Stage::Header, assembly: None, is_closing: false }
+    pub(crate) fn new(side: Side, limit: usize, inflater: Option<Box<Inflater>>) -> Self {
+        let stage = Stage::Header;
+        Self { side, limit, stage, assembly: None, inflater, inflate_error: None, is_closing: false }
     }
 
     pub(crate) fn set_closing(&mut self) {
@@ -125,7 +135,15 @@ impl Decoder {
         let (Stage::Data(frame), Some(assembly)) = (&mut self.stage, &mut self.assembly) else { return 0 };
         let count = data.len().min(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
         let data = data.get(..count).unwrap_or_default();
-        assembly.append(data, frame.remaining, frame.mask.as_mut());
+        if !assembly.is_compressed {
+            assembly.append(data, frame.remaining, frame.mask.as_mut());
+        } else if let Some(inflater) = &mut self.inflater
+            && self.inflate_error.is_none()
+            && !assembly.is_discarded
+        {
+            let inflated = inflate(inflater, data, frame.mask.as_mut(), &mut assembly.payload, self.limit);
+            self.inflate_error = inflated.err();
+        }
         frame.remaining -= count as u64;
         count
     }
@@ -135,7 +153,8 @@ impl Decoder {
         loop {
             match self.stage {
                 Stage::Header => {
-                    let Some((header, size)) = frame::read_header(input.bytes(), self.side)? else {
+                    let deflate = self.inflater.is_some();
+                    let Some((header, size)) = frame::read_header(input.bytes(), self.side, deflate)? else {
                         return Ok(None);
                     };
                     input.consume(size);
@@ -162,7 +181,9 @@ impl Decoder {
                 self.stage = Stage::Control(header);
                 return Ok(());
             }
-            (FrameKind::Message(kind), None) => self.assembly = Some(Assembly::new(kind)),
+            (FrameKind::Message(kind), None) => {
+                self.assembly = Some(Assembly::new(kind, header.is_compressed));
+            }
             (FrameKind::Continuation, Some(_)) => {}
             (FrameKind::Message(_), Some(_)) => return Err(ProtocolError::MissingContinuation.into()),
             (FrameKind::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation.into()),
@@ -176,9 +197,13 @@ impl Decoder {
         Ok(())
     }
 
-    /// The limit is on the whole message, and is judged by what the header declares.
+    /// The limit is on the whole message, and is judged by what the header declares; of a compressed one by what it
+    /// inflates to, as it does.
     fn check_size(&mut self, length: u64) -> Result<(), CloseCause> {
         let Some(assembly) = &mut self.assembly else { return Ok(()) };
+        if assembly.is_compressed {
+            return Ok(());
+        }
         let size = (assembly.payload.len() as u64).saturating_add(length);
         if size <= self.limit as u64 || assembly.is_discarded {
             return Ok(());
@@ -190,22 +215,55 @@ impl Decoder {
         Err(CloseCause::MessageTooBig { size, limit: self.limit })
     }
 
-    fn is_frame_complete(&mut self) -> Result<bool, ProtocolError> {
+    fn is_frame_complete(&mut self) -> Result<bool, CloseCause> {
+        self.check_inflated()?;
         if let Some(assembly) = &mut self.assembly {
             assembly.check_text()?;
         }
         Ok(matches!(&self.stage, Stage::Data(frame) if frame.remaining == 0))
     }
 
-    fn end_data_frame(&mut self) -> Result<Option<Message>, ProtocolError> {
+    fn end_data_frame(&mut self) -> Result<Option<Message>, CloseCause> {
         let Stage::Data(frame) = mem::replace(&mut self.stage, Stage::Header) else { return Ok(None) };
         if !frame.is_final {
             return Ok(None);
         }
+        self.finish_inflating()?;
         match self.assembly.take() {
-            Some(assembly) => assembly.finish(),
+            Some(assembly) => Ok(assembly.finish()?),
             None => Ok(None),
         }
+    }
+
+    fn finish_inflating(&mut self) -> Result<(), CloseCause> {
+        if let (Some(inflater), Some(assembly)) = (&mut self.inflater, &mut self.assembly)
+            && assembly.is_compressed
+            && !assembly.is_discarded
+        {
+            self.inflate_error = inflater.finish(&mut assembly.payload, self.limit).err();
+            self.check_inflated()?;
+            if let Some(assembly) = &mut self.assembly {
+                assembly.check_text()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After our close frame what cannot be inflated is skipped, with every compressed message behind it.
+    fn check_inflated(&mut self) -> Result<(), CloseCause> {
+        let Some(error) = self.inflate_error else { return Ok(()) };
+        if self.is_closing {
+            if let Some(assembly) = self.assembly.as_mut().filter(|assembly| assembly.is_compressed) {
+                assembly.discard();
+            }
+            return Ok(());
+        }
+        Err(match error {
+            InflateError::Corrupt => ProtocolError::CorruptDeflate.into(),
+            InflateError::TooBig => {
+                CloseCause::MessageTooBig { size: (self.limit as u64).saturating_add(1), limit: self.limit }
+            }
+        })
     }
 
     /// A control frame is small enough to wait for.
@@ -224,4 +282,23 @@ impl Decoder {
             _ => Item::Pong,
         }))
     }
+}
+
+/// Unmasks a part of a compressed payload and appends what it says.
+fn inflate(
+    inflater: &mut Inflater,
+    data: &[u8],
+    mask: Option<&mut Mask>,
+    output: &mut Vec<u8>,
+    limit: usize,
+) -> Result<(), InflateError> {
+    let Some(mask) = mask else { return inflater.inflate(data, output, limit) };
+    for masked in data.chunks(UNMASKED_PIECE) {
+        let mut piece = [0; UNMASKED_PIECE];
+        let Some(piece) = piece.get_mut(..masked.len()) else { continue };
+        piece.copy_from_slice(masked);
+        mask.apply(piece);
+        inflater.inflate(piece, output, limit)?;
+    }
+    Ok(())
 }

@@ -13,11 +13,19 @@ pub(crate) enum Timer {
     Heartbeat,
     /// `close_timeout`, from our close frame to the other side's.
     Close,
+    /// Looks whether the compression context has been idle.
+    Deflate,
+    /// How long the answers to what came before a fault are waited for.
+    Fault,
+}
+
+impl Timer {
+    const COUNT: usize = Self::Fault as usize + 1;
 }
 
 /// The deadlines that run.
 #[derive(Debug, Default)]
-pub(crate) struct Timers([Option<Instant>; 4]);
+pub(crate) struct Timers([Option<Instant>; Timer::COUNT]);
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, deadline: Option<Instant>) {
@@ -31,7 +39,7 @@ impl Timers {
     }
 
     pub(crate) fn stop_all(&mut self) {
-        self.0 = [None; 4];
+        self.0 = [None; Timer::COUNT];
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {

@@ -33,6 +33,7 @@ pub struct PeerView {
     last_popped: MessageKind,
     requested_url: String,
     selected_protocol: String,
+    is_compressed: bool,
 }
 
 impl PeerView {
@@ -47,6 +48,7 @@ impl PeerView {
             last_popped: MessageKind::Binary,
             requested_url: String::new(),
             selected_protocol: String::new(),
+            is_compressed: false,
         }
     }
 
@@ -68,6 +70,7 @@ impl PeerView {
                 Event::Opened(opened) => {
                     self.state = ReadyState::Open;
                     self.selected_protocol = opened.selected_protocol;
+                    self.is_compressed = opened.is_compressed;
                     if let Some(url) = opened.requested_url {
                         self.requested_url = url;
                     }
@@ -178,6 +181,11 @@ impl PeerView {
     pub fn selected_protocol(&self) -> &str {
         &self.selected_protocol
     }
+
+    /// Whether compression was agreed on; false without a connection.
+    pub fn is_compressed(&self) -> bool {
+        self.is_compressed && matches!(self.state, ReadyState::Open | ReadyState::Closing)
+    }
 }
 
 impl Default for PeerView {
@@ -194,7 +202,7 @@ mod tests {
     use crate::Opened;
 
     fn opened() -> Event {
-        Event::Opened(Opened { selected_protocol: "chat".to_owned(), requested_url: None })
+        Event::Opened(Opened { selected_protocol: "chat".to_owned(), ..Opened::default() })
     }
 
     fn message(kind: MessageKind, payload: &'static str) -> Event {
@@ -233,7 +241,7 @@ mod tests {
         assert_eq!(view.ready_state(), ReadyState::Connecting);
         assert!(!view.can_send());
         let requested_url = Some("ws://host/x".to_owned());
-        view.apply([Event::Opened(Opened { selected_protocol: String::new(), requested_url })]);
+        view.apply([Event::Opened(Opened { requested_url, ..Opened::default() })]);
         assert!(view.can_send());
         assert_eq!(view.requested_url(), "ws://host/x");
         assert_eq!(open_view().requested_url(), "ws://a");

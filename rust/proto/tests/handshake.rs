@@ -465,3 +465,26 @@ fn keys_differ_between_connections() {
     assert!(keys[0] != keys[1] && keys[1] != keys[2]);
     assert!(keys.iter().all(|key| key.len() == KEY.len()));
 }
+
+#[test]
+fn the_head_byte_by_byte() {
+    let mut server = server(config(), epoch());
+    let request = request_with("X", "X: y");
+    for byte in &request.as_bytes()[..request.len() - 1] {
+        assert!(feed(&mut server, &[*byte], epoch()).is_empty());
+    }
+    only_opened(feed(&mut server, b"\n", epoch()));
+}
+
+/// What follows the head is frames and nothing else.
+#[test]
+fn garbage_right_behind_the_request() {
+    for garbage in ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n", "\0\0\0"] {
+        let request = request_with("X", "X: y") + garbage;
+        let mut server = server(config(), epoch());
+        let all = feed(&mut server, request.as_bytes(), epoch());
+        assert!(matches!(&all[..], [Event::Opened(_), Event::Closed(closed)] if closed.code == Some(1002)));
+        let output = take_output(&mut server);
+        assert!(output.starts_with(b"HTTP/1.1 101 ") && output.ends_with(&frame(0x88, &[3, 234], false)));
+    }
+}

@@ -115,3 +115,52 @@ fn abort_keeps_what_was_accepted() {
     pair.server.handle_transport_end(TransportEnd::Eof);
     assert_eq!(only_closed(events(&mut pair.server, pair.now)).code, None);
 }
+
+/// Autobahn 3.2 and its like: what came before the fault is answered first.
+#[test]
+fn a_fault_waits_for_the_answers_to_what_came_before() {
+    let message_and_fault = [frame(0x81, b"asked", true), frame(0xb1, b"", true)].concat();
+    let begin = || {
+        let mut pair = Pair::new();
+        pair.server.handle_input(&message_and_fault, pair.now);
+        assert!(matches!(pair.server.poll_event(pair.now), Some(Event::Message(_))));
+        assert!(pair.server.poll_event(pair.now).is_none() && pair.server.has_fault());
+        // What follows a fault is not looked at.
+        pair.server.handle_input(&frame(0x81, b"ignored", true), pair.now);
+        assert!(pair.server.poll_event(pair.now).is_none());
+        pair
+    };
+    let failed = [&b"\x81\x08answered"[..], &frame(0x88, &[3, 234], false)].concat();
+
+    let mut pair = begin();
+    pair.server.send(MessageKind::Text, Bytes::from_static(b"answered")).unwrap();
+    pair.server.settle_fault();
+    assert_eq!(only_closed(events(&mut pair.server, pair.now)).code, Some(1002));
+    assert_eq!(take_output(&mut pair.server), failed);
+
+    // Nobody says that he has answered: a second is enough.
+    let mut pair = begin();
+    pair.server.send(MessageKind::Text, Bytes::from_static(b"answered")).unwrap();
+    assert_eq!(pair.server.next_deadline(), Some(pair.now + SECOND));
+    pair.advance(SECOND);
+    pair.server.handle_timeout(pair.now);
+    assert!(
+        matches!(pair.server.poll_event(pair.now), Some(Event::Closed(closed)) if closed.code == Some(1002))
+    );
+    assert_eq!(take_output(&mut pair.server), failed);
+
+    // Nobody is left to read an answer.
+    let mut pair = begin();
+    pair.server.handle_transport_end(TransportEnd::Eof);
+    assert!(
+        matches!(pair.server.poll_event(pair.now), Some(Event::Closed(closed)) if closed.code == Some(1002))
+    );
+    let mut pair = begin();
+    pair.server.close(1000, "", pair.now);
+    assert!(
+        matches!(pair.server.poll_event(pair.now), Some(Event::Closed(closed)) if closed.code == Some(1002))
+    );
+    let mut pair = begin();
+    pair.server.abort();
+    assert_eq!(only_closed(events(&mut pair.server, pair.now)).cause, CloseCause::Aborted);
+}

@@ -1,8 +1,9 @@
 //! An echo server without an engine, on the same listener, transport and protocol as the engine classes.
 //!
-//! `echo_server [PORT] [--spin]`: listens on 127.0.0.1, port 0 or none lets the system choose; prints
-//! `LISTENING port`; runs until it is ended from outside. `--spin` looks for events all the time, as a script in a tight
-//! loop does.
+//! `echo_server [PORT] [--compression | --no-context-takeover] [--commands]`: listens on 127.0.0.1, port 0 or none lets the system
+//! choose; prints `LISTENING port`; runs until it is ended from outside. `--spin` looks for events all the time, as a script in a tight
+//! loop does. With `--commands` a message
+//! `close:CODE:REASON` closes its connection instead of being sent back.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "how the program tells where it listens")]
 
@@ -18,32 +19,35 @@ use std::{
 use rust_websocket_net::{
     Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
 };
-use rust_websocket_proto::{Config, Event};
+use rust_websocket_proto::{Config, DeflateConfig, Event, Message};
 
+/// The Autobahn test suite's largest messages have 16 MiB.
 const BUFFER_SIZE: usize = 64 << 20;
 
 /// How long to wait for events when there were none.
 const PAUSE: Duration = Duration::from_micros(50);
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let mut echo = Echo::default();
     let mut port = 0;
+    let mut deflate = None;
     let mut spins = false;
     for argument in env::args().skip(1) {
         match argument.as_str() {
+            "--compression" => {
+                deflate = Some(DeflateConfig { threshold: 0, context_takeover: true, ..Default::default() });
+            }
+            "--commands" => echo.has_commands = true,
+            "--no-context-takeover" => {
+                deflate = Some(DeflateConfig { threshold: 0, ..Default::default() });
+            }
             "--spin" => spins = true,
             other => port = other.parse()?,
         }
     }
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let link = LinkOptions {
-        config: Config { max_message_size: BUFFER_SIZE, ..Config::default() },
-        send_limits: SendLimits { bytes: 2 * BUFFER_SIZE, messages: 0 },
-        receive_limits: ReceiveLimits { bytes: BUFFER_SIZE, messages: 4096 },
-        no_delay: true,
-    };
-    let listener = Listener::bind(ListenOptions { address, port, link })?;
+    let listener = Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
     println!("LISTENING {}", listener.local_address().port());
-    let mut echo = Echo::default();
     loop {
         if !echo.turn(&listener) && !spins {
             thread::sleep(PAUSE);
@@ -51,10 +55,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+fn link_options(deflate: Option<DeflateConfig>) -> LinkOptions {
+    LinkOptions {
+        config: Config { max_message_size: BUFFER_SIZE, deflate, ..Config::default() },
+        send_limits: SendLimits { bytes: 2 * BUFFER_SIZE, messages: 0 },
+        receive_limits: ReceiveLimits { bytes: BUFFER_SIZE, messages: 4096 },
+        no_delay: true,
+    }
+}
+
 #[derive(Default)]
 struct Echo {
     links: HashMap<LinkId, Link>,
     events: Vec<ListenerEvent>,
+    has_commands: bool,
 }
 
 impl Echo {
@@ -70,6 +84,10 @@ impl Echo {
                 ListenerEvent::Link(id, Event::Message(message)) => {
                     if let Some(link) = self.links.get(&id) {
                         link.consumed(message.payload.len());
+                        if let Some((code, reason)) = close_command(&message).filter(|_| self.has_commands) {
+                            link.close(code, reason);
+                            continue;
+                        }
                         // Refused once the other side has closed, or does not read what it asked for.
                         _ = link.send(message.kind, message.payload);
                     }
@@ -82,4 +100,11 @@ impl Echo {
         }
         is_busy
     }
+}
+
+/// The code and reason of `close:CODE:REASON`.
+fn close_command(message: &Message) -> Option<(u16, &str)> {
+    let rest = message.payload.strip_prefix(b"close:")?;
+    let (code, reason) = str::from_utf8(rest).ok()?.split_once(':')?;
+    Some((code.parse().ok()?, reason))
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Link, LinkEvent};
+use godot::global::Error;
+use rust_websocket_net::{ClientTls, LinkEvent, Statistics};
 use rust_websocket_proto::{
     ClientRequest, Closed, Event, Message, ReadyState,
     multiplayer::{SERVER_ID, decode_peer_id},
@@ -15,7 +16,7 @@ use rust_websocket_proto::{
 
 use super::{Incoming, Signal};
 use crate::{
-    peer::{Peer, PeerState},
+    peer::{Peer, PeerState, connect_link},
     report::Refusal,
     settings::Settings,
 };
@@ -27,6 +28,9 @@ pub(crate) struct Client {
     id: Option<i32>,
     /// By when the id must be there.
     deadline: Option<Instant>,
+    timeout: Duration,
+    /// What this side found wrong with the way the server assigns ids.
+    fault: Option<String>,
     /// Of the current poll, not looked at yet.
     events: VecDeque<Event>,
     /// Packets of the server that nobody has taken yet.
@@ -47,15 +51,22 @@ pub(crate) enum Step {
 
 impl Client {
     /// Starts connecting.
-    pub(crate) fn new(request: ClientRequest, url: &str, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        request: ClientRequest,
+        tls: Option<ClientTls>,
+        url: &str,
+        settings: &Settings,
+    ) -> Self {
         let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
         let deadline = Instant::now().checked_add(timeout);
-        let link = Link::connect(request, settings.link_options(true));
+        let link = connect_link(request, tls, settings.link_options(true));
         let peer = Peer::fed_client(settings.clone(), url, link);
         Self {
             server: Arc::new(PeerState::new(peer)),
             id: None,
             deadline,
+            timeout,
+            fault: None,
             events: VecDeque::new(),
             unread: 0,
             met_end: None,
@@ -65,6 +76,15 @@ impl Client {
 
     pub(crate) fn server(&self) -> &Arc<PeerState> {
         &self.server
+    }
+
+    /// Why there will be no id although the connection stands; its own end is told by the connection.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.server.with(|peer| peer.statistics())
     }
 
     pub(crate) fn id(&self) -> Option<i32> {
@@ -105,7 +125,15 @@ impl Client {
                 Event::Closed(closed) => return self.end(Some(closed)),
             }
         }
-        if self.id.is_none() && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        // Before the upgrade the I/O thread watches the same limit, and knows what did not finish.
+        if self.id.is_none()
+            && self.is_open()
+            && self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+        {
+            let timeout = self.timeout;
+            self.fault = Some(format!(
+                "the server did not assign a peer id in time: the handshake timeout of {timeout:?} has passed"
+            ));
             self.server.with(Peer::release);
             return Step::Vanish;
         }
@@ -130,7 +158,8 @@ impl Client {
                 self.id = Some(id);
                 Step::Emit(Signal::Connected(SERVER_ID))
             }
-            Err(_) => {
+            Err(error) => {
+                self.fault = Some(error.to_string());
                 self.server.with(|peer| {
                     _ = peer.close(1000, ""); // a code that is never refused
                     peer.release();
@@ -155,7 +184,13 @@ impl Client {
         if self.met_end.is_some() {
             return Ok(()); // Lost, which the next poll shows.
         }
-        self.server.with(|peer| peer.put_packet(payload))
+        self.server.with(|peer| match peer.put_packet(payload) {
+            // Lost, which a poll will show; after the script's own close it is refused.
+            Err(refusal) if refusal.error == Error::FAILED && peer.ready_state() == ReadyState::Open => {
+                Ok(())
+            }
+            result => result,
+        })
     }
 
     /// Starts the close handshake; the loss shows when it is complete.

@@ -12,8 +12,8 @@ use std::{
 use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::global::Error;
-use rust_websocket_net::{ListenError, ListenOptions};
-use rust_websocket_proto::{ClientRequest, Message, multiplayer::SERVER_ID};
+use rust_websocket_net::{ClientTls, ListenError, ListenOptions, ServerTls, Statistics};
+use rust_websocket_proto::{ClientRequest, HttpResponse, Message, multiplayer::SERVER_ID};
 
 pub(crate) use self::server::CloseRequests;
 use self::{
@@ -110,6 +110,16 @@ enum Session {
     Client(Box<Client>),
 }
 
+/// What can still be asked about a session after its end.
+#[derive(Default)]
+struct Past {
+    statistics: Statistics,
+    /// A client's connection.
+    server: Option<Arc<PeerState>>,
+    /// See [`Client::fault`].
+    fault: Option<String>,
+}
+
 /// A server with its clients, or one client.
 pub(crate) struct Multiplayer {
     pub(crate) settings: Settings,
@@ -118,6 +128,8 @@ pub(crate) struct Multiplayer {
     pub(crate) target_peer: i32,
     refuses_new_connections: bool,
     session: Session,
+    /// Of the session before, while there is none.
+    past: Past,
     /// Counts sessions.
     session_number: u64,
     incoming: Incoming,
@@ -136,6 +148,7 @@ impl Default for Multiplayer {
             target_peer: 0,
             refuses_new_connections: false,
             session: Session::Idle,
+            past: Past::default(),
             session_number: 0,
             incoming: Incoming::default(),
             last_packet: Bytes::new(),
@@ -145,7 +158,12 @@ impl Default for Multiplayer {
 }
 
 impl Multiplayer {
-    pub(crate) fn create_server(&mut self, port: i64, bind_address: &str) -> Result<(), Refusal> {
+    pub(crate) fn create_server(
+        &mut self,
+        port: i64,
+        bind_address: &str,
+        tls: Result<Option<ServerTls>, Refusal>,
+    ) -> Result<(), Refusal> {
         self.check_idle("create_server")?;
         let port = u16::try_from(port).map_err(|_| {
             Refusal::invalid(
@@ -154,19 +172,26 @@ impl Multiplayer {
             )
         })?;
         let address = parse_bind_address(bind_address)?;
+        let tls = tls?;
         self.settings.check_handshake()?;
-        let options = ListenOptions { address, port, link: self.settings.link_options(true) };
+        let options = ListenOptions { address, port, link: self.settings.link_options(true), tls };
         let server = Server::new(options).map_err(|error| listen_refusal(&error, bind_address, port))?;
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
         Ok(())
     }
 
-    pub(crate) fn create_client(&mut self, url: &str) -> Result<(), Refusal> {
+    pub(crate) fn create_client(
+        &mut self,
+        url: &str,
+        tls: Result<Option<ClientTls>, Refusal>,
+    ) -> Result<(), Refusal> {
         self.check_idle("create_client")?;
         let target = parse_target(url)?;
+        let tls = tls?;
         self.settings.check_handshake()?;
-        self.start(Session::Client(Box::new(Client::new(ClientRequest { target }, url, &self.settings))));
+        let client = Client::new(ClientRequest { target }, tls, url, &self.settings);
+        self.start(Session::Client(Box::new(client)));
         Ok(())
     }
 
@@ -181,13 +206,33 @@ impl Multiplayer {
     fn start(&mut self, session: Session) {
         self.session_number += 1;
         self.incoming = Incoming::default();
+        self.past = Past::default();
         self.session = session;
+    }
+
+    /// There is no session any more, but for what can be asked about it.
+    fn end_session(&mut self) -> Session {
+        let session = std::mem::replace(&mut self.session, Session::Idle);
+        match &session {
+            Session::Server(server) => {
+                self.past = Past { statistics: server.statistics(), ..Past::default() };
+            }
+            Session::Client(client) => {
+                self.past = Past {
+                    statistics: client.statistics(),
+                    server: Some(Arc::clone(client.server())),
+                    fault: client.fault().map(str::to_owned),
+                };
+            }
+            Session::Idle => {}
+        }
+        session
     }
 
     /// Leaves: no signal on this side; the I/O thread finishes the connections.
     pub(crate) fn close(&mut self) {
         self.incoming = Incoming::default();
-        match std::mem::replace(&mut self.session, Session::Idle) {
+        match self.end_session() {
             Session::Server(server) => server.close(),
             Session::Client(client) => client.server().with(|peer| {
                 _ = peer.close(1000, ""); // a code that is never refused
@@ -216,7 +261,7 @@ impl Multiplayer {
                 Step::Emit(signal) => Some(signal),
                 Step::Idle => None,
                 Step::Vanish => {
-                    self.session = Session::Idle;
+                    self.end_session();
                     None
                 }
             },
@@ -234,7 +279,7 @@ impl Multiplayer {
             (Session::Server(server), Signal::Disconnected(id)) => server.remove(id),
             (Session::Client(client), Signal::Disconnected(_)) => {
                 client.server().with(Peer::release);
-                self.session = Session::Idle;
+                self.end_session();
             }
             _ => {}
         }
@@ -253,6 +298,16 @@ impl Multiplayer {
             Session::Server(_) => SERVER_ID,
             Session::Client(client) => client.id().unwrap_or(0),
             Session::Idle => 0,
+        }
+    }
+
+    /// Whether the connection to the server is compressed; of a server, whether any client's is.
+    pub(crate) fn is_compressed(&self) -> bool {
+        let is_compressed = |state: &Arc<PeerState>| state.with(|peer| peer.view().is_compressed());
+        match &self.session {
+            Session::Server(server) => server.members().any(is_compressed),
+            Session::Client(client) => is_compressed(client.server()),
+            Session::Idle => false,
         }
     }
 
@@ -344,7 +399,7 @@ impl Multiplayer {
                 self.incoming = Incoming::default();
                 if force {
                     client.server().with(Peer::release);
-                    self.session = Session::Idle;
+                    self.end_session();
                 } else {
                     client.disconnect();
                 }
@@ -352,6 +407,47 @@ impl Multiplayer {
             }
             _ => Err(unknown_peer("disconnect_peer", id)),
         }
+    }
+
+    /// What all connections of this session, or of the last one, have carried.
+    pub(crate) fn statistics(&self) -> Statistics {
+        match &self.session {
+            Session::Server(server) => server.statistics(),
+            Session::Client(client) => client.statistics(),
+            Session::Idle => self.past.statistics,
+        }
+    }
+
+    /// Runs `call` on a client's connection, also after its end.
+    fn with_client<R>(&self, call: impl FnOnce(&Peer) -> R) -> Option<R> {
+        let server = match &self.session {
+            Session::Client(client) => Some(client.server()),
+            Session::Server(_) => None,
+            Session::Idle => self.past.server.as_ref(),
+        };
+        server.map(|server| server.with(|peer| call(peer)))
+    }
+
+    /// Why a client's connection ended or never came about.
+    pub(crate) fn error_message(&self) -> String {
+        let fault = match &self.session {
+            Session::Client(client) => client.fault(),
+            Session::Server(_) => None,
+            Session::Idle => self.past.fault.as_deref(),
+        };
+        match fault {
+            Some(fault) => fault.to_owned(),
+            // The one limit has another name on this class.
+            None => self
+                .with_client(|peer| peer.view().error_message())
+                .unwrap_or_default()
+                .replace("the connect timeout", "the handshake timeout"),
+        }
+    }
+
+    /// Reads the answer with which a server refused a client's connection.
+    pub(crate) fn refused_upgrade<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
+        self.with_client(|peer| read(peer.refused_upgrade()))
     }
 
     pub(crate) fn refuses_new_connections(&self) -> bool {

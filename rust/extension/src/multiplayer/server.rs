@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{
-    Batch, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, SystemRandom,
+    Batch, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Statistics, SystemRandom,
 };
 use rust_websocket_proto::{
     Closed, Event, Message, MessageKind, Opened, ReadyState,
@@ -67,6 +67,8 @@ pub(crate) struct Server {
     due: VecDeque<i32>,
     /// Members whose end the next poll shows.
     due_next: VecDeque<i32>,
+    /// What members that are gone have carried.
+    carried: Statistics,
 }
 
 impl Server {
@@ -82,11 +84,16 @@ impl Server {
             reports: Vec::new(),
             due: VecDeque::new(),
             due_next: VecDeque::new(),
+            carried: Statistics::default(),
         })
     }
 
     pub(crate) fn member(&self, id: i32) -> Option<&Arc<PeerState>> {
         self.members.get(&id).map(|member| &member.state)
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<PeerState>> {
+        self.members.values().map(|member| &member.state)
     }
 
     pub(crate) fn set_accepting(&self, accepting: bool) {
@@ -187,8 +194,20 @@ impl Server {
     pub(crate) fn remove(&mut self, id: i32) {
         if let Some(member) = self.members.remove(&id) {
             self.by_link.remove(&member.link);
-            member.state.with(Peer::release);
+            self.carried += member.state.with(|peer| {
+                peer.release();
+                peer.statistics()
+            });
         }
+    }
+
+    /// What all members have carried, those that are gone included.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let mut sum = self.carried;
+        for member in self.members.values() {
+            sum += member.state.with(|peer| peer.statistics());
+        }
+        sum
     }
 
     /// A packet of that member was taken.

@@ -26,7 +26,7 @@ pub fn options() -> LinkOptions {
 }
 
 pub fn listen(link: LinkOptions) -> Listener {
-    Listener::bind(ListenOptions { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: 0, link })
+    Listener::bind(ListenOptions { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: 0, link, tls: None })
         .expect("a free port")
 }
 

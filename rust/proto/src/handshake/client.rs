@@ -3,10 +3,15 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
+    Upgraded,
+    extensions::extensions,
     headers::{HeadError, HeadScan, Headers, MAX_LINES, encode_key},
     is_token, push_extra_lines,
 };
-use crate::{CloseCause, Config, HttpResponse, Opened, Random, ResponseError, Target, buffer::ReceiveBuffer};
+use crate::{
+    CloseCause, Config, DeflateConfig, HttpResponse, Opened, Random, ResponseError, Target,
+    buffer::ReceiveBuffer, deflate,
+};
 
 /// How much of a refusing server's body is kept.
 const MAX_BODY: usize = 4 * 1024;
@@ -18,7 +23,7 @@ pub(crate) enum ClientProgress {
     Head,
     /// The server refused; the rest of what it says is worth a short wait.
     RefusalBody,
-    Done(Result<Opened, CloseCause>),
+    Done(Result<Upgraded, CloseCause>),
 }
 
 /// Waits for the answer to the request.
@@ -26,6 +31,7 @@ pub(crate) enum ClientProgress {
 pub(crate) struct ClientHandshake {
     key: String,
     protocols: Vec<String>,
+    deflate: Option<DeflateConfig>,
     scan: HeadScan,
     refusal: Option<Refusal>,
 }
@@ -47,7 +53,8 @@ impl ClientHandshake {
         let mut protocols = config.supported_protocols.clone();
         protocols.retain(|protocol| is_token(protocol.as_bytes()));
         let request = request(target, config, &key, &protocols);
-        (Self { key, protocols, scan: HeadScan::default(), refusal: None }, request)
+        let deflate = config.deflate.clone();
+        (Self { key, protocols, deflate, scan: HeadScan::default(), refusal: None }, request)
     }
 
     /// Reads on. `is_over`: nothing more comes in, or has been waited for long enough.
@@ -65,7 +72,7 @@ impl ClientHandshake {
             input.consume(size);
             self.scan = HeadScan::default();
             match answer {
-                Ok(Answer::Upgrade(opened)) => return ClientProgress::Done(Ok(opened)),
+                Ok(Answer::Upgrade(upgraded)) => return ClientProgress::Done(Ok(upgraded)),
                 Ok(Answer::Interim) => {}
                 Ok(Answer::Refusal(refusal)) => self.refusal = Some(refusal),
                 Err(error) => return ClientProgress::Done(Err(error.into())),
@@ -103,7 +110,7 @@ impl ClientHandshake {
         }
     }
 
-    fn check_upgrade(&self, headers: Headers<'_>) -> Result<Opened, ResponseError> {
+    fn check_upgrade(&self, headers: Headers<'_>) -> Result<Upgraded, ResponseError> {
         if !headers.has_token("Upgrade", "websocket") {
             return Err(ResponseError::NoUpgrade);
         }
@@ -114,12 +121,12 @@ impl ClientHandshake {
         if headers.single("Sec-WebSocket-Accept") != Ok(Some(accept.as_bytes())) {
             return Err(ResponseError::Accept);
         }
-        // Nothing is offered yet: an answer that names any extension selects one of its own.
-        if headers.list("Sec-WebSocket-Extensions").next().is_some() {
-            return Err(ResponseError::UnaskedExtension);
-        }
+        let extensions =
+            extensions(headers).map_err(|_| ResponseError::Malformed("Sec-WebSocket-Extensions"))?;
+        let deflate = deflate::check_answer(&extensions, self.deflate.as_ref())?;
         let selected_protocol = self.check_protocol(headers)?;
-        Ok(Opened { selected_protocol, requested_url: None })
+        let opened = Opened { selected_protocol, requested_url: None, is_compressed: deflate.is_some() };
+        Ok(Upgraded { opened, deflate })
     }
 
     fn check_protocol(&self, headers: Headers<'_>) -> Result<String, ResponseError> {
@@ -148,7 +155,7 @@ impl ClientHandshake {
 
 /// What a whole head means.
 enum Answer {
-    Upgrade(Opened),
+    Upgrade(Upgraded),
     /// RFC 9110 section 15.2: 1xx other than 101, another head follows.
     Interim,
     Refusal(Refusal),
@@ -164,6 +171,9 @@ fn request(target: &Target, config: &Config, key: &str, protocols: &[String]) ->
     );
     if !protocols.is_empty() {
         head.push_str(&format!("Sec-WebSocket-Protocol: {}\r\n", protocols.join(",")));
+    }
+    if let Some(config) = &config.deflate {
+        head.push_str(&format!("Sec-WebSocket-Extensions: {}\r\n", deflate::offer(config)));
     }
     push_extra_lines(&mut head, config);
     head.push_str("\r\n");

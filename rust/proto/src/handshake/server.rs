@@ -3,10 +3,16 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
+    Upgraded,
+    extensions::extensions,
     headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key, is_token_byte},
     is_token, push_extra_lines,
 };
-use crate::{Config, Opened, RequestError, Scheme, buffer::ReceiveBuffer};
+use crate::{
+    Config, DeflateConfig, Opened, RequestError, Scheme,
+    buffer::ReceiveBuffer,
+    deflate::{self, Agreed},
+};
 
 /// Waits for a request.
 #[derive(Debug)]
@@ -19,7 +25,7 @@ pub(crate) struct ServerHandshake {
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) response: Vec<u8>,
-    pub(crate) result: Result<Opened, RequestError>,
+    pub(crate) result: Result<Upgraded, RequestError>,
 }
 
 impl ServerHandshake {
@@ -40,7 +46,7 @@ impl ServerHandshake {
             Err(error) => Err(error),
         };
         Some(match request {
-            Ok(request) => Answered { response: acceptance(&request, config), result: Ok(request.opened) },
+            Ok(request) => Answered { response: acceptance(&request, config), result: Ok(request.upgraded) },
             Err(error) => Answered { response: refusal(error), result: Err(error) },
         })
     }
@@ -60,7 +66,9 @@ impl ServerHandshake {
 /// A request worth a 101.
 struct Request {
     accept: String,
-    opened: Opened,
+    /// What is answered for permessage-deflate.
+    extension: Option<String>,
+    upgraded: Upgraded,
 }
 
 fn read_request(head: &[u8], scheme: Scheme, config: &Config) -> Result<Request, RequestError> {
@@ -86,7 +94,9 @@ fn read_request(head: &[u8], scheme: Scheme, config: &Config) -> Result<Request,
     let requested_url = Some(requested_url(scheme, host, request.path.unwrap_or_default())?);
     let accept = check_upgrade(headers)?;
     let selected_protocol = select_protocol(headers, &config.supported_protocols)?;
-    Ok(Request { accept, opened: Opened { selected_protocol, requested_url } })
+    let (deflate, extension) = select_deflate(headers, config.deflate.as_ref())?.unzip();
+    let opened = Opened { selected_protocol, requested_url, is_compressed: deflate.is_some() };
+    Ok(Request { accept, extension, upgraded: Upgraded { opened, deflate } })
 }
 
 fn host(headers: Headers<'_>) -> Result<&str, RequestError> {
@@ -153,15 +163,29 @@ fn select_protocol(headers: Headers<'_>, supported: &[String]) -> Result<String,
     Ok(String::from_utf8_lossy(selected).into_owned())
 }
 
-/// In the engine's order. (Extensions would be answered here.)
+/// What is agreed on and answered, if the client offers compression and we want it.
+fn select_deflate(
+    headers: Headers<'_>,
+    config: Option<&DeflateConfig>,
+) -> Result<Option<(Agreed, String)>, RequestError> {
+    let Some(config) = config else { return Ok(None) };
+    let offers = extensions(headers).map_err(|_| RequestError::Extensions)?;
+    Ok(deflate::select(&offers, config))
+}
+
+/// In the engine's order.
 fn acceptance(request: &Request, config: &Config) -> Vec<u8> {
     let mut head = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {}\r\n",
         request.accept
     );
-    if !request.opened.selected_protocol.is_empty() {
-        head.push_str(&format!("Sec-WebSocket-Protocol: {}\r\n", request.opened.selected_protocol));
+    let selected_protocol = &request.upgraded.opened.selected_protocol;
+    if !selected_protocol.is_empty() {
+        head.push_str(&format!("Sec-WebSocket-Protocol: {selected_protocol}\r\n"));
+    }
+    if let Some(extension) = &request.extension {
+        head.push_str(&format!("Sec-WebSocket-Extensions: {extension}\r\n"));
     }
     push_extra_lines(&mut head, config);
     head.push_str("\r\n");

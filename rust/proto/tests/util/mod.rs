@@ -3,6 +3,8 @@
 #![allow(unreachable_pub, reason = "shared by the test files")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+pub mod reference;
+
 use std::{
     io::IoSlice,
     sync::{
@@ -98,9 +100,13 @@ pub fn take_output(connection: &mut Connection) -> Vec<u8> {
     all
 }
 
-/// All events that there are.
+/// All events that there are, of a receiver that has nothing to answer.
 pub fn events(connection: &mut Connection, now: Instant) -> Vec<Event> {
-    std::iter::from_fn(|| connection.poll_event(now)).collect()
+    std::iter::from_fn(|| {
+        connection.settle_fault();
+        connection.poll_event(now)
+    })
+    .collect()
 }
 
 /// Hands `bytes` in and takes the events.

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# Talks TLS with other programs: OpenSSL's s_client and s_server, each with TLS 1.2 only and 1.3 only, and nginx that ends
+# TLS in front of a plain server. Installs Debian's openssl and nginx when they are missing, which needs root.
+#
+# Uses free ports of this machine only. The last line is "N passed, N failed".
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+project=$root_dir/godot-project
+fixtures=$project/tests/fixtures/tls
+passed=0 failed=0
+scratch=$(mktemp -d)
+pids=()
+
+clean_up() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# Installs the package $2 unless the program $1 is there.
+need() {
+  PATH=$PATH:/usr/sbin
+  ! command -v "$1" >/dev/null || return 0
+  command -v apt-get >/dev/null || die "$1 is missing: install it and run this again."
+  [[ $(id -u) == 0 ]] || die "$1 is missing: run 'sudo apt-get install $2' and this again."
+  say "installing $2"
+  { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$2"; } \
+    >"$scratch/apt.log" 2>&1 || { tail -n 3 "$scratch/apt.log" >&2; die "$2 could not be installed."; }
+}
+
+# check NAME COMMAND...: counts a passed or failed check.
+check() {
+  local name=$1
+  shift
+  if "$@"; then
+    echo "ok interop $name"
+    passed=$((passed + 1))
+  else
+    echo "FAIL interop $name"
+    failed=$((failed + 1))
+  fi
+}
+
+# A port that was free a moment ago.
+free_port() {
+  local port
+  while true; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return 0; }
+  done
+}
+
+# Waits until a line of file $1 matches $2.
+wait_for() {
+  local deadline=$((SECONDS + 40))
+  until grep -qE "$2" "$1" 2>/dev/null; do
+    ((SECONDS < deadline)) || { tail -n 5 "$1" >&2; return 1; }
+    sleep 0.1
+  done
+}
+
+wait_for_port() {
+  local deadline=$((SECONDS + 40))
+  until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.1
+  done
+}
+
+# Starts a program in the background: $1 the name of its log, then the command. Its input stays open.
+start() {
+  local log=$scratch/$1.log
+  shift
+  "$@" >"$log" 2>&1 < <(exec sleep 600) &
+  pids+=($!)
+}
+
+# The engine with tests/interop.gd and the arguments given.
+engine() { timeout 60 "$GODOT" --headless --path "$project" -s res://tests/interop.gd -- "$@"; }
+
+request() {
+  printf 'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+}
+
+# Our server, s_client: verified handshake of version $1, the upgrade, and resumption with the session of the first.
+s_client() {
+  local version=$1 port=$2 session=$scratch/session-$1
+  { request; sleep 2; } | timeout 20 openssl s_client "-$version" -connect "127.0.0.1:$port" -servername localhost \
+    -verify_hostname localhost -verify_return_error -CAfile "$fixtures/root.crt" -sess_out "$session" \
+    >"$scratch/s_client-$version.log" 2>&1 || true
+  grep -q 'Verify return code: 0 (ok)' "$scratch/s_client-$version.log" || return 1
+  grep -q 'HTTP/1.1 101' "$scratch/s_client-$version.log" || return 1
+  { request; sleep 1; } | timeout 20 openssl s_client "-$version" -connect "127.0.0.1:$port" -servername localhost \
+    -CAfile "$fixtures/root.crt" -sess_in "$session" >"$scratch/resumed-$version.log" 2>&1 || true
+  grep -q '^Reused, TLSv' "$scratch/resumed-$version.log" && grep -q 'HTTP/1.1 101' "$scratch/resumed-$version.log"
+}
+
+# s_server of version $1, our client: it never upgrades, so what counts is that the handshake is through and the request came.
+s_server() {
+  local version=$1 port
+  port=$(free_port)
+  start "s_server-$version" openssl s_server "-$version" -accept "127.0.0.1:$port" -key "$fixtures/leaf.key" \
+    -cert "$fixtures/leaf.crt" -cert_chain "$fixtures/intermediate.crt"
+  wait_for "$scratch/s_server-$version.log" '^ACCEPT' || return 1
+  engine role=client "url=wss://localhost:$port/" expect=request >"$scratch/client-$version.log" 2>&1 || true
+  wait_for "$scratch/s_server-$version.log" 'GET / HTTP/1.1' && grep -q 'INTEROP connecting' "$scratch/client-$version.log"
+}
+
+nginx_config() {
+  cat <<CONFIG
+daemon off;
+pid $scratch/nginx.pid;
+error_log $scratch/nginx-error.log;
+events {}
+http {
+  access_log off;
+  client_body_temp_path $scratch/body;
+  proxy_temp_path $scratch/proxy;
+  fastcgi_temp_path $scratch/fastcgi;
+  uwsgi_temp_path $scratch/uwsgi;
+  scgi_temp_path $scratch/scgi;
+  server {
+    listen 127.0.0.1:$1 ssl;
+    ssl_certificate $fixtures/ec_chain.crt;
+    ssl_certificate_key $fixtures/ec_leaf.key;
+    location / {
+      proxy_pass http://127.0.0.1:$2;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade \$http_upgrade;
+      proxy_set_header Connection upgrade;
+      proxy_set_header Host \$host;
+    }
+  }
+}
+CONFIG
+}
+
+behind_nginx() {
+  local plain_port=$1 port
+  port=$(free_port)
+  nginx_config "$port" "$plain_port" >"$scratch/nginx.conf"
+  start nginx nginx -e "$scratch/nginx-error.log" -c "$scratch/nginx.conf"
+  wait_for_port "$port" || { tail -n 3 "$scratch/nginx.log" "$scratch/nginx-error.log" >&2; return 1; }
+  engine role=client "url=wss://localhost:$port/" expect=echo >"$scratch/client-nginx.log" 2>&1
+  grep -q 'INTEROP echoed' "$scratch/client-nginx.log"
+}
+
+need openssl openssl
+need nginx nginx-light
+find_godot
+[[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
+prepare_project "$project"
+
+tls_port=$(free_port)
+plain_port=$(free_port)
+start tls-server engine role=server "port=$tls_port" tls=yes
+start plain-server engine role=server "port=$plain_port"
+wait_for "$scratch/tls-server.log" 'INTEROP listening' && wait_for "$scratch/plain-server.log" 'INTEROP listening' ||
+  die "the servers did not start."
+
+for version in tls1_2 tls1_3; do
+  check "s_client $version" s_client "$version" "$tls_port"
+  check "s_server $version" s_server "$version"
+done
+check "nginx in front of a plain server" behind_nginx "$plain_port"
+echo "$passed passed, $failed failed"
+((failed == 0))

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# What needs a process of its own: the engine quits in every state a connection can be in, an editor reloads the
+# extension under live connections, and many connections leave nothing behind.
+#
+#   ci/test-lifecycle.sh [quit] [reload] [endurance]    all of them, or some
+#   CYCLES=N ci/test-lifecycle.sh endurance             N connections after the warm-up instead of 10 000
+#
+# Needs the addon in godot-project/addons (ci/build.sh puts it there) and, for name lookups that are not answered, a C
+# compiler and glibc. The last line is "N passed, N failed".
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+project=$root_dir/godot-project
+addon=$project/addons/rust_websocket
+passed=0 failed=0
+# A quit, in milliseconds. It takes a few hundred; a machine that does other things may need longer, a hang is longer still.
+longest_quit=${LONGEST_QUIT:-5000}
+
+ok() { passed=$((passed + 1)); }
+fail() { # $1 what, $2 the log
+  failed=$((failed + 1))
+  echo "FAIL $1"
+  grep -vE '^(Godot Engine|Initialize godot-rust|$)' "$2" | head -n 40 || true
+}
+
+# Complaints of the engine or of the library in log $1.
+complaints() { grep -nE 'ERROR|WARNING|FAIL|panicked|[Ll]eaked|still in use|handle_crash|Segmentation' "$1" || true; }
+
+milliseconds() { local now=${EPOCHREALTIME/[.,]/}; echo $((now / 1000)); }
+
+# Builds what makes name lookups slow; without it they are answered, and the tests still hold.
+slow_lookups() {
+  slow=$scratch/slow_lookup.so
+  "${CC:-cc}" -shared -fPIC -o "$slow" "$project/tests/lifecycle/slow_lookup.c" 2>"$scratch/cc.log" && return
+  say "no slow name lookups on this system"
+  slow=
+}
+
+# ---- quitting
+
+quit_in() { # $1 the state
+  local log=$scratch/quit-$1.log code=0 at=0 took
+  : >"$log.out"
+  LOOKUP_SECONDS=60 LD_PRELOAD=$slow timeout --kill-after=5 60 "$GODOT" --headless --path "$project" \
+    -s res://tests/lifecycle/quit.gd -- "$1" >"$log.out" 2>&1 &
+  local pid=$!
+  while kill -0 "$pid" 2>/dev/null && ! grep -qx QUITTING "$log.out"; do sleep 0.01; done
+  at=$(milliseconds)
+  wait "$pid" || code=$?
+  took=$(($(milliseconds) - at))
+  mv "$log.out" "$log"
+  if ((code != 7)); then fail "quitting, $1: exit code $code instead of 7" "$log"
+  elif [[ -n $(complaints "$log") ]]; then fail "quitting, $1: something was printed" "$log"
+  elif ((took > longest_quit)); then fail "quitting, $1: took $took ms" "$log"
+  else ok; fi
+  say "quitting, $1: $took ms"
+}
+
+run_quit() {
+  local states state
+  states=$("$GODOT" --headless --path "$project" -s res://tests/lifecycle/quit.gd -- list 2>&1 | sed -n 's/^STATES //p')
+  [[ -n $states ]] || die "the states to quit in are not listed."
+  for state in $states; do quit_in "$state"; done
+}
+
+# ---- reloading
+
+# A project of its own, with the addon and the plugin that reloads it.
+make_editor_project() {
+  local plugin=$1/addons/reload
+  mkdir -p "$plugin" "$1/.godot"
+  cp -r "$addon" "$1/addons/"
+  cp "$project/tests/lifecycle/reload_plugin.gd" "$plugin/plugin.gd"
+  printf '[plugin]\n\nname="Reload"\ndescription=""\nauthor=""\nversion="1"\nscript="plugin.gd"\n' >"$plugin/plugin.cfg"
+  printf 'config_version=5\n\n[application]\n\nconfig/name="Reload"\n\n[editor_plugins]\n\nenabled=PackedStringArray("%s")\n' \
+    "res://addons/reload/plugin.cfg" >"$1/project.godot"
+  echo "res://addons/rust_websocket/rust_websocket.gdextension" >"$1/.godot/extension_list.cfg"
+}
+
+reload_with() { # $1 a name, the rest are the plugin's arguments
+  local name=$1 editor=$scratch/$1 log=$scratch/$1.log code=0
+  shift
+  make_editor_project "$editor"
+  # The user's editor settings are none of this test's business.
+  LOOKUP_SECONDS=3 LD_PRELOAD=$slow XDG_CONFIG_HOME=$scratch XDG_DATA_HOME=$scratch XDG_CACHE_HOME=$scratch \
+    timeout --kill-after=5 120 "$GODOT" --headless --editor --path "$editor" -- "$@" >"$log" 2>&1 || code=$?
+  passed=$((passed + $(grep -c '^ok ' "$log" || true)))
+  if ((code != 7)) || ! grep -qx 'RELOAD DONE' "$log"; then fail "$name: exit code $code instead of 7" "$log"
+  elif [[ -n $(complaints "$log") ]]; then fail "$name: something was printed" "$log"
+  else ok; fi
+}
+
+run_reload() {
+  reload_with reload
+  [[ -z $slow ]] || reload_with unload-during-a-lookup lookup
+}
+
+# ---- enduring
+
+run_endurance() {
+  local log=$scratch/endurance.log code=0
+  timeout --kill-after=5 300 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/endurance.gd -- "${CYCLES:-10000}" \
+    >"$log" 2>&1 || code=$?
+  grep ' cycles in ' "$log" >&2 || true
+  passed=$((passed + $(grep -c '^ok ' "$log" || true)))
+  if ((code != 0)) || [[ -n $(complaints "$log") ]]; then fail "endurance: exit code $code" "$log"; fi
+}
+
+parts=("$@")
+if ((${#parts[@]} == 0)); then parts=(quit reload endurance); fi
+for part in "${parts[@]}"; do
+  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, endurance)."
+done
+find_godot
+[[ -f $addon/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
+prepare_project "$project"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+slow_lookups
+for part in "${parts[@]}"; do "run_$part"; done
+echo "$passed passed, $failed failed"
+((failed == 0))

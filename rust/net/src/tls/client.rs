@@ -1,0 +1,82 @@
+//! A client's TLS settings.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
+
+use super::{
+    DefaultRoots, TlsError, provider,
+    roots::Roots,
+    verify::{Trust, Verifier},
+};
+
+/// Servers whose sessions are remembered per settings, so that coming back is cheap.
+const REMEMBERED_SERVERS: usize = 64;
+
+/// Whose certificate a client takes.
+#[derive(Debug, Clone)]
+pub enum ServerTrust {
+    /// Signed by one of the system's authorities, or what stands for them.
+    Default(DefaultRoots),
+    /// These, or signed by one of them: one or more certificates as PEM text.
+    Certificates(Vec<u8>),
+    /// Anybody's: no protection against an impostor.
+    Anything,
+}
+
+/// The name that a server's certificate must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpectedName {
+    /// The host that is connected to.
+    Host,
+    /// This one instead.
+    Other(String),
+    /// Whatever.
+    Any,
+}
+
+/// How a client speaks TLS. Cloning shares the settings and the sessions to resume.
+#[derive(Debug, Clone)]
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    name: Option<String>,
+}
+
+impl ClientTls {
+    /// TLS 1.2 and 1.3.
+    ///
+    /// # Errors
+    /// The certificates to trust cannot be read, or there are none.
+    pub fn new(trust: ServerTrust, name: ExpectedName) -> Result<Self, TlsError> {
+        let trust = match trust {
+            ServerTrust::Default(roots) => Trust::Default(roots),
+            ServerTrust::Certificates(pem) => Trust::Chosen(Roots::chosen(&pem)?),
+            ServerTrust::Anything => Trust::Anything,
+        };
+        let other_name = match &name {
+            ExpectedName::Other(name) => Some(name.clone()),
+            _ => None,
+        };
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|_| TlsError::Unavailable)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, name)))
+            .with_no_client_auth();
+        config.resumption = Resumption::in_memory_sessions(REMEMBERED_SERVERS);
+        Ok(Self { config: Arc::new(config), name: other_name })
+    }
+
+    /// Begins a connection to `host`.
+    pub(super) fn begin(&self, host: &str) -> Result<ClientConnection, rustls::Error> {
+        let name = self.name.as_deref().and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        // What is no host name is not announced to the server; the verifier knows what it expects.
+        let name = name
+            .or_else(|| ServerName::try_from(host.to_owned()).ok())
+            .unwrap_or_else(|| ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        ClientConnection::new(Arc::clone(&self.config), name)
+    }
+}

@@ -1,0 +1,150 @@
+//! A TLS session over a non-blocking socket.
+
+use std::{
+    io::{self, IoSlice, Read, Write},
+    net::Shutdown,
+};
+
+use mio::net::TcpStream;
+use rustls::Connection;
+
+use super::{ClientTls, ServerTls, words};
+use crate::transport::Outlet;
+
+/// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
+const MAX_PENDING: usize = 64 * 1024;
+
+/// What reading came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// That many bytes for us.
+    Bytes(usize),
+    /// Something for TLS itself; there may be more.
+    Nothing,
+    /// The other side's orderly end.
+    End,
+}
+
+/// A session that has not seen a byte yet.
+#[derive(Debug)]
+pub(crate) struct TlsSession(Box<Connection>);
+
+impl TlsSession {
+    /// Of a client that connects to `host`. The error is one phrase.
+    pub(crate) fn client(tls: &ClientTls, host: &str) -> Result<Self, String> {
+        Self::new(tls.begin(host).map(Connection::from))
+    }
+
+    /// The server's end of an accepted connection.
+    pub(crate) fn server(tls: &ServerTls) -> Result<Self, String> {
+        Self::new(tls.begin().map(Connection::from))
+    }
+
+    fn new(session: Result<Connection, rustls::Error>) -> Result<Self, String> {
+        let mut session = session.map_err(|error| words::describe(&error))?;
+        session.set_buffer_limit(Some(MAX_PENDING));
+        Ok(Self(Box::new(session)))
+    }
+}
+
+/// TLS over TCP.
+#[derive(Debug)]
+pub(crate) struct TlsStream {
+    socket: TcpStream,
+    session: Box<Connection>,
+    /// Why nothing more can be read, behind what was decrypted before.
+    failure: Option<String>,
+    close_notify_queued: bool,
+}
+
+impl TlsStream {
+    pub(crate) fn new(socket: TcpStream, session: TlsSession) -> Self {
+        Self { socket, session: session.0, failure: None, close_notify_queued: false }
+    }
+
+    pub(crate) fn socket(&mut self) -> &mut TcpStream {
+        &mut self.socket
+    }
+
+    /// Whether the handshake is complete.
+    pub(crate) fn is_established(&self) -> bool {
+        !self.session.is_handshaking()
+    }
+
+    /// Whether TLS has something to write by itself.
+    pub(crate) fn has_pending_output(&self) -> bool {
+        self.session.wants_write()
+    }
+
+    /// Decrypts what is there. `WouldBlock` comes from the socket, with nothing held back here.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        if let Some(received) = self.take_plaintext(buffer)? {
+            return Ok(received);
+        }
+        if let Some(failure) = &self.failure {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, failure.clone()));
+        }
+        if self.session.read_tls(&mut self.socket)? == 0 {
+            // Whatever says that this was the orderly end has been said before.
+            self.failure = Some(self.describe_cut());
+        }
+        if let Err(error) = self.session.process_new_packets() {
+            self.failure = Some(words::describe(&error));
+            // The alert that says so; nothing can be done if it does not go out.
+            _ = self.flush();
+        }
+        Ok(self.take_plaintext(buffer)?.unwrap_or(Received::Nothing))
+    }
+
+    fn take_plaintext(&mut self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
+        match self.session.reader().read(buffer) {
+            Ok(0) => Ok(Some(Received::End)),
+            Ok(count) => Ok(Some(Received::Bytes(count))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            // Noted as the failure, which tells more.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn describe_cut(&self) -> String {
+        let text = if self.is_established() {
+            "the connection was cut: it ended without TLS's close_notify, so something may be missing"
+        } else {
+            "the other side ended the connection during it (does it speak TLS, and does it accept this side?)"
+        };
+        text.to_owned()
+    }
+
+    /// Encrypts and writes as much as fits; with nothing to write, what waits here. `WouldBlock` if that did not go.
+    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.flush()?;
+        if slices.is_empty() {
+            return Ok(0);
+        }
+        let taken = self.session.writer().write_vectored(slices)?;
+        match self.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(taken),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            if self.session.write_tls(&mut Outlet(&self.socket))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends close_notify and, once all has gone, FIN. `WouldBlock`: to be called again.
+    pub(crate) fn shut_down_writing(&mut self) -> io::Result<()> {
+        if !self.close_notify_queued {
+            self.close_notify_queued = true;
+            self.session.send_close_notify();
+        }
+        self.flush()?;
+        self.socket.shutdown(Shutdown::Write)
+    }
+}

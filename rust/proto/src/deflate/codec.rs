@@ -1,0 +1,271 @@
+//! Compressing and inflating messages (RFC 7692 section 7.2).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+use super::Agreed;
+
+/// What a flush leaves at the end of a message, and what is not sent (section 7.2.1).
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+/// An empty message (section 7.2.3.6). The codec has nothing to flush when there is nothing new.
+const EMPTY: [u8; 1] = [0];
+/// zlib turns 8 into 9, and then refers to at most 250 bytes back (512 less its look-ahead of 262), which is within the
+/// 256 bytes of a window of 8 bits.
+const SMALLEST_WINDOW: u8 = 9;
+/// As far back as a deflate stream can refer.
+const LARGEST_WINDOW: usize = 32 * 1024;
+/// Output grows by at least this much.
+const GROWTH: usize = 1024;
+/// Compressed broadcasts kept for their next recipient, and how much payload they may keep alive.
+const MAX_RECENT: usize = 64;
+const MAX_RECENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Compresses one side's messages.
+#[derive(Debug)]
+pub(crate) struct Deflater {
+    threshold: usize,
+    window_bits: u8,
+    keeps_context: bool,
+    /// The context, from the first compressed message on. It may go at any time: a message need not refer to others.
+    context: Option<Compress>,
+    /// Since [`give_back`](Self::give_back) last looked.
+    is_used: bool,
+}
+
+impl Deflater {
+    pub(crate) fn new(agreed: Agreed, threshold: usize) -> Self {
+        let Agreed { own_window_bits: window_bits, own_context: keeps_context, .. } = agreed;
+        Self { threshold, window_bits, keeps_context, context: None, is_used: false }
+    }
+
+    /// `None`: goes as it is.
+    pub(crate) fn compress(&mut self, payload: &Bytes, shared: &mut Compressor) -> Option<Bytes> {
+        if payload.len() < self.threshold {
+            return None;
+        }
+        if payload.is_empty() {
+            return Some(Bytes::from_static(&EMPTY));
+        }
+        if !self.keeps_context {
+            return shared.compress(payload, self.window_bits);
+        }
+        self.is_used = true;
+        let context = self.context.get_or_insert_with(|| new_compress(self.window_bits));
+        let packed = pack(context, payload);
+        if packed.is_none() {
+            self.context = None;
+        }
+        packed
+    }
+
+    /// Whether a context takes up memory.
+    pub(crate) fn holds_memory(&self) -> bool {
+        self.context.is_some()
+    }
+
+    /// Frees the context unless it was used since the last call.
+    pub(crate) fn give_back(&mut self) {
+        if !std::mem::take(&mut self.is_used) {
+            self.context = None;
+        }
+    }
+}
+
+fn new_compress(window_bits: u8) -> Compress {
+    Compress::new_with_window_bits(Compression::default(), false, window_bits.clamp(SMALLEST_WINDOW, 15))
+}
+
+/// The payload as one flushed run of blocks without its tail. `None` only if the codec fails, which it has no reason to.
+fn pack(context: &mut Compress, payload: &[u8]) -> Option<Bytes> {
+    let mut packed = Vec::with_capacity(payload.len() / 2 + GROWTH);
+    let start = context.total_in();
+    loop {
+        let taken = usize::try_from(context.total_in() - start).ok()?;
+        context.compress_vec(payload.get(taken..)?, &mut packed, FlushCompress::Sync).ok()?;
+        // Room left means that there was nothing more to write.
+        if packed.len() < packed.capacity() {
+            break;
+        }
+        packed.reserve(packed.len().max(GROWTH));
+    }
+    packed.truncate(packed.strip_suffix(&TAIL)?.len());
+    packed.shrink_to_fit();
+    Some(packed.into())
+}
+
+/// What the connections of one thread share when they send: memory to compress in, and messages that went to several of
+/// them, compressed once.
+///
+/// Only connections that keep no context use it. Call [`release`](Self::release) when the sends at hand are done.
+#[derive(Debug, Default)]
+pub struct Compressor {
+    codec: Option<(u8, Compress)>,
+    recent: VecDeque<Recent>,
+    recent_bytes: usize,
+}
+
+/// A message that has more recipients.
+#[derive(Debug)]
+struct Recent {
+    payload: Bytes,
+    window_bits: u8,
+    packed: Option<Bytes>,
+}
+
+impl Compressor {
+    /// Compresses without a context; `None` if that does not make it smaller.
+    fn compress(&mut self, payload: &Bytes, window_bits: u8) -> Option<Bytes> {
+        let has_more_recipients = !payload.is_unique();
+        if has_more_recipients && let Some(recent) = self.find(payload, window_bits) {
+            return recent.packed.clone();
+        }
+        let packed = self.pack(payload, window_bits);
+        if has_more_recipients {
+            self.remember(payload.clone(), window_bits, packed.clone());
+        }
+        packed
+    }
+
+    fn pack(&mut self, payload: &Bytes, window_bits: u8) -> Option<Bytes> {
+        let (_, codec) = match self.codec.take_if(|(bits, _)| *bits == window_bits) {
+            Some(codec) => self.codec.insert(codec),
+            None => self.codec.insert((window_bits, new_compress(window_bits))),
+        };
+        codec.reset();
+        pack(codec, payload).filter(|packed| packed.len() < payload.len())
+    }
+
+    /// Held payloads are not freed, so the address names the payload.
+    fn find(&self, payload: &Bytes, window_bits: u8) -> Option<&Recent> {
+        self.recent.iter().find(|recent| {
+            recent.window_bits == window_bits
+                && recent.payload.as_ptr() == payload.as_ptr()
+                && recent.payload.len() == payload.len()
+        })
+    }
+
+    fn remember(&mut self, payload: Bytes, window_bits: u8, packed: Option<Bytes>) {
+        self.recent_bytes += payload.len();
+        self.recent.push_back(Recent { payload, window_bits, packed });
+        while self.recent.len() > MAX_RECENT || self.recent_bytes > MAX_RECENT_BYTES {
+            let Some(oldest) = self.recent.pop_front() else { break };
+            self.recent_bytes -= oldest.payload.len();
+        }
+    }
+
+    /// Forgets messages that all recipients have got.
+    pub fn release(&mut self) {
+        if self.recent.is_empty() {
+            return;
+        }
+        self.recent.retain(|recent| !recent.payload.is_unique());
+        self.recent_bytes = self.recent.iter().map(|recent| recent.payload.len()).sum();
+    }
+
+    /// Frees all memory.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Why a message cannot be inflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    /// It is larger than the limit.
+    TooBig,
+    Corrupt,
+}
+
+/// Inflates the other side's messages.
+#[derive(Debug)]
+pub(crate) struct Inflater {
+    keeps_context: bool,
+    codec: Option<Decompress>,
+    /// A final block has ended (section 7.2.3.4): what follows is a new stream.
+    is_ended: bool,
+    /// The message at hand had a payload.
+    is_begun: bool,
+}
+
+impl Inflater {
+    pub(crate) fn new(agreed: Agreed) -> Self {
+        Self { keeps_context: agreed.peer_context, codec: None, is_ended: false, is_begun: false }
+    }
+
+    /// Appends what the next part of a message says; never more than one byte beyond `limit`.
+    pub(crate) fn inflate(
+        &mut self,
+        mut input: &[u8],
+        output: &mut Vec<u8>,
+        limit: usize,
+    ) -> Result<(), InflateError> {
+        while !input.is_empty() {
+            self.is_begun = true;
+            let count = self.step(input, output, limit)?;
+            input = input.get(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Runs the codec until it has taken all of `input` or a stream has ended; returns how much it took.
+    fn step(&mut self, input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<usize, InflateError> {
+        let codec = self.codec.get_or_insert_with(|| Decompress::new(false));
+        if std::mem::take(&mut self.is_ended) {
+            codec.reset(false);
+            let window = output.get(output.len().saturating_sub(LARGEST_WINDOW)..).unwrap_or_default();
+            if !window.is_empty() {
+                codec.set_dictionary(window).map_err(|_| InflateError::Corrupt)?;
+            }
+        }
+        let start = codec.total_in();
+        loop {
+            make_room(output, input.len(), limit);
+            let taken = usize::try_from(codec.total_in() - start).unwrap_or(usize::MAX);
+            let (rest, filled) = (input.get(taken..).unwrap_or_default(), output.len());
+            let status = codec
+                .decompress_vec(rest, output, FlushDecompress::Sync)
+                .map_err(|_| InflateError::Corrupt)?;
+            let now_taken = usize::try_from(codec.total_in() - start).unwrap_or(usize::MAX);
+            if output.len() > limit {
+                return Err(InflateError::TooBig);
+            }
+            if status == Status::StreamEnd {
+                self.is_ended = true;
+                return Ok(now_taken);
+            }
+            if output.len() < output.capacity() {
+                // Room left: there is nothing more to say without more input.
+                if now_taken >= input.len() {
+                    return Ok(now_taken);
+                }
+                if now_taken == taken && output.len() == filled {
+                    return Err(InflateError::Corrupt);
+                }
+            }
+        }
+    }
+
+    /// The message is complete.
+    pub(crate) fn finish(&mut self, output: &mut Vec<u8>, limit: usize) -> Result<(), InflateError> {
+        // Some senders leave an empty message's payload empty.
+        if std::mem::take(&mut self.is_begun) && !self.is_ended {
+            self.step(&TAIL, output, limit)?;
+        }
+        if !self.keeps_context {
+            self.codec = None;
+            self.is_ended = false;
+        }
+        Ok(())
+    }
+}
+
+/// Grows with what is really there, up to one byte beyond the limit, which shows that there is more.
+fn make_room(output: &mut Vec<u8>, input: usize, limit: usize) {
+    let size = output.len();
+    if output.capacity() == size {
+        let step = size.max(input).max(GROWTH).min(limit.saturating_add(1) - size);
+        output.reserve_exact(step);
+    }
+}
