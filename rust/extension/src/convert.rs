@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use godot::builtin::{GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
+use bytes::Bytes;
+use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
 use godot::classes::{StreamPeer, TlsOptions};
 use godot::meta::conv::ByValue;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
@@ -211,6 +212,15 @@ pub(crate) fn strip_edges(text: &str) -> &str {
 /// For the engine's 32-bit sizes.
 pub(crate) fn saturate(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A limit on how many, where negative means none.
+pub(crate) fn count_or_all(limit: i64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+pub(crate) fn packets_to_godot(packets: &[Bytes]) -> Array<PackedByteArray> {
+    packets.iter().map(|packet| PackedByteArray::from(&packet[..])).collect()
 }
 
 /// What `get_statistics` returns.

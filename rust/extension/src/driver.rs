@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, Link, LinkEvent, SendLimits};
+use rust_websocket_net::{Batch, Counters, Link, LinkEvent, SendLimits};
 use rust_websocket_proto::{Event, MessageKind, SendError};
 
 use crate::local::Local;
@@ -49,6 +49,19 @@ impl Driver {
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
         match self {
             Self::Remote(link) => link.send(kind, payload),
+            Self::Local(local) => local.send(kind, payload),
+        }
+    }
+
+    /// Like [`send`](Self::send), as one of many.
+    pub(crate) fn send_in(
+        &mut self,
+        batch: &mut Batch,
+        kind: MessageKind,
+        payload: Bytes,
+    ) -> Result<(), SendError> {
+        match self {
+            Self::Remote(link) => link.send_in(batch, kind, payload),
             Self::Local(local) => local.send(kind, payload),
         }
     }

@@ -51,14 +51,12 @@ impl EngineStream {
             Some(id) => Some(Gd::<StreamPeerTls>::try_from_instance_id(id).ok()?),
             None => None,
         };
-        let stream = tls.clone().map_or_else(|| tcp.clone().upcast(), Gd::upcast);
-        Some(OpenStream { stream, tcp, tls })
+        Some(OpenStream { tcp, tls })
     }
 }
 
 /// References to a stream, held during one call.
 pub(crate) struct OpenStream {
-    stream: Gd<StreamPeer>,
     tcp: Gd<StreamPeerTcp>,
     tls: Option<Gd<StreamPeerTls>>,
 }
@@ -79,19 +77,30 @@ impl OpenStream {
         }
     }
 
-    /// What can be read now, at most a chunk; empty when there is nothing.
-    pub(crate) fn read(&mut self) -> PackedByteArray {
-        let available = self.stream.get_available_bytes();
+    /// What can be read now, at most a chunk, and whether there may be more; empty when there is nothing.
+    pub(crate) fn read(&mut self) -> (PackedByteArray, bool) {
+        let stream = self.stream();
+        let available = stream.get_available_bytes();
         if available <= 0 {
-            return PackedByteArray::new();
+            return (PackedByteArray::new(), false);
         }
-        let (_, data) = split_answer(&self.stream.get_partial_data(available.min(READ_CHUNK)));
-        data
+        let (_, data) = split_answer(&stream.get_partial_data(available.min(READ_CHUNK)));
+        // A TCP stream counts all that has arrived, a TLS stream only the record that it has decrypted.
+        let may_have_more = self.tls.is_some() || available > READ_CHUNK;
+        (data, may_have_more)
+    }
+
+    /// The end that carries our bytes.
+    fn stream(&mut self) -> &mut StreamPeer {
+        match &mut self.tls {
+            Some(tls) => &mut *tls,
+            None => &mut self.tcp,
+        }
     }
 
     /// Offers bytes to the stream; how many it took, `None` when it is broken.
     pub(crate) fn write(&mut self, data: &PackedByteArray) -> Option<usize> {
-        let answer = self.stream.put_partial_data(data);
+        let answer = self.stream().put_partial_data(data);
         let taken = answer.get(1).and_then(|taken| taken.try_to::<i64>().ok()).unwrap_or(0);
         (error_of(&answer) == Error::OK).then(|| usize::try_from(taken).unwrap_or(0))
     }

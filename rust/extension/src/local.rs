@@ -112,15 +112,16 @@ impl Local {
 
     fn read(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) {
         self.take_events(events, now);
-        // Twice: the engine notices an end only in its own poll, and drops what was not read by then.
-        self.read_available(stream, events, now);
-        if !self.has_room() {
+        let was_open = stream.state() == StreamState::Open;
+        let has_read = was_open && self.read_available(stream, events, now);
+        // The engine notices an end only in its own poll, and drops what was not read by then. Where something was
+        // read the next poll is early enough for that: each of these calls is a system call or two.
+        if has_read || !self.has_room() {
             return;
         }
         stream.poll();
-        self.read_available(stream, events, now);
-        if !self.has_room() {
-            return;
+        if !was_open {
+            self.read_available(stream, events, now);
         }
         match stream.state() {
             StreamState::Open | StreamState::Handshaking => return,
@@ -130,15 +131,21 @@ impl Local {
         self.take_events(events, now);
     }
 
-    fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) {
+    /// True if there was something.
+    fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) -> bool {
+        let mut has_read = false;
         while !self.input_ended && self.has_room() && stream.state() == StreamState::Open {
-            let data = stream.read();
+            let (data, may_have_more) = stream.read();
             if data.is_empty() {
                 break;
             }
+            has_read = true;
             self.input_at = now;
             self.connection.handle_input(data.as_slice(), now);
             self.take_events(events, now);
+            if !may_have_more {
+                break;
+            }
         }
         let paused = !self.has_room();
         if paused && !self.paused {
@@ -146,6 +153,7 @@ impl Local {
         }
         self.paused = paused;
         self.connection.set_receive_paused(paused, now);
+        has_read
     }
 
     fn end_input(&mut self, end: TransportEnd) {
@@ -202,6 +210,9 @@ impl Local {
     fn next_output(&self) -> PackedByteArray {
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
         let count = self.connection.output(&mut slices);
+        if let [slice] = &slices[..count] {
+            return PackedByteArray::from(&slice[..slice.len().min(WRITE_CHUNK)]);
+        }
         let mut data = Vec::new();
         for slice in &slices[..count] {
             let room = WRITE_CHUNK - data.len();
@@ -218,7 +229,7 @@ impl Local {
     /// it is quiet.
     fn finish(&mut self, stream: &mut OpenStream, now: Instant) {
         let Some(closed_at) = self.closed_at else { return };
-        while !self.input_ended && stream.state() == StreamState::Open && !stream.read().is_empty() {
+        while !self.input_ended && stream.state() == StreamState::Open && !stream.read().0.is_empty() {
             self.input_at = now;
         }
         let quiet = !self.complains || now.saturating_duration_since(self.input_at) >= QUIET;

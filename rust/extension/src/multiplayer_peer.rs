@@ -15,8 +15,8 @@ use rust_websocket_net::Statistics;
 
 use crate::{
     convert::{
-        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, body_of, headers_of, saturate,
-        statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
+        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
@@ -451,6 +451,20 @@ impl RustWebSocketMultiplayerPeer {
         _ = Self::answer(&this, |multiplayer| {
             multiplayer.change_settings(|settings| settings.set_max_queued_packets(max_queued_packets))
         });
+    }
+
+    #[func(gd_self)]
+    fn get_packets(this: Gd<Self>, #[opt(default = -1)] max: i64) -> Array<PackedByteArray> {
+        fence(Array::new(), || {
+            let packets =
+                Self::state_of(&this).with(|multiplayer| multiplayer.take_packets(count_or_all(max)));
+            packets_to_godot(&packets)
+        })
+    }
+
+    #[func]
+    fn get_packets_peers(&self) -> PackedInt32Array {
+        self.read(PackedInt32Array::new(), |multiplayer| PackedInt32Array::from(multiplayer.last_senders()))
     }
 
     #[func]

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{ClientTls, Counters, Link, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_net::{Batch, ClientTls, Counters, Link, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
     SendError, Target, is_valid_close_code,
@@ -296,12 +296,38 @@ impl Peer {
         }
     }
 
+    /// Takes up to `most` packets at once.
+    pub(crate) fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
+        let mut packets = Vec::with_capacity(most.min(self.view.available()));
+        while packets.len() < most
+            && let Some(message) = self.view.pop()
+        {
+            self.consumed(message.payload.len());
+            packets.push(message.payload);
+        }
+        packets
+    }
+
     /// Sends what `put_packet` was given.
     pub(crate) fn put_packet(&mut self, payload: Bytes) -> Result<(), Refusal> {
         self.send(self.write_mode, payload)
     }
 
+    /// Sends one of the copies of a packet to many.
+    pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refusal> {
+        let kind = self.write_mode;
+        self.send_with(payload, |driver, payload| driver.send_in(batch, kind, payload))
+    }
+
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
+        self.send_with(payload, |driver, payload| driver.send(kind, payload))
+    }
+
+    fn send_with(
+        &mut self,
+        payload: Bytes,
+        send: impl FnOnce(&mut Driver, Bytes) -> Result<(), SendError>,
+    ) -> Result<(), Refusal> {
         let not_open = || {
             let message = "Nothing can be sent: the connection is not open.";
             Refusal::new(Error::FAILED, Cause::SendClosed, message)
@@ -316,7 +342,7 @@ impl Peer {
             let message = format!("A message of {len} bytes is larger than outbound_buffer_size ({limit}).");
             return Err(Refusal::new(Error::ERR_OUT_OF_MEMORY, Cause::MessageTooBig, message));
         }
-        driver.send(kind, payload).map_err(|error| match error {
+        send(driver, payload).map_err(|error| match error {
             SendError::BufferFull => Refusal::new(
                 Error::ERR_OUT_OF_MEMORY,
                 Cause::BufferFull,

@@ -14,7 +14,10 @@ use godot::obj::InstanceId;
 
 const SHARDS: usize = 16;
 
-type Shard<T> = RwLock<HashMap<u64, Arc<T>, BuildHasherDefault<IdHasher>>>;
+/// A table by ids that the engine or we have chosen: nobody can make them collide.
+pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+type Shard<T> = RwLock<IdMap<u64, Arc<T>>>;
 
 /// All live objects of a class that have been called.
 pub(crate) struct StateTable<T> {
@@ -66,6 +69,14 @@ impl Hasher for IdHasher {
         for byte in bytes {
             self.write_u64(self.0 ^ u64::from(*byte));
         }
+    }
+
+    fn write_i32(&mut self, id: i32) {
+        self.write_u64(u64::from(id.cast_unsigned()));
+    }
+
+    fn write_usize(&mut self, id: usize) {
+        self.write_u64(id as u64);
     }
 
     fn write_u64(&mut self, id: u64) {

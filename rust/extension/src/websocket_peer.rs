@@ -15,8 +15,8 @@ use rust_websocket_proto::ReadyState;
 
 use crate::{
     convert::{
-        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, headers_of, saturate,
-        statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
+        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
     engine_stream::EngineStream,
     peer::{Peer, PeerState},
@@ -343,6 +343,14 @@ impl RustWebSocketPeer {
     #[func(gd_self)]
     fn set_close_timeout(this: Gd<Self>, timeout: f64) {
         _ = Self::answer(&this, |peer| peer.set_close_timeout(timeout));
+    }
+
+    #[func(gd_self)]
+    fn get_packets(this: Gd<Self>, #[opt(default = -1)] max: i64) -> Array<PackedByteArray> {
+        fence(Array::new(), || {
+            let packets = Self::state_of(&this).with(|peer| peer.take_packets(count_or_all(max)));
+            packets_to_godot(&packets)
+        })
     }
 
     #[func]

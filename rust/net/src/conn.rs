@@ -54,6 +54,8 @@ struct Wire {
     readable: bool,
     writable: bool,
     fin_sent: bool,
+    /// The kernel says that the end is there to be read.
+    is_ending: bool,
     /// FIN or an error was read.
     input_ended: bool,
 }
@@ -62,7 +64,15 @@ impl Wire {
     fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
         _ = transport.socket().set_nodelay(no_delay);
-        Self { transport, token, readable: true, writable: true, fin_sent: false, input_ended: false }
+        Self {
+            transport,
+            token,
+            readable: true,
+            writable: true,
+            fin_sent: false,
+            is_ending: false,
+            input_ended: false,
+        }
     }
 
     fn end_input(&mut self) {
@@ -220,10 +230,11 @@ impl Conn {
         }
     }
 
-    /// The kernel says that a socket is ready.
-    pub(crate) fn handle_readiness(&mut self, readable: bool, writable: bool) {
+    /// The kernel says that a socket is ready, and whether its end can be read.
+    pub(crate) fn handle_readiness(&mut self, readable: bool, writable: bool, is_ending: bool) {
         if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
-            wire.readable |= readable;
+            wire.is_ending |= is_ending;
+            wire.readable |= readable || is_ending;
             wire.writable |= writable;
         }
     }
@@ -418,7 +429,12 @@ impl Conn {
                     wire.end_input();
                     self.protocol.handle_transport_end(TransportEnd::Eof);
                 }
-                Ok(Received::Bytes(count)) => self.protocol.handle_input(&turn.scratch[..count], turn.now),
+                Ok(Received::Bytes(count)) => {
+                    // Saves asking once more, unless the end is behind these bytes, which is not told again.
+                    wire.readable =
+                        wire.is_ending || !wire.transport.is_drained_by(count, turn.scratch.len());
+                    self.protocol.handle_input(&turn.scratch[..count], turn.now);
+                }
                 Ok(Received::Nothing) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
                 Err(error) => {

@@ -7,6 +7,7 @@
 mod conn;
 mod connect;
 mod counters;
+mod ids;
 mod limits;
 mod link;
 mod listener;
@@ -22,6 +23,7 @@ pub use counters::{Counters, Statistics};
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
 pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
+pub use queues::Batch;
 pub use random::SystemRandom;
 pub use thread::shutdown;
 pub use tls::{

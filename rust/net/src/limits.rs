@@ -153,6 +153,7 @@ impl Receiving {
     pub(crate) fn consumed(&self, bytes: usize) -> bool {
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
         self.messages.fetch_sub(1, Ordering::SeqCst);
-        self.has_room() && self.paused.swap(false, Ordering::SeqCst)
+        // Looked at before it is changed: the I/O thread has this in its cache, and nearly always it is false.
+        self.has_room() && self.paused.load(Ordering::SeqCst) && self.paused.swap(false, Ordering::SeqCst)
     }
 }

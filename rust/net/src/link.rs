@@ -19,7 +19,7 @@ use crate::{
     ClientTls, Counters, ReceiveLimits, SendLimits, ServerTls, SystemRandom,
     conn::Conn,
     listener::{Acceptor, ListenError, ListenOptions, bind},
-    queues::{Command, Mailbox, Order, ReactorHandle, Shared, lock},
+    queues::{Batch, Command, Mailbox, Order, ReactorHandle, Shared, lock},
     thread,
 };
 
@@ -136,6 +136,14 @@ impl Link {
     /// [`SendError::BufferFull`] when the limits are reached; nothing is queued then.
     pub fn send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
         self.shared.order_send(kind, payload)
+    }
+
+    /// Like [`send`](Self::send), for a message to many: the I/O thread is told once, when the batch ends.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_in(&self, batch: &mut Batch, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        self.shared.order_send_in(batch, kind, payload)
     }
 
     /// Starts the close handshake after what was sent (RFC 6455 section 7.1.2); code 0 sends none.

@@ -62,20 +62,37 @@ impl Shared {
     }
 
     pub(crate) fn order_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        {
-            let mut outbox = self.lock_outbox();
-            if outbox.closed {
-                return Err(SendError::NotOpen);
-            }
-            if !self.sending.has_room(payload.len()) {
-                self.counters.send_refused();
-                return Err(SendError::BufferFull);
-            }
-            self.sending.accepted(payload.len());
-            self.counters.sent(payload.len());
-            outbox.orders.push(Order::Send(kind, payload));
-        }
+        self.queue_send(kind, payload)?;
         self.ask_for_attention();
+        Ok(())
+    }
+
+    pub(crate) fn order_send_in(
+        &self,
+        batch: &mut Batch,
+        kind: MessageKind,
+        payload: Bytes,
+    ) -> Result<(), SendError> {
+        self.queue_send(kind, payload)?;
+        if !self.attention_asked.swap(true, Ordering::AcqRel) {
+            batch.reactor.get_or_insert_with(|| self.reactor.clone());
+            batch.commands.push(Command::Attend(self.id));
+        }
+        Ok(())
+    }
+
+    fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        let mut outbox = self.lock_outbox();
+        if outbox.closed {
+            return Err(SendError::NotOpen);
+        }
+        if !self.sending.has_room(payload.len()) {
+            self.counters.send_refused();
+            return Err(SendError::BufferFull);
+        }
+        self.sending.accepted(payload.len());
+        self.counters.sent(payload.len());
+        outbox.orders.push(Order::Send(kind, payload));
         Ok(())
     }
 
@@ -117,6 +134,29 @@ impl Shared {
         outbox.closed = true;
         outbox.orders.retain(|order| !matches!(order, Order::Send(..)));
         self.sending.clear();
+    }
+}
+
+/// Links that have something for the I/O thread, which is told of all of them at once when this is dropped: waking
+/// it for the first of many would have it take its locks between ours.
+#[derive(Default)]
+pub struct Batch {
+    commands: Vec<Command>,
+    /// All links of a process have the same, but for those that outlived an I/O thread, which nobody attends.
+    reactor: Option<ReactorHandle>,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Batch").field("links", &self.commands.len()).finish()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if let Some(reactor) = &self.reactor {
+            reactor.push_all(&mut self.commands);
+        }
     }
 }
 
@@ -306,6 +346,22 @@ impl ReactorHandle {
             }
             commands.push(command);
         }
+        self.wake();
+    }
+
+    /// Pushes commands that nobody misses once the thread has stopped.
+    fn push_all(&self, new: &mut Vec<Command>) {
+        {
+            let mut commands = lock(&self.0.commands);
+            if self.is_stopped() {
+                return;
+            }
+            commands.append(new);
+        }
+        self.wake();
+    }
+
+    fn wake(&self) {
         if !self.0.woken.swap(true, Ordering::AcqRel)
             && let Some(waker) = &self.0.waker
         {

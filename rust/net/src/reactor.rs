@@ -1,7 +1,7 @@
 //! The I/O thread: waits for sockets, orders and deadlines, and lets each connection work.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -14,6 +14,7 @@ use rust_websocket_proto::Compressor;
 
 use crate::{
     conn::Conn,
+    ids::IdMap,
     listener::{Accepted, Acceptor},
     queues::{Command, Order, ReactorHandle, Shared, discard},
     resolve::Resolver,
@@ -44,7 +45,7 @@ pub(crate) struct Turn<'a> {
 pub(crate) struct Sockets<'a> {
     id: usize,
     registry: &'a Registry,
-    owners: &'a mut HashMap<Token, usize>,
+    owners: &'a mut IdMap<Token, usize>,
     reactor: &'a ReactorHandle,
 }
 
@@ -98,10 +99,10 @@ impl ReadyList {
 pub(crate) struct Reactor {
     poll: Poll,
     handle: ReactorHandle,
-    conns: HashMap<usize, Entry>,
-    acceptors: HashMap<usize, Acceptor>,
+    conns: IdMap<usize, Box<Entry>>,
+    acceptors: IdMap<usize, Acceptor>,
     /// Whose socket a token is: a link's or a listener's number.
-    owners: HashMap<Token, usize>,
+    owners: IdMap<Token, usize>,
     deadlines: BTreeSet<(Instant, usize)>,
     /// Who has something to do now; edge-triggered readiness is not told twice.
     ready: ReadyList,
@@ -120,9 +121,9 @@ impl Reactor {
         Ok(Self {
             poll,
             handle: ReactorHandle::new(waker, WAKER.0 + 1),
-            conns: HashMap::new(),
-            acceptors: HashMap::new(),
-            owners: HashMap::new(),
+            conns: IdMap::default(),
+            acceptors: IdMap::default(),
+            owners: IdMap::default(),
             deadlines: BTreeSet::new(),
             ready: ReadyList::default(),
             resolver: Resolver::default(),
@@ -187,8 +188,9 @@ impl Reactor {
         for event in events {
             let Some(&id) = self.owners.get(&event.token()) else { continue };
             if let Some(entry) = self.conns.get_mut(&id) {
-                let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-                entry.conn.handle_readiness(readable, event.is_writable() || event.is_write_closed());
+                let is_ending = event.is_read_closed() || event.is_error();
+                let writable = event.is_writable() || event.is_write_closed();
+                entry.conn.handle_readiness(event.is_readable(), writable, is_ending);
             } else if let Some(acceptor) = self.acceptors.get_mut(&id) {
                 acceptor.handle_readiness();
             }
@@ -229,7 +231,7 @@ impl Reactor {
             Some(addresses) => conn.handle_resolution(Ok(addresses), Instant::now()),
             None => self.resolver.start(link, host, port, &self.handle),
         }
-        self.conns.insert(link.0, Entry { conn, armed: None });
+        self.conns.insert(link.0, Box::new(Entry { conn, armed: None }));
         self.ready.push(link.0);
     }
 
@@ -330,7 +332,7 @@ impl Reactor {
     }
 
     fn remove(&mut self, id: usize) {
-        if let Some(Entry { armed: Some(armed), .. }) = self.conns.remove(&id) {
+        if let Some(armed) = self.conns.remove(&id).and_then(|entry| entry.armed) {
             self.deadlines.remove(&(armed, id));
         }
     }
@@ -374,7 +376,7 @@ impl Reactor {
         let transport = Transport::new(stream, session);
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
         let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
-        self.conns.insert(id, Entry { conn, armed: None });
+        self.conns.insert(id, Box::new(Entry { conn, armed: None }));
         self.ready.push(id);
     }
 

@@ -50,6 +50,14 @@ impl Transport {
         })
     }
 
+    /// Whether a read of `count` bytes into `room` took all there was, so that readiness will be told anew. Elsewhere than
+    /// on Linux it is told only after a read that found nothing.
+    pub(crate) fn is_drained_by(&self, count: usize, room: usize) -> bool {
+        cfg!(any(target_os = "linux", target_os = "android"))
+            && matches!(self, Self::Plain(_))
+            && count < room
+    }
+
     /// Writes as much as the kernel takes; with no slices, what the transport itself has to say.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         retry_interrupted(|| match self {

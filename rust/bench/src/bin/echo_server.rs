@@ -1,7 +1,8 @@
 //! An echo server without an engine, on the same listener, transport and protocol as the engine classes.
 //!
 //! `echo_server [PORT] [--compression | --no-context-takeover] [--commands]`: listens on 127.0.0.1, port 0 or none lets the system
-//! choose; prints `LISTENING port`; runs until it is ended from outside. With `--commands` a message
+//! choose; prints `LISTENING port`; runs until it is ended from outside. `--spin` looks for events all the time, as a script in a tight
+//! loop does. With `--commands` a message
 //! `close:CODE:REASON` closes its connection instead of being sent back.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "how the program tells where it listens")]
@@ -30,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut echo = Echo::default();
     let mut port = 0;
     let mut deflate = None;
+    let mut spins = false;
     for argument in env::args().skip(1) {
         match argument.as_str() {
             "--compression" => {
@@ -39,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--no-context-takeover" => {
                 deflate = Some(DeflateConfig { threshold: 0, ..Default::default() });
             }
+            "--spin" => spins = true,
             other => port = other.parse()?,
         }
     }
@@ -46,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
     println!("LISTENING {}", listener.local_address().port());
     loop {
-        if !echo.turn(&listener) {
+        if !echo.turn(&listener) && !spins {
             thread::sleep(PAUSE);
         }
     }

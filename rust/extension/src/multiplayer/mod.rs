@@ -135,6 +135,8 @@ pub(crate) struct Multiplayer {
     incoming: Incoming,
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Bytes,
+    /// Who sent the packets that were handed out together last.
+    last_senders: Vec<i32>,
 }
 
 impl Default for Multiplayer {
@@ -150,6 +152,7 @@ impl Default for Multiplayer {
             session_number: 0,
             incoming: Incoming::default(),
             last_packet: Bytes::new(),
+            last_senders: Vec::new(),
         }
     }
 }
@@ -344,15 +347,38 @@ impl Multiplayer {
     /// The next packet, `None` if there is none. It stays where it is until the next call.
     pub(crate) fn next_packet(&mut self) -> Result<Option<&[u8]>, Refusal> {
         self.check_connected("get_packet", Cause::ReceiveClosed)?;
-        let Some(Packet { sender, from, payload }) = self.incoming.0.pop_front() else { return Ok(None) };
+        let Some((_, payload)) = self.take_packet() else { return Ok(None) };
+        self.last_packet = payload;
+        Ok(Some(&self.last_packet))
+    }
+
+    fn take_packet(&mut self) -> Option<(i32, Bytes)> {
+        let Packet { sender, from, payload } = self.incoming.0.pop_front()?;
         from.with(|peer| peer.consumed_by_owner(payload.len()));
         match &mut self.session {
             Session::Server(server) => server.packet_taken(sender),
             Session::Client(client) => client.packet_taken(),
             Session::Idle => {}
         }
-        self.last_packet = payload;
-        Ok(Some(&self.last_packet))
+        Some((sender, payload))
+    }
+
+    /// Takes up to `most` packets at once; [`last_senders`](Self::last_senders) tells whose they are.
+    pub(crate) fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
+        self.last_senders.clear();
+        let mut packets = Vec::with_capacity(most.min(self.available_packets()));
+        while packets.len() < most
+            && let Some((sender, payload)) = self.take_packet()
+        {
+            self.last_senders.push(sender);
+            packets.push(payload);
+        }
+        packets
+    }
+
+    /// The senders of what the last [`take_packets`](Self::take_packets) has taken, in the same order.
+    pub(crate) fn last_senders(&self) -> &[i32] {
+        &self.last_senders
     }
 
     /// The live peer behind an id.

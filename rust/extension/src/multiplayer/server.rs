@@ -1,7 +1,7 @@
 //! The server side: a listener and its members.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{
-    Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Statistics, SystemRandom,
+    Batch, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Statistics, SystemRandom,
 };
 use rust_websocket_proto::{
     Closed, Event, Message, MessageKind, Opened, ReadyState,
@@ -21,7 +21,11 @@ use crate::{
     peer::{Peer, PeerState},
     report::{Cause, Refusal},
     settings::Settings,
+    state_table::IdMap,
 };
+
+/// A burst does not keep its memory.
+const KEPT_REPORTS: usize = 1024;
 
 /// Whose connection the script has closed through [`PeerState`]; a member's peer tells it here, so that a poll does
 /// not have to look at everybody.
@@ -52,11 +56,13 @@ struct Member {
 pub(crate) struct Server {
     listener: Listener,
     ids: PeerIds,
-    members: HashMap<i32, Member>,
-    by_link: HashMap<LinkId, i32>,
+    members: IdMap<i32, Member>,
+    by_link: IdMap<LinkId, i32>,
     close_requests: Arc<CloseRequests>,
     /// Of the current poll, not looked at yet.
     events: VecDeque<ListenerEvent>,
+    /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each poll.
+    reports: Vec<ListenerEvent>,
     /// Members whose end the current poll shows.
     due: VecDeque<i32>,
     /// Members whose end the next poll shows.
@@ -71,10 +77,11 @@ impl Server {
         Ok(Self {
             listener: Listener::bind(options)?,
             ids: PeerIds::new(),
-            members: HashMap::new(),
-            by_link: HashMap::new(),
+            members: IdMap::default(),
+            by_link: IdMap::default(),
             close_requests: Arc::default(),
             events: VecDeque::new(),
+            reports: Vec::new(),
             due: VecDeque::new(),
             due_next: VecDeque::new(),
             carried: Statistics::default(),
@@ -102,9 +109,11 @@ impl Server {
     pub(crate) fn begin_poll(&mut self) {
         self.due.append(&mut self.due_next);
         self.due.extend(self.close_requests.take().iter().filter_map(|link| self.by_link.get(link)));
-        let mut events = Vec::new();
-        self.listener.take_events(&mut events);
-        self.events.extend(events);
+        self.listener.take_events(&mut self.reports);
+        self.events.extend(self.reports.drain(..));
+        if self.reports.capacity() > KEPT_REPORTS {
+            self.reports.shrink_to(KEPT_REPORTS);
+        }
     }
 
     /// Goes on until there is something to emit.
@@ -222,27 +231,21 @@ impl Server {
         })?;
         let mut refused = Vec::new();
         match recipients {
-            Recipients::One(id) => self.send_to(id, payload, &mut refused),
+            Recipients::One(id) => {
+                if let Some(member) = self.members.get(&id) {
+                    let result = member.state.with(|peer| peer.put_packet(payload.clone()));
+                    note_refusal(id, member, result, &mut refused);
+                }
+            }
             _ => {
-                for id in self.members.keys().filter(|id| recipients.includes(**id)) {
-                    self.send_to(*id, payload, &mut refused);
+                let mut batch = Batch::default();
+                for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
+                    let result = member.state.with(|peer| peer.put_packet_in(&mut batch, payload.clone()));
+                    note_refusal(*id, member, result, &mut refused);
                 }
             }
         }
         Ok(refused)
-    }
-
-    fn send_to(&self, id: i32, payload: &Bytes, refused: &mut Vec<(Arc<PeerState>, Refusal)>) {
-        let Some(member) = self.members.get(&id) else { return };
-        match member.state.with(|peer| peer.put_packet(payload.clone())) {
-            // Lost or sent away, which the next poll shows: it counts as taken.
-            Err(refusal) if refusal.error == Error::FAILED => {}
-            Err(mut refusal) => {
-                refusal.message = format!("Peer {id}: {}", refusal.message).into();
-                refused.push((Arc::clone(&member.state), refusal));
-            }
-            Ok(()) => {}
-        }
     }
 
     /// Sends a member away: with a close frame, and `peer_disconnected` in the next poll.
@@ -277,6 +280,23 @@ impl Server {
                 peer.release();
             });
         }
+    }
+}
+
+fn note_refusal(
+    id: i32,
+    member: &Member,
+    result: Result<(), Refusal>,
+    refused: &mut Vec<(Arc<PeerState>, Refusal)>,
+) {
+    match result {
+        // Lost or sent away, which the next poll shows: it counts as taken.
+        Err(refusal) if refusal.error == Error::FAILED => {}
+        Err(mut refusal) => {
+            refusal.message = format!("Peer {id}: {}", refusal.message).into();
+            refused.push((Arc::clone(&member.state), refusal));
+        }
+        Ok(()) => {}
     }
 }
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Measures the engine's own classes and ours side by side, in the same engine, with the same scripts and load.
+#
+#   ci/bench.sh [--quick] [--rounds=N] [--seconds=N] [--no-build] [SCENARIO...]
+#
+# SCENARIO: a file of godot-project/bench/scenarios without its ending; all but `scale` if none is given. `scale` takes one
+# server of ours to 10 000 clients. --quick: one round of a second each. The order of the two changes from round to round.
+#
+# Results go to build/bench/: results.md (table), results.json (every number), results.svg and scale.svg (charts). Runs by
+# hand, on a machine that does nothing else: nothing here passes or fails.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+rounds=5 seconds=3 build=true impls=(builtin rust)
+scenarios=()
+while (($#)); do
+  case $1 in
+    --quick) rounds=1 seconds=1 ;;
+    --rounds=*) rounds=${1#*=} ;;
+    --seconds=*) seconds=${1#*=} ;;
+    --no-build) build=false ;;
+    --rust-only) impls=(rust) ;;
+    -*) die "unknown option '$1' (known: --quick, --rounds=N, --seconds=N, --no-build, --rust-only)." ;;
+    *) scenarios+=("$1") ;;
+  esac
+  shift
+done
+
+project=$root_dir/godot-project
+results=$root_dir/build/bench
+measurements=$results/measurements.tsv
+target_dir=${CARGO_TARGET_DIR:-$root_dir/target}
+if ((${#scenarios[@]} == 0)); then
+  for file in "$project"/bench/scenarios/*.gd; do
+    name=$(basename "$file" .gd)
+    [[ $name == scale ]] || scenarios+=("$name")
+  done
+fi
+for name in "${scenarios[@]}"; do
+  [[ -f $project/bench/scenarios/$name.gd ]] || die "there is no scenario '$name' in godot-project/bench/scenarios."
+done
+
+# Runs scenario $1 on $2 in round $3 with $4 clients (0: the scenario's own number) and notes what it measured.
+measure() {
+  local scenario=$1 impl=$2 round=$3 clients=$4 log=$results/$1-$2-$3-$4.log
+  if ! timeout --kill-after=5 150 "$GODOT" --headless --path "$project" -s res://bench/run.gd -- "scenario=$scenario" \
+    "impl=$impl" "seconds=$seconds" "clients=$clients" "load=$target_dir/release/load" "dir=$results" >"$log" 2>&1 ||
+    ! grep -q '^BENCH DONE$' "$log"; then
+    say "  $impl did not finish; see ${log#"$root_dir/"}"
+    return 0
+  fi
+  grep -vE '^(BENCH |Godot Engine|Initialize godot-rust|$)' "$log" >&2 || true
+  awk -v OFS='\t' -v s="$scenario" -v i="$impl" -v r="$round" -v c="$clients" \
+    '/^BENCH [a-z]/ { print s, i, r, c, $2, $3 }' "$log" >>"$measurements"
+  say "  $impl: $(awk '/^BENCH [a-z]/ { printf "%s%s %.4g", sep, $2, $3; sep = ", " }' "$log")"
+}
+
+# Says on what this was measured.
+title() {
+  local cpu
+  cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1 || true)
+  echo "$(date -u +%F), Godot $("$GODOT" --headless --version 2>/dev/null | tail -n 1 | cut -d . -f 1-3), $(nproc) x ${cpu:-unknown processor}, $rounds rounds of $seconds s"
+}
+
+find_godot
+mkdir -p "$results"
+rm -f "$results"/*.log "$results"/load-*.txt
+if $build; then "$root_dir/ci/build.sh" --release; fi
+(cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench)
+prepare_project "$project"
+: >"$measurements"
+# A server and its clients need a file each.
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+
+for ((round = 1; round <= rounds; round++)); do
+  for name in "${scenarios[@]}"; do
+    say "round $round of $rounds: $name"
+    if [[ $name == scale ]]; then
+      for clients in 1000 3000 10000; do measure scale rust "$round" "$clients"; done
+    elif ((round % 2)); then
+      for impl in "${impls[@]}"; do measure "$name" "$impl" "$round" 0; done
+    else
+      for ((i = ${#impls[@]} - 1; i >= 0; i--)); do measure "$name" "${impls[i]}" "$round" 0; done
+    fi
+  done
+done
+"$target_dir/release/report" "$root_dir/ci/bench-scenarios.tsv" "$measurements" "$results" "$(title)"
+cat "$results/results.md"
+say "the results are in ${results#"$root_dir/"}/: results.md, results.json, results.svg"
