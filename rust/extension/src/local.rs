@@ -19,6 +19,10 @@ use crate::engine_stream::{EngineStream, OpenStream, StreamState};
 const WRITE_CHUNK: usize = 256 * 1024;
 const WRITE_SLICES: usize = 16;
 
+/// Reads in one poll: more than any socket buffer holds, so that everything that had arrived is read, and no end for a
+/// script whose other side sends faster than this one decodes.
+const READS_PER_POLL: usize = 256;
+
 /// Silence after which the other side is taken to have heard our last words.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -134,7 +138,10 @@ impl Local {
     /// True if there was something.
     fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) -> bool {
         let mut has_read = false;
-        while !self.input_ended && self.has_room() && stream.state() == StreamState::Open {
+        for _ in 0..READS_PER_POLL {
+            if self.input_ended || !self.has_room() || stream.state() != StreamState::Open {
+                break;
+            }
             let (data, may_have_more) = stream.read();
             if data.is_empty() {
                 break;
@@ -229,7 +236,10 @@ impl Local {
     /// it is quiet.
     fn finish(&mut self, stream: &mut OpenStream, now: Instant) {
         let Some(closed_at) = self.closed_at else { return };
-        while !self.input_ended && stream.state() == StreamState::Open && !stream.read().0.is_empty() {
+        for _ in 0..READS_PER_POLL {
+            if self.input_ended || stream.state() != StreamState::Open || stream.read().0.is_empty() {
+                break;
+            }
             self.input_at = now;
         }
         let quiet = !self.complains || now.saturating_duration_since(self.input_at) >= QUIET;

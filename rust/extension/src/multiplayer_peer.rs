@@ -53,9 +53,8 @@ impl RustWebSocketMultiplayerPeer {
                 Signal::Disconnected(id) => ("peer_disconnected", id),
             };
             _ = this.emit_signal(signal, &[id.to_variant()]);
-            state.with(|multiplayer| multiplayer.emitted(emission));
-            if signal == "peer_disconnected" {
-                Self::forget_object(&this, id);
+            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission)) {
+                Self::forget_object(&this, gone);
             }
         }
     }

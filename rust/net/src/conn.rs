@@ -287,8 +287,9 @@ impl Conn {
         self.carry_out_orders(turn);
         self.write();
         if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
-            // One pass, whatever comes of it.
+            // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
+            discard_input(wire, turn.scratch);
         }
         self.report_stopped();
         self.end(turn.sockets);
@@ -516,7 +517,7 @@ impl Conn {
     fn report_opened(&mut self, opened: Opened) {
         match (self.newcomer.take(), &self.owner) {
             (Some(Newcomer { link, address }), Owner::Listener(listener)) => {
-                listener.reports.push(ListenerEvent::Accepted(link, address, opened));
+                listener.report_accepted(link, address, opened);
             }
             _ => self.report(Event::Opened(opened)),
         }

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -234,6 +234,8 @@ impl Listener {
             local_address,
             socket: Mutex::new(Some(socket)),
             accepting: AtomicBool::new(true),
+            unseen: AtomicUsize::new(0),
+            held_back: AtomicBool::new(false),
             link_options: Mutex::new(options.link),
             tls: options.tls,
             reports: Mailbox::default(),
@@ -249,7 +251,13 @@ impl Listener {
 
     /// Appends what was reported since the last call, by all its links in order.
     pub fn take_events(&self, events: &mut Vec<ListenerEvent>) {
+        let before = events.len();
         self.shared.reports.take(events);
+        let accepted = |event: &&ListenerEvent| matches!(event, ListenerEvent::Accepted(..));
+        let seen = events.get(before..).unwrap_or_default().iter().filter(accepted).count();
+        if seen > 0 {
+            self.shared.seen(seen);
+        }
     }
 
     /// Stops or resumes accepting; newcomers wait in the kernel's backlog meanwhile.
@@ -268,7 +276,7 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         // The port is free when this returns; the I/O thread only holds this lock for one accept at a time.
-        drop(lock(&self.shared.socket).take());
+        self.shared.close_socket();
         // Reports may hold links, whose connections hold the mailbox: without this neither would ever go.
         self.shared.reports.close();
         self.shared.reactor.push(Command::CloseListener(self.shared.id));
@@ -283,6 +291,10 @@ pub(crate) struct ListenerShared {
     local_address: SocketAddr,
     socket: Mutex<Option<TcpListener>>,
     accepting: AtomicBool,
+    /// Newcomers reported and not taken.
+    unseen: AtomicUsize,
+    /// The acceptor waits until some are taken.
+    held_back: AtomicBool,
     link_options: Mutex<LinkOptions>,
     pub(crate) tls: Option<ServerTls>,
     pub(crate) reports: Mailbox<ListenerEvent>,
@@ -296,6 +308,36 @@ impl ListenerShared {
 
     pub(crate) fn is_accepting(&self) -> bool {
         self.accepting.load(Ordering::Acquire)
+    }
+
+    /// Reports a newcomer that has completed its upgrade.
+    pub(crate) fn report_accepted(&self, link: Link, address: SocketAddr, opened: Opened) {
+        self.unseen.fetch_add(1, Ordering::SeqCst);
+        self.reports.push(ListenerEvent::Accepted(link, address, opened));
+    }
+
+    pub(crate) fn unseen(&self) -> usize {
+        self.unseen.load(Ordering::SeqCst)
+    }
+
+    /// Announces that accepting stops until newcomers are taken; false if some have been meanwhile.
+    pub(crate) fn hold_back(&self) -> bool {
+        let unseen = self.unseen();
+        self.held_back.store(true, Ordering::SeqCst);
+        self.unseen() >= unseen
+    }
+
+    /// The owner has taken that many newcomers.
+    fn seen(&self, count: usize) {
+        self.unseen.fetch_sub(count, Ordering::SeqCst);
+        if self.held_back.swap(false, Ordering::SeqCst) {
+            self.reactor.push(Command::ResumeAccepting(self.id));
+        }
+    }
+
+    /// Newcomers are refused from now on.
+    pub(crate) fn close_socket(&self) {
+        drop(lock(&self.socket).take());
     }
 
     pub(crate) fn link_options(&self) -> LinkOptions {

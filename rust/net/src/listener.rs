@@ -20,8 +20,9 @@ use crate::{LinkOptions, ServerTls, link::ListenerShared};
 /// a second. Linux lowers it to `net.core.somaxconn` (4096).
 const BACKLOG: i32 = 4096;
 
-/// Newcomers per listener whose upgrade is under way; the others wait in the backlog.
-const MAX_NEWCOMERS: usize = 4096;
+/// Newcomers per listener that the script has not seen: their upgrade is under way, or complete and no poll has come
+/// since. The others wait in the backlog, so that a server that stalls does not use up its file descriptors.
+pub(crate) const MAX_NEWCOMERS: usize = 4096;
 
 /// Newcomers taken per turn; the rest waits until the connections have had their share.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -139,7 +140,13 @@ impl Acceptor {
             return Accepted::Nothing;
         }
         self.retry_at = None;
-        while self.readable && self.shared.is_accepting() && self.newcomers < MAX_NEWCOMERS {
+        while self.readable && self.shared.is_accepting() {
+            if self.newcomers + self.shared.unseen() >= MAX_NEWCOMERS {
+                if self.shared.hold_back() {
+                    return Accepted::Nothing;
+                }
+                continue;
+            }
             if taken >= ACCEPTS_PER_TURN {
                 return Accepted::TurnOver;
             }

@@ -235,6 +235,9 @@ impl<E> Mailbox<E> {
 
     /// To be called after the last report before the fault.
     pub(crate) fn push_fault(&self, shared: Arc<Shared>) {
+        if lock(&self.reports).is_none() {
+            return;
+        }
         lock(&self.faults).reported.push(shared);
         self.has_faults.store(true, Ordering::Release);
     }
@@ -364,9 +367,10 @@ impl ReactorHandle {
     fn wake(&self) {
         if !self.0.woken.swap(true, Ordering::AcqRel)
             && let Some(waker) = &self.0.waker
+            && waker.wake().is_err()
         {
-            // Fails only for want of memory in the kernel; the thread then finds the command on its next turn.
-            _ = waker.wake();
+            // For want of memory in the kernel. The thread finds the command on its next turn, or is woken for the next one.
+            self.0.woken.store(false, Ordering::Release);
         }
     }
 

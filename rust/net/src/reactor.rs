@@ -241,11 +241,15 @@ impl Reactor {
             Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
         let shared = acceptor.shared.clone();
         let registered = shared.with_socket(|socket| sockets.register_for(socket, Interest::READABLE));
-        // Otherwise it is closed already, or the kernel is out of memory: it accepts nobody.
-        if let Some(Ok(token)) = registered {
-            acceptor.token = Some(token);
-            self.acceptors.insert(id, acceptor);
-            self.ready.push(id);
+        match registered {
+            Some(Ok(token)) => {
+                acceptor.token = Some(token);
+                self.acceptors.insert(id, acceptor);
+                self.ready.push(id);
+            }
+            // The kernel is out of memory: better nobody gets in than that they wait for an answer.
+            Some(Err(_)) => shared.close_socket(),
+            None => {} // closed already
         }
     }
 
@@ -332,6 +336,7 @@ impl Reactor {
     }
 
     fn remove(&mut self, id: usize) {
+        self.resolver.forget(id);
         if let Some(armed) = self.conns.remove(&id).and_then(|entry| entry.armed) {
             self.deadlines.remove(&(armed, id));
         }

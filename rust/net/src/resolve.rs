@@ -44,6 +44,13 @@ impl Resolver {
         self.run_next(reactor);
     }
 
+    /// Nobody waits for that link's lookup any more; one that runs cannot be called off.
+    pub(crate) fn forget(&mut self, link: usize) {
+        if !self.waiting.is_empty() {
+            self.waiting.retain(|lookup| lookup.link.0 != link);
+        }
+    }
+
     /// The threads that may still run; none is started any more.
     pub(crate) fn stop(&mut self) -> Vec<JoinHandle<()>> {
         self.waiting.clear();

@@ -24,6 +24,17 @@ struct Running {
 /// Held only to start or end the thread; links and listeners keep a handle of their own.
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
+/// Threads that do one piece of work by themselves; they end soon, but not before the library may be unloaded.
+static HELPERS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Runs `work` on a thread of its own.
+pub(crate) fn spawn_helper(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let helper = thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    let mut helpers = HELPERS.lock().unwrap_or_else(PoisonError::into_inner);
+    helpers.push(helper);
+    Ok(())
+}
+
 /// The running thread's handle, starting it if need be.
 pub(crate) fn running() -> io::Result<ReactorHandle> {
     let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,18 +60,20 @@ pub(crate) fn running() -> io::Result<ReactorHandle> {
 )]
 pub fn shutdown() -> bool {
     let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let Some(Running { handle, thread }) = running else { return false };
-    handle.push(Command::Shutdown);
-    // The thread catches its panics; should one get away, no lookup can be known of.
-    let lookups = thread.join().unwrap_or_default();
+    let mut helpers = std::mem::take(&mut *HELPERS.lock().unwrap_or_else(PoisonError::into_inner));
+    if let Some(Running { handle, thread }) = running {
+        handle.push(Command::Shutdown);
+        // The thread catches its panics; should one get away, no lookup can be known of.
+        helpers.extend(thread.join().unwrap_or_default());
+    }
     let deadline = Instant::now() + PATIENCE;
-    while lookups.iter().any(|lookup| !lookup.is_finished()) && Instant::now() < deadline {
+    while helpers.iter().any(|helper| !helper.is_finished()) && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(1));
     }
-    let (finished, left): (Vec<_>, Vec<_>) = lookups.into_iter().partition(JoinHandle::is_finished);
-    for lookup in finished {
+    let (finished, left): (Vec<_>, Vec<_>) = helpers.into_iter().partition(JoinHandle::is_finished);
+    for helper in finished {
         // Its last instructions may still be to come.
-        _ = lookup.join();
+        _ = helper.join();
     }
     !left.is_empty()
 }

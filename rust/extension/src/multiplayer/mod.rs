@@ -270,18 +270,22 @@ impl Multiplayer {
         signal.map(|signal| Emission { signal, session: self.session_number })
     }
 
-    /// The handlers have run: who was lost is forgotten now.
-    pub(crate) fn emitted(&mut self, emission: Emission) {
+    /// The handlers have run: who was lost is forgotten now. Returns whose id means nobody any more.
+    pub(crate) fn emitted(&mut self, emission: Emission) -> Option<i32> {
         if emission.session != self.session_number {
-            return;
+            return None; // a handler has begun another session, whose ids are its own
         }
         match (&mut self.session, emission.signal) {
-            (Session::Server(server), Signal::Disconnected(id)) => server.remove(id),
-            (Session::Client(client), Signal::Disconnected(_)) => {
+            (Session::Server(server), Signal::Disconnected(id)) => {
+                server.remove(id);
+                Some(id)
+            }
+            (Session::Client(client), Signal::Disconnected(id)) => {
                 client.server().with(Peer::release);
                 self.end_session();
+                Some(id)
             }
-            _ => {}
+            _ => None,
         }
     }
 

@@ -50,6 +50,8 @@ struct Member {
     unread: usize,
     /// Met while packets were unread: the next poll shows it.
     met_end: Option<Closed>,
+    /// `peer_disconnected` has been emitted; the member goes when its handlers have run.
+    end_is_shown: bool,
 }
 
 /// A multiplayer peer that is a server.
@@ -151,7 +153,13 @@ impl Server {
         _ = link.send(MessageKind::Binary, Bytes::copy_from_slice(&encode_peer_id(id)));
         let peer =
             Peer::fed_member(settings.clone(), link, address, opened, Arc::clone(&self.close_requests));
-        let member = Member { state: Arc::new(PeerState::new(peer)), link: name, unread: 0, met_end: None };
+        let member = Member {
+            state: Arc::new(PeerState::new(peer)),
+            link: name,
+            unread: 0,
+            met_end: None,
+            end_is_shown: false,
+        };
         self.members.insert(id, member);
         self.by_link.insert(name, id);
         Signal::Connected(id)
@@ -180,6 +188,9 @@ impl Server {
     /// Shows the loss of a member to the script's handlers; [`remove`](Self::remove) follows.
     fn show_end(&mut self, id: i32, incoming: &mut Incoming) -> Option<Signal> {
         let member = self.members.get_mut(&id)?;
+        if std::mem::replace(&mut member.end_is_shown, true) {
+            return None; // a handler has polled, or closed the connection once more
+        }
         if !is_open(member) {
             // The script has sent it away: nobody wants its packets.
             incoming.forget(id);

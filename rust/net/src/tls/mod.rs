@@ -9,13 +9,12 @@ mod stream;
 mod verify;
 mod words;
 
-use std::{
-    sync::{Arc, Once, OnceLock},
-    thread,
-};
+use std::sync::{Arc, Once, OnceLock};
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use thiserror::Error;
+
+use crate::thread::spawn_helper;
 
 pub(crate) use self::stream::{Received, TlsSession, TlsStream};
 pub use self::{
@@ -57,7 +56,7 @@ fn warm_up() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         // If there is no thread to be had, the first handshake takes that much longer.
-        _ = thread::Builder::new().name("websocket-entropy".to_owned()).spawn(|| {
+        _ = spawn_helper("websocket-entropy", || {
             // A failure shows again, where it matters.
             _ = provider().secure_random.fill(&mut [0; 32]);
         });

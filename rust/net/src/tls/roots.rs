@@ -1,13 +1,11 @@
 //! Certificates to trust.
 
-use std::{
-    sync::{Arc, OnceLock},
-    thread,
-};
+use std::sync::{Arc, OnceLock};
 
 use rustls::pki_types::{CertificateDer, TrustAnchor, pem::PemObject};
 
 use super::{TlsError, certificate::Certificate};
+use crate::thread::spawn_helper;
 
 /// What webpki's trust anchors leave out and the built-in checks.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +87,7 @@ impl DefaultRoots {
         let roots = Self(Arc::new(Loading { pem, roots: OnceLock::new() }));
         let loading = roots.clone();
         // If there is no thread to be had, the first connection reads them.
-        _ = thread::Builder::new().name("websocket-roots".to_owned()).spawn(move || {
+        _ = spawn_helper("websocket-roots", move || {
             loading.get();
         });
         roots
