@@ -22,10 +22,8 @@ use crate::{
     resolve::Resolution,
     tls::{ClientTls, Received, TlsSession},
     transport::Transport,
+    wire::{READS_PER_TURN, Wire},
 };
-
-/// Reads per connection and turn; the rest waits until the others have had theirs.
-const READS_PER_TURN: usize = 16;
 
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
@@ -44,41 +42,6 @@ enum Stage {
     Lingering { wire: Wire, deadline: Option<Instant> },
     /// Nothing is left to do.
     Done,
-}
-
-/// A transport and its readiness (edge-triggered: true until the kernel says otherwise).
-#[derive(Debug)]
-struct Wire {
-    transport: Transport,
-    token: Token,
-    readable: bool,
-    writable: bool,
-    fin_sent: bool,
-    /// The kernel says that the end is there to be read.
-    is_ending: bool,
-    /// FIN or an error was read.
-    input_ended: bool,
-}
-
-impl Wire {
-    fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
-        // Only a hint to the kernel; a socket that refuses it is about to report why.
-        _ = transport.socket().set_nodelay(no_delay);
-        Self {
-            transport,
-            token,
-            readable: true,
-            writable: true,
-            fin_sent: false,
-            is_ending: false,
-            input_ended: false,
-        }
-    }
-
-    fn end_input(&mut self) {
-        self.readable = false;
-        self.input_ended = true;
-    }
 }
 
 /// Who is told.
@@ -289,7 +252,7 @@ impl Conn {
         if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
-            discard_input(wire, turn.scratch);
+            wire.discard_input(turn.scratch);
         }
         self.report_stopped();
         self.end(turn.sockets);
@@ -594,7 +557,7 @@ impl Conn {
                 _ => wire.fin_sent = true,
             }
         }
-        discard_input(wire, turn.scratch);
+        wire.discard_input(turn.scratch);
         let all_said = wire.input_ended && (wire.fin_sent || !wire.writable);
         if all_said || deadline.is_some_and(|deadline| deadline <= turn.now) {
             self.end(turn.sockets);
@@ -609,22 +572,4 @@ fn begin_tls(start: Option<&TlsStart>) -> Result<Option<TlsSession>, String> {
     let Some(TlsStart { settings, host }) = start else { return Ok(None) };
     let settings = settings.as_ref().ok_or("there are no TLS settings for it")?;
     TlsSession::client(settings, host).map(Some)
-}
-
-/// Reads and forgets a turn's share.
-fn discard_input(wire: &mut Wire, scratch: &mut [u8]) {
-    for _ in 0..READS_PER_TURN {
-        if !wire.readable {
-            return;
-        }
-        match wire.transport.read(scratch) {
-            Ok(Received::End) => wire.end_input(),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
-            Err(_) => {
-                wire.end_input();
-                wire.writable = false;
-            }
-        }
-    }
 }

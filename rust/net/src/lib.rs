@@ -18,6 +18,7 @@ mod resolve;
 mod thread;
 mod tls;
 mod transport;
+mod wire;
 
 pub use counters::{Counters, Statistics};
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};

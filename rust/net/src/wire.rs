@@ -1,0 +1,63 @@
+//! A connected transport with what is known of its readiness.
+
+use std::io;
+
+use mio::Token;
+
+use crate::{tls::Received, transport::Transport};
+
+/// Reads per connection and turn; the rest waits until the others have had theirs.
+pub(crate) const READS_PER_TURN: usize = 16;
+
+/// A transport and its readiness (edge-triggered: true until the kernel says otherwise).
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) transport: Transport,
+    pub(crate) token: Token,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) fin_sent: bool,
+    /// The kernel says that the end is there to be read.
+    pub(crate) is_ending: bool,
+    /// FIN or an error was read.
+    pub(crate) input_ended: bool,
+}
+
+impl Wire {
+    pub(crate) fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
+        // Only a hint to the kernel; a socket that refuses it is about to report why.
+        _ = transport.socket().set_nodelay(no_delay);
+        Self {
+            transport,
+            token,
+            readable: true,
+            writable: true,
+            fin_sent: false,
+            is_ending: false,
+            input_ended: false,
+        }
+    }
+
+    pub(crate) fn end_input(&mut self) {
+        self.readable = false;
+        self.input_ended = true;
+    }
+
+    /// Reads and forgets a turn's share.
+    pub(crate) fn discard_input(&mut self, scratch: &mut [u8]) {
+        for _ in 0..READS_PER_TURN {
+            if !self.readable {
+                return;
+            }
+            match self.transport.read(scratch) {
+                Ok(Received::End) => self.end_input(),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(_) => {
+                    self.end_input();
+                    self.writable = false;
+                }
+            }
+        }
+    }
+}
