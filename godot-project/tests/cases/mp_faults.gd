@@ -17,10 +17,9 @@ func test_refusal_of_one_client_is_answered() -> void:
 		if session.server.put_packet(numbered(i, 1024)) != OK:
 			refused += 1
 		sent += 1
+		# The reader keeps up, so that only the other one is refused, however slow the machine.
 		if i % 50 == 0 or refused > 0:
-			poll()
-			while session.clients[0].get_available_packet_count() > 0:
-				got.append(session.clients[0].get_packet())
+			got.append_array(receive(session.clients[0], sent - got.size()))
 		if refused > 20:
 			break
 	ours("refused", impl_is_ours(), refused > 0, true)
