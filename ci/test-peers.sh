@@ -28,6 +28,7 @@ trap stop_started EXIT
 start_server() {
   local log=$logs/$1.log count port=
   shift
+  rm -f "$log" # or the port of an earlier run would be read
   "$@" >"$log" 2>&1 &
   started+=($!)
   for ((count = 0; count < 200; count++)); do
