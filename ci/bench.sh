@@ -49,6 +49,7 @@ measure() {
     say "  $impl did not finish; see ${log#"$root_dir/"}"
     return 0
   fi
+  # Shows what else was printed; nothing is what is hoped for.
   grep -vE '^(BENCH |Godot Engine|Initialize godot-rust|$)' "$log" >&2 || true
   awk -v OFS='\t' -v s="$scenario" -v i="$impl" -v r="$round" -v c="$clients" \
     '/^BENCH [a-z]/ { print s, i, r, c, $2, $3 }' "$log" >>"$measurements"
@@ -69,7 +70,7 @@ if $build; then "$root_dir/ci/build.sh" --release; fi
 (cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench)
 prepare_project "$project"
 : >"$measurements"
-# A server and its clients need a file each.
+# A server and its clients need a file each; where the limit stays, only the large scenarios suffer.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 for ((round = 1; round <= rounds; round++)); do
