@@ -72,10 +72,10 @@ struct Newcomer {
 pub(crate) struct Conn {
     shared: Arc<Shared>,
     /// What a client needs to begin TLS once TCP stands.
-    tls: Option<TlsStart>,
+    tls: Option<Box<TlsStart>>,
     protocol: Connection,
     owner: Owner,
-    newcomer: Option<Newcomer>,
+    newcomer: Option<Box<Newcomer>>,
     stage: Stage,
     no_delay: bool,
     linger_for: Duration,
@@ -108,7 +108,7 @@ impl Conn {
         let mut conn =
             Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for);
         conn.tls = (request.target.scheme == Scheme::Wss)
-            .then(|| TlsStart { settings: tls, host: request.target.host });
+            .then(|| Box::new(TlsStart { settings: tls, host: request.target.host }));
         conn
     }
 
@@ -128,7 +128,7 @@ impl Conn {
         if transport.is_tls() {
             protocol.set_connect_phase(ConnectPhase::Tls);
         }
-        let newcomer = Newcomer { link: Link::accepted(shared.clone()), address };
+        let newcomer = Box::new(Newcomer { link: Link::accepted(shared.clone()), address });
         let stage = Stage::Connected(Wire::new(transport, token, no_delay));
         let mut conn = Self::new(shared, protocol, Owner::Listener(listener), stage, no_delay, linger_for);
         conn.newcomer = Some(newcomer);
@@ -354,7 +354,7 @@ impl Conn {
         let Stage::Connecting(race) = &mut self.stage else { return };
         match race.advance(turn.now, turn.sockets) {
             Standing::Undecided => {}
-            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_ref()) {
+            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_deref()) {
                 Ok(session) => self.start_wire(stream, session, token, address),
                 Err(reason) => {
                     turn.sockets.forget(token, &mut stream);
@@ -488,7 +488,8 @@ impl Conn {
 
     fn report_opened(&mut self, opened: Opened) {
         match (self.newcomer.take(), &self.owner) {
-            (Some(Newcomer { link, address }), Owner::Listener(listener)) => {
+            (Some(newcomer), Owner::Listener(listener)) => {
+                let Newcomer { link, address } = *newcomer;
                 listener.report_accepted(link, address, opened);
             }
             _ => self.report(Event::Opened(opened)),

@@ -26,8 +26,8 @@ use crate::{
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
 pub struct LinkOptions {
-    /// Protocol limits, timeouts, handshake contents.
-    pub config: Config,
+    /// Protocol limits, timeouts, handshake contents; shared by the connections of a listener.
+    pub config: Arc<Config>,
     /// Outbound limits; can be changed later.
     pub send_limits: SendLimits,
     /// Inbound limits; fixed.

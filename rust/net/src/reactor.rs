@@ -436,7 +436,7 @@ mod tests {
     };
 
     use bytes::Bytes;
-    use rust_websocket_proto::{ClientRequest, Closed, Config, Event, MessageKind, Random, Target};
+    use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
 
     use super::*;
     use crate::{
@@ -457,7 +457,7 @@ mod tests {
 
     fn options() -> LinkOptions {
         LinkOptions {
-            config: Config::default(),
+            config: Arc::default(),
             send_limits: SendLimits { bytes: 0, messages: 0 },
             receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
             no_delay: true,

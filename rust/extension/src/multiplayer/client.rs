@@ -55,12 +55,12 @@ impl Client {
         request: ClientRequest,
         tls: Option<ClientTls>,
         url: &str,
-        settings: &Settings,
+        settings: &Arc<Settings>,
     ) -> Self {
         let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
         let deadline = Instant::now().checked_add(timeout);
         let link = connect_link(request, tls, settings.link_options(true));
-        let peer = Peer::fed_client(settings.clone(), url, link);
+        let peer = Peer::fed_client(Arc::clone(settings), url, link);
         Self {
             server: Arc::new(PeerState::new(peer)),
             id: None,
