@@ -23,7 +23,7 @@ use crate::{
     resolve::Resolution,
     tls::{ClientTls, Received, TlsSession},
     transport::Transport,
-    wire::{READS_PER_TURN, Wire},
+    wire::{READS_PER_TURN, Readiness, Wire},
 };
 
 /// Slices handed to one vectored write.
@@ -164,19 +164,14 @@ impl Conn {
         &self.shared
     }
 
-    /// Whether it came through a listener and has not completed its upgrade.
-    pub(crate) fn is_newcomer(&self) -> bool {
-        self.newcomer.is_some()
-    }
-
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
 
-    /// The listener that a newcomer came through.
-    pub(crate) fn listener_id(&self) -> Option<usize> {
+    /// The listener through which it came, until it has completed its upgrade.
+    pub(crate) fn newcomer_of(&self) -> Option<usize> {
         match &self.owner {
-            Owner::Listener(listener) => Some(listener.id),
+            Owner::Listener(listener) if self.newcomer.is_some() => Some(listener.id),
             _ => None,
         }
     }
@@ -195,15 +190,6 @@ impl Conn {
         }
     }
 
-    /// The kernel says that a socket is ready, and whether its end can be read.
-    pub(crate) fn handle_readiness(&mut self, readable: bool, writable: bool, is_ending: bool) {
-        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
-            wire.is_ending |= is_ending;
-            wire.readable |= readable || is_ending;
-            wire.writable |= writable;
-        }
-    }
-
     /// When [`work`](Self::work) has something to do even if nothing else happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.stage {
@@ -217,7 +203,10 @@ impl Conn {
     }
 
     /// Does all that can be done without waiting. True if more can be done, but others should come first.
-    pub(crate) fn work(&mut self, turn: &mut Turn<'_>) -> bool {
+    pub(crate) fn work(&mut self, readiness: Readiness, turn: &mut Turn<'_>) -> bool {
+        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
+            wire.note(readiness);
+        }
         self.carry_out_orders(turn);
         self.connect(turn);
         let mut more = self.receive(turn);

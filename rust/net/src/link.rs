@@ -104,7 +104,7 @@ impl Link {
                 let host = request.target.host.clone();
                 let port = request.target.port;
                 let conn = Conn::client(shared.clone(), reports, request, tls, options, random);
-                shared.reactor.push(Command::Connect(Box::new(conn), host, port));
+                shared.reactor.push(Command::Connect(Arc::new(Mutex::new(conn)), host, port));
                 link
             }
             Err(error) => {

@@ -307,7 +307,7 @@ pub(crate) enum Command {
     /// Look at a link's outbox.
     Attend(LinkId),
     /// A new client connection, with the host and port to look for.
-    Connect(Box<Conn>, String, u16),
+    Connect(Arc<Mutex<Conn>>, String, u16),
     Resolved(LinkId, Resolution),
     Listen(Acceptor),
     ResumeAccepting(usize),
@@ -435,8 +435,8 @@ impl ReactorHandle {
 
 /// A command that comes too late.
 pub(crate) fn discard(command: Command) {
-    if let Command::Connect(mut conn, ..) = command {
-        conn.report_stopped();
+    if let Command::Connect(conn, ..) = command {
+        lock(&conn).report_stopped();
     }
 }
 
