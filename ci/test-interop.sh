@@ -20,17 +20,6 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM
 
-# Installs the package $2 unless the program $1 is there.
-need() {
-  PATH=$PATH:/usr/sbin
-  ! command -v "$1" >/dev/null || return 0
-  command -v apt-get >/dev/null || die "$1 is missing: install it and run this again."
-  [[ $(id -u) == 0 ]] || die "$1 is missing: run 'sudo apt-get install $2' and this again."
-  say "installing $2"
-  { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$2"; } \
-    >"$scratch/apt.log" 2>&1 || { tail -n 3 "$scratch/apt.log" >&2; die "$2 could not be installed."; }
-}
-
 # check NAME COMMAND...: counts a passed or failed check.
 check() {
   local name=$1
