@@ -16,6 +16,7 @@ use rust_websocket_proto::{
 use crate::{
     Link, LinkEvent, LinkOptions, ListenerEvent,
     connect::{Race, Standing},
+    limits::Amount,
     link::ListenerShared,
     queues::{Mailbox, Order, Shared},
     reactor::{Sockets, Turn},
@@ -84,9 +85,10 @@ pub(crate) struct Conn {
     paused: bool,
     /// The owner knows that a fault waits for its answers.
     fault_told: bool,
-    /// Payload bytes and messages that came from the outbox and were not yet reported as taken by the kernel.
-    unsent_bytes: usize,
-    unsent_messages: usize,
+    /// What came from the outbox and was not yet reported as taken by the kernel.
+    unsent: Amount,
+    /// What was last reported as refused by it.
+    refused: Amount,
 }
 
 impl Conn {
@@ -153,8 +155,8 @@ impl Conn {
             closing: false,
             paused: false,
             fault_told: false,
-            unsent_bytes: 0,
-            unsent_messages: 0,
+            unsent: Amount::default(),
+            refused: Amount::default(),
         }
     }
 
@@ -236,13 +238,20 @@ impl Conn {
     /// Publishes what the kernel has taken and what it has refused.
     fn account_for_writes(&mut self) {
         // Once the connection is over for its owner, nothing counts any more (`refuse_sends`).
-        if matches!(self.stage, Stage::Connected(_)) {
-            let (bytes, messages) = (self.protocol.buffered_amount(), self.protocol.buffered_messages());
-            let taken =
-                (self.unsent_bytes.saturating_sub(bytes), self.unsent_messages.saturating_sub(messages));
-            self.shared.sending.offered(taken.0, taken.1, bytes, messages);
-            (self.unsent_bytes, self.unsent_messages) = (bytes, messages);
+        if !matches!(self.stage, Stage::Connected(_)) {
+            return;
         }
+        let left =
+            Amount { bytes: self.protocol.buffered_amount(), messages: self.protocol.buffered_messages() };
+        if left == self.refused && self.unsent == self.refused {
+            return;
+        }
+        let taken = Amount {
+            bytes: self.unsent.bytes.saturating_sub(left.bytes),
+            messages: self.unsent.messages.saturating_sub(left.messages),
+        };
+        self.shared.offered(taken, left);
+        (self.unsent, self.refused) = (left, left);
     }
 
     /// The I/O thread ends: offers what is left to the kernel once and closes.
@@ -297,8 +306,8 @@ impl Conn {
         for order in orders.drain(..) {
             match order {
                 Order::Send(kind, payload) => {
-                    self.unsent_bytes += payload.len();
-                    self.unsent_messages += 1;
+                    self.unsent.bytes += payload.len();
+                    self.unsent.messages += 1;
                     // Refused once the connection is over: its owner learns that from the close.
                     _ = self.protocol.send_with(kind, payload, compressor);
                 }

@@ -173,7 +173,7 @@ impl Link {
 
     /// Changes the outbound limits at once.
     pub fn set_send_limits(&self, limits: SendLimits) {
-        self.shared.sending.set_limits(limits);
+        self.shared.set_send_limits(limits);
     }
 
     /// Changes the heartbeat at once; `None` turns it off.
@@ -203,7 +203,7 @@ impl Link {
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
     pub fn buffered_amount(&self) -> usize {
-        self.shared.sending.held_bytes()
+        self.shared.held_bytes()
     }
 }
 

@@ -153,7 +153,13 @@ impl Reactor {
     }
 
     fn turn(&mut self, events: &mut Events) {
-        match self.poll.poll(events, self.time_to_wait()) {
+        let mut patience = self.time_to_wait();
+        if patience != Some(Duration::ZERO) && !self.handle.fall_asleep() {
+            patience = Some(Duration::ZERO);
+        }
+        let polled = self.poll.poll(events, patience);
+        self.handle.awake();
+        match polled {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
             Err(_) => {
