@@ -20,6 +20,7 @@ use crate::{
     engine_stream::EngineStream,
     local::Local,
     multiplayer::CloseRequests,
+    pace::Pace,
     report::{Cause, Refusal, Reports},
     settings::Settings,
 };
@@ -70,6 +71,9 @@ pub(crate) struct Peer {
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Option<Message>,
     no_delay: bool,
+    pace: Pace,
+    /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
+    sends_at_once: bool,
     // Emptied by every poll; kept for their memory.
     events: Vec<Event>,
     reports: Vec<LinkEvent>,
@@ -88,6 +92,8 @@ impl Default for Peer {
             write_mode: MessageKind::Binary,
             last_packet: None,
             no_delay: true,
+            pace: Pace::default(),
+            sends_at_once: false,
             events: Vec::new(),
             reports: Vec::new(),
         }
@@ -206,6 +212,7 @@ impl Peer {
         if self.is_fed {
             return;
         }
+        self.keep_pace();
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
         {
@@ -216,6 +223,19 @@ impl Peer {
         }
         self.view.apply(self.events.drain(..));
         self.settle();
+        self.sends_at_once = self.pace.is_tight() && self.view.available() <= 1;
+    }
+
+    /// A script that waits in a tight loop for an answer reads by itself.
+    fn keep_pace(&mut self) {
+        let has_waited = self.pace.awaits_answer();
+        self.pace.polled(Instant::now);
+        let Some(driver) = &self.driver else { return };
+        if self.pace.looks_for_answer() {
+            driver.receive_at_once();
+        } else if has_waited && !self.pace.awaits_answer() {
+            driver.leave_receiving();
+        }
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
@@ -238,6 +258,8 @@ impl Peer {
 
     /// Appends what a fed client's link reports; the address is noted here.
     pub(crate) fn take_reports(&mut self, reports: &mut Vec<LinkEvent>) {
+        self.keep_pace();
+        self.sends_at_once = self.pace.is_tight();
         if let Some(Driver::Remote(link)) = &self.driver {
             link.take_events(reports);
         }
@@ -326,6 +348,10 @@ impl Peer {
     }
 
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
+        if std::mem::take(&mut self.sends_at_once) {
+            self.pace.asked();
+            return self.send_with(payload, |driver, payload| driver.send_at_once(kind, payload));
+        }
         self.send_with(payload, |driver, payload| driver.send(kind, payload))
     }
 
