@@ -267,7 +267,7 @@ impl Local {
         let len = payload.len();
         self.sent_since_poll = true;
         self.connection.send_with(kind, payload, &mut self.compressor)?;
-        self.counters.sent(len);
+        self.counters.sent(1, len);
         self.write_now();
         Ok(())
     }

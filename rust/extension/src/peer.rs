@@ -495,7 +495,7 @@ impl Peer {
 
     /// What the connection has carried so far.
     pub(crate) fn statistics(&self) -> Statistics {
-        self.counters.read()
+        self.driver.as_ref().map_or(&self.counters, Driver::counters).read()
     }
 
     /// What a server answered instead of upgrading the connection.

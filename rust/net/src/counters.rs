@@ -24,9 +24,9 @@ impl Counters {
         add(&self.bytes_in, bytes as u64);
     }
 
-    /// A message of `bytes` payload bytes was accepted for sending.
-    pub fn sent(&self, bytes: usize) {
-        add(&self.messages_out, 1);
+    /// That many messages, of `bytes` payload bytes together, were accepted for sending.
+    pub fn sent(&self, messages: usize, bytes: usize) {
+        add(&self.messages_out, messages as u64);
         add(&self.bytes_out, bytes as u64);
     }
 
@@ -96,7 +96,7 @@ mod tests {
         let counters = Counters::default();
         counters.received(5);
         counters.received(0);
-        counters.sent(7);
+        counters.sent(1, 7);
         counters.send_refused();
         counters.read_paused();
         let once = Statistics {

@@ -263,8 +263,10 @@ impl Link {
         self.shared.round_trip_time()
     }
 
-    /// What this connection has carried; live values, which stay readable after the link is gone.
+    /// What this connection has carried. The counts stay readable after the link is gone; what was sent since this call is in
+    /// them after the next, or when the link goes.
     pub fn counters(&self) -> &Arc<Counters> {
+        self.shared.count_sent();
         &self.shared.counters
     }
 
@@ -276,6 +278,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        self.shared.count_sent();
         self.shared.order(Order::Abandon);
     }
 }

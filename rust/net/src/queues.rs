@@ -40,9 +40,10 @@ impl Shared {
             id: LinkId(id),
             reactor,
             outbox: Mutex::new(Outbox {
-                orders: Vec::new(),
+                orders: Orders::default(),
                 attention_asked: false,
                 closed: false,
+                sent: Amount::default(),
                 sending: Sending::new(options.send_limits),
             }),
             receiving: Receiving::new(options.receive_limits),
@@ -79,7 +80,7 @@ impl Shared {
     ) -> Result<(), SendError> {
         if self.queue_send(kind, payload)? {
             batch.reactor.get_or_insert_with(|| self.reactor.clone());
-            batch.commands.push(Command::Attend(self.id));
+            batch.links.push(self.id);
         }
         Ok(())
     }
@@ -95,7 +96,8 @@ impl Shared {
             return Err(SendError::BufferFull);
         }
         outbox.sending.accepted(payload.len());
-        self.counters.sent(payload.len());
+        outbox.sent.bytes += payload.len();
+        outbox.sent.messages += 1;
         Ok(outbox.push(Order::Send(kind, payload)))
     }
 
@@ -125,7 +127,14 @@ impl Shared {
     pub(crate) fn take_orders(&self, orders: &mut Vec<Order>) {
         let mut outbox = self.lock_outbox();
         outbox.attention_asked = false;
-        std::mem::swap(&mut outbox.orders, orders);
+        outbox.orders.move_to(orders);
+    }
+
+    /// Counts what was accepted for sending since the last call.
+    pub(crate) fn count_sent(&self) {
+        let mut outbox = self.lock_outbox();
+        let Amount { bytes, messages } = std::mem::take(&mut outbox.sent);
+        self.counters.sent(messages, bytes);
     }
 
     /// The kernel has taken `taken` of what was accepted for sending, and left `left`.
@@ -146,7 +155,7 @@ impl Shared {
     pub(crate) fn refuse_sends(&self) {
         let mut outbox = self.lock_outbox();
         outbox.closed = true;
-        outbox.orders.retain(|order| !matches!(order, Order::Send(..)));
+        outbox.orders.forget_sends();
         outbox.sending.clear();
     }
 }
@@ -155,21 +164,21 @@ impl Shared {
 /// it for the first of many would have it take its locks between ours.
 #[derive(Default)]
 pub struct Batch {
-    commands: Vec<Command>,
+    links: Vec<LinkId>,
     /// All links of a process have the same, but for those that outlived an I/O thread, which nobody attends.
     reactor: Option<ReactorHandle>,
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Batch").field("links", &self.commands.len()).finish()
+        formatter.debug_struct("Batch").field("links", &self.links.len()).finish()
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
         if let Some(reactor) = &self.reactor {
-            reactor.push_all(&mut self.commands);
+            reactor.push(Command::AttendAll(std::mem::take(&mut self.links)));
         }
     }
 }
@@ -178,11 +187,49 @@ impl Drop for Batch {
 /// it and nothing else that the two threads share.
 #[derive(Debug)]
 struct Outbox {
-    orders: Vec<Order>,
+    orders: Orders,
     /// A command asking the reactor to look is under way.
     attention_asked: bool,
     closed: bool,
+    /// What was accepted for sending and not yet counted.
+    sent: Amount,
     sending: Sending,
+}
+
+/// Room for so many orders stays when they are taken: a burst does not keep its memory.
+const KEPT_ORDERS: usize = 4;
+
+/// Orders in the order in which they were given. Mostly there is one, which needs no memory of its own.
+#[derive(Debug, Default)]
+struct Orders {
+    first: Option<Order>,
+    others: Vec<Order>,
+}
+
+impl Orders {
+    fn push(&mut self, order: Order) {
+        match self.first {
+            None => self.first = Some(order),
+            Some(_) => self.others.push(order),
+        }
+    }
+
+    fn move_to(&mut self, orders: &mut Vec<Order>) {
+        orders.extend(self.first.take());
+        orders.append(&mut self.others);
+        if self.others.capacity() > KEPT_ORDERS {
+            self.others = Vec::new();
+        }
+    }
+
+    fn forget_sends(&mut self) {
+        let mut orders = Vec::new();
+        self.move_to(&mut orders);
+        orders
+            .into_iter()
+            .filter(|order| !matches!(order, Order::Send(..)))
+            .for_each(|order| self.push(order));
+    }
 }
 
 impl Outbox {
@@ -315,6 +362,8 @@ impl<E> Mailbox<E> {
 pub(crate) enum Command {
     /// Look at a link's outbox.
     Attend(LinkId),
+    /// Look at the outboxes of several.
+    AttendAll(Vec<LinkId>),
     /// A new client connection, with the host and port to look for.
     Connect(Arc<Mutex<Conn>>, String, u16),
     Resolved(LinkId, Resolution),
@@ -380,18 +429,6 @@ impl ReactorHandle {
                 return;
             }
             commands.push(command);
-        }
-        self.wake();
-    }
-
-    /// Pushes commands that nobody misses once the thread has stopped.
-    fn push_all(&self, new: &mut Vec<Command>) {
-        {
-            let mut commands = lock(&self.0.commands);
-            if self.is_stopped() {
-                return;
-            }
-            commands.append(new);
         }
         self.wake();
     }

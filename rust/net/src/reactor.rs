@@ -247,6 +247,7 @@ impl Reactor {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Attend(link) => self.ready.push(link.0),
+            Command::AttendAll(links) => links.into_iter().for_each(|link| self.ready.push(link.0)),
             Command::Connect(conn, host, port) => self.connect(conn, &host, port),
             Command::Resolved(link, resolution) => {
                 self.resolver.ended(&self.handle);
@@ -454,7 +455,7 @@ impl Reactor {
         for command in self.handle.stop() {
             match command {
                 // Orders given before the shutdown are still carried out below.
-                Command::Attend(_) => {}
+                Command::Attend(_) | Command::AttendAll(_) => {}
                 other => discard(other),
             }
         }
