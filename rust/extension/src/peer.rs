@@ -45,6 +45,11 @@ impl PeerState {
         call(&mut self.peer.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Has the processor fetch its memory, for those who use many: see [`LinkMemory::fetch`](rust_websocket_net::LinkMemory::fetch).
+    pub(crate) fn fetch(&self) {
+        std::hint::black_box(self.peer.is_poisoned());
+    }
+
     /// Runs `call`, then answers its refusal.
     pub(crate) fn answer(&self, call: impl FnOnce(&mut Peer) -> Result<(), Refusal>) -> Error {
         let result = self.with(call);

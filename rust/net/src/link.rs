@@ -270,9 +270,26 @@ impl Link {
         &self.shared.counters
     }
 
+    /// For those who send to many links at once.
+    pub fn memory(&self) -> LinkMemory {
+        LinkMemory(Arc::clone(&self.shared))
+    }
+
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
     pub fn buffered_amount(&self) -> usize {
         self.shared.held_bytes()
+    }
+}
+
+/// Knows where a link keeps what sending touches.
+#[derive(Debug, Clone)]
+pub struct LinkMemory(Arc<Shared>);
+
+impl LinkMemory {
+    /// Has the processor fetch it. A message to many links waits for each one's memory in turn, since taking a lock lets nothing
+    /// overtake it; looking at all of them before lets these waits overlap.
+    pub fn fetch(&self) {
+        self.0.fetch();
     }
 }
 

@@ -9,7 +9,8 @@ use std::{
 use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{
-    Batch, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Statistics, SystemRandom,
+    Batch, Link, LinkId, LinkMemory, ListenError, ListenOptions, Listener, ListenerEvent, Statistics,
+    SystemRandom,
 };
 use rust_websocket_proto::{
     Closed, Event, Message, MessageKind, Opened, ReadyState,
@@ -46,6 +47,7 @@ impl CloseRequests {
 struct Member {
     state: Arc<PeerState>,
     link: LinkId,
+    memory: LinkMemory,
     /// Its packets that nobody has taken yet.
     unread: usize,
     /// Met while packets were unread: the next poll shows it.
@@ -154,7 +156,7 @@ impl Server {
         settings: &Arc<Settings>,
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
-        let name = link.id();
+        let (name, memory) = (link.id(), link.memory());
         // Refused only if the newcomer is already gone, which its next event tells.
         _ = link.send(MessageKind::Binary, Bytes::copy_from_slice(&encode_peer_id(id)));
         let peer =
@@ -162,6 +164,7 @@ impl Server {
         let member = Member {
             state: Arc::new(PeerState::new(peer)),
             link: name,
+            memory,
             unread: 0,
             met_end: None,
             end_is_shown: false,
@@ -255,6 +258,10 @@ impl Server {
                 }
             }
             _ => {
+                for member in self.members.values() {
+                    member.state.fetch();
+                    member.memory.fetch();
+                }
                 let mut batch = Batch::default();
                 for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
                     let result = member.state.with(|peer| peer.put_packet_in(&mut batch, payload.clone()));
