@@ -10,7 +10,9 @@ use std::{
     },
 };
 
+use godot::classes::Engine;
 use godot::global::{Error, godot_error};
+use godot::obj::Singleton;
 
 /// What a refusal is about; each is printed once per object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,4 +164,21 @@ pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
         print_bugs();
         on_panic
     })
+}
+
+/// Keeps the engine from printing errors that are none: the NUL that its own `save_to_string` appends, what it tells of a
+/// connection that fails.
+pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> R {
+    struct Silence {
+        had_prints: bool,
+    }
+    impl Drop for Silence {
+        fn drop(&mut self) {
+            Engine::singleton().set_print_error_messages(self.had_prints);
+        }
+    }
+    let mut engine = Engine::singleton();
+    let _silence = Silence { had_prints: engine.is_printing_error_messages() };
+    engine.set_print_error_messages(false);
+    call()
 }

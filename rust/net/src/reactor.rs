@@ -17,7 +17,7 @@ use crate::{
     ids::IdMap,
     listener::{Accepted, Acceptor},
     queues::{Command, Order, ReactorHandle, Shared, discard},
-    resolve::Resolver,
+    resolve::{Asker, Resolution, Resolver},
     tls::TlsSession,
     transport::Transport,
 };
@@ -211,12 +211,10 @@ impl Reactor {
         match command {
             Command::Attend(link) => self.ready.push(link.0),
             Command::Connect(conn, host, port) => self.connect(*conn, &host, port),
-            Command::Resolved(link, resolution) => {
+            Command::LookUp(asker, host, port) => self.resolver.start(asker, &host, port, &self.handle),
+            Command::Resolved(asker, resolution) => {
                 self.resolver.ended(&self.handle);
-                if let Some(entry) = self.conns.get_mut(&link.0) {
-                    entry.conn.handle_resolution(resolution, Instant::now());
-                    self.ready.push(link.0);
-                }
+                self.handle_resolution(asker, resolution);
             }
             Command::Listen(acceptor) => self.listen(acceptor),
             Command::ResumeAccepting(id) => self.ready.push(id),
@@ -229,10 +227,26 @@ impl Reactor {
         let link = conn.shared().id;
         match Resolver::literal(host, port) {
             Some(addresses) => conn.handle_resolution(Ok(addresses), Instant::now()),
-            None => self.resolver.start(link, host, port, &self.handle),
+            None => self.resolver.start(Asker::Link(link), host, port, &self.handle),
         }
         self.conns.insert(link.0, Box::new(Entry { conn, armed: None }));
         self.ready.push(link.0);
+    }
+
+    fn handle_resolution(&mut self, asker: Asker, resolution: Resolution) {
+        match asker {
+            Asker::Link(link) => {
+                if let Some(entry) = self.conns.get_mut(&link.0) {
+                    entry.conn.handle_resolution(resolution, Instant::now());
+                    self.ready.push(link.0);
+                }
+            }
+            Asker::Lookup(answer) => {
+                if let Some(answer) = answer.upgrade() {
+                    _ = answer.set(resolution); // only one is ever sought
+                }
+            }
+        }
     }
 
     fn listen(&mut self, mut acceptor: Acceptor) {
