@@ -17,6 +17,9 @@ use crate::report::quietly;
 /// Most bytes taken from the stream at once, so that a full receive queue stops reading soon.
 const READ_CHUNK: i32 = 64 * 1024;
 
+/// Most bytes that a TLS stream takes at once.
+pub(crate) const TLS_RECORD: usize = 16 * 1024;
+
 /// What a stream is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StreamState {
@@ -143,6 +146,9 @@ impl OpenStream {
     /// Lets the engine look at the socket.
     pub(crate) fn poll(&mut self) {
         match &mut self.tls {
+            // The engine complains of a poll after the end.
+            Some(tls)
+                if matches!(tls_state(tls.get_status()), StreamState::Ended | StreamState::Failed(_)) => {}
             Some(tls) => tls.poll(),
             None => _ = self.tcp.poll(),
         }
@@ -157,15 +163,32 @@ impl OpenStream {
 
     /// What can be read now, at most a chunk, and whether there may be more; empty when there is nothing.
     pub(crate) fn read(&mut self) -> (PackedByteArray, bool) {
-        let stream = self.stream();
-        let available = stream.get_available_bytes();
+        if self.tls.is_some() {
+            return (self.read_decrypted(), true);
+        }
+        let available = self.tcp.get_available_bytes();
         if available <= 0 {
             return (PackedByteArray::new(), false);
         }
-        let (_, data) = split_answer(&stream.get_partial_data(available.min(READ_CHUNK)));
-        // A TCP stream counts all that has arrived, a TLS stream only the record that it has decrypted.
-        let may_have_more = self.tls.is_some() || available > READ_CHUNK;
-        (data, may_have_more)
+        let (_, data) = split_answer(&self.tcp.get_partial_data(available.min(READ_CHUNK)));
+        (data, available > READ_CHUNK)
+    }
+
+    /// What a TLS stream holds of one record. It is asked for exactly that: where it meets the end while it looks for
+    /// more, it drops what it has.
+    fn read_decrypted(&mut self) -> PackedByteArray {
+        let Some(tls) = &mut self.tls else { return PackedByteArray::new() };
+        if tls.get_available_bytes() <= 0 {
+            // Decrypts the next record.
+            tls.poll();
+        }
+        if tls.get_status() != stream_peer_tls::Status::CONNECTED {
+            return PackedByteArray::new();
+        }
+        match tls.get_available_bytes() {
+            available @ 1.. => split_answer(&tls.get_partial_data(available)).1,
+            _ => PackedByteArray::new(),
+        }
     }
 
     /// The end that carries our bytes.

@@ -17,7 +17,7 @@ use rust_websocket_proto::{
 
 use crate::{
     engine_dial::Dial,
-    engine_stream::{EngineStream, OpenStream, StreamState},
+    engine_stream::{EngineStream, OpenStream, StreamState, TLS_RECORD},
 };
 
 /// Most bytes handed to the stream at once: they are copied into an array of the engine first.
@@ -37,6 +37,8 @@ pub(crate) struct Local {
     stream: EngineStream,
     /// Of a client, until the stream carries our bytes.
     dial: Option<Dial>,
+    /// What a TLS stream has to be offered again.
+    repeated: Option<usize>,
     /// The other side's address, to be told.
     connected: Option<SocketAddr>,
     counters: Arc<Counters>,
@@ -91,6 +93,7 @@ impl Local {
             connection,
             stream,
             dial: None,
+            repeated: None,
             connected: None,
             counters: Arc::default(),
             compressor: Compressor::default(),
@@ -169,7 +172,10 @@ impl Local {
         if has_read || !self.has_room() {
             return;
         }
-        stream.poll();
+        // An open TLS stream has been polled to read it.
+        if !was_open || !self.stream.is_tls() {
+            stream.poll();
+        }
         if !was_open {
             self.read_available(stream, events, now);
         }
@@ -250,11 +256,16 @@ impl Local {
 
     /// Offers what is to be written; what the stream does not take stays.
     fn write(&mut self, stream: &mut OpenStream) {
+        let is_tls = self.stream.is_tls();
         while self.is_writable(stream) {
-            let data = self.next_output();
+            let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
             self.connection.advance_output(taken);
-            if taken < data.len() {
+            let left = data.len() - taken.min(data.len());
+            // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
+            // that is: it must be the same, no more and no less.
+            self.repeated = (is_tls && left > 0).then_some(left);
+            if left > 0 {
                 break;
             }
         }
@@ -264,17 +275,19 @@ impl Local {
         self.dial.is_none() && self.connection.has_output() && stream.state() == StreamState::Open
     }
 
-    fn next_output(&self) -> PackedByteArray {
+    /// As much of the output as is offered at once.
+    fn next_output(&self, most: usize) -> PackedByteArray {
+        let most = self.repeated.unwrap_or(most);
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
         let count = self.connection.output(&mut slices);
         if let [slice] = &slices[..count] {
-            return PackedByteArray::from(&slice[..slice.len().min(WRITE_CHUNK)]);
+            return PackedByteArray::from(&slice[..slice.len().min(most)]);
         }
         let mut data = Vec::new();
         for slice in &slices[..count] {
-            let room = WRITE_CHUNK - data.len();
+            let room = most - data.len();
             data.extend_from_slice(&slice[..slice.len().min(room)]);
-            if data.len() == WRITE_CHUNK {
+            if data.len() == most {
                 break;
             }
         }
