@@ -17,6 +17,40 @@ find_godot() {
   export GODOT
 }
 
+# Whether the programs named are there, or root could install them.
+obtainable() {
+  local program
+  PATH=$PATH:/usr/sbin
+  if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then return 0; fi
+  for program in "$@"; do command -v "$program" >/dev/null || return 1; done
+}
+
+# Says that $1 is not run, for want of $2, unless the command that follows finds it. In CI (CI=true) that counts as a
+# failure, in the caller's $failed.
+lacks() {
+  local what=$1 need=$2
+  shift 2
+  if "$@"; then return 1; fi
+  say "NOT RUN: $what, this needs $need"
+  [[ ${CI:-} != true ]] || failed=$((failed + 1))
+}
+
+# Installs Debian's package $2 unless the program $1 is there.
+need() {
+  local log
+  PATH=$PATH:/usr/sbin
+  ! command -v "$1" >/dev/null || return 0
+  command -v apt-get >/dev/null || die "$1 is missing: install it and run this again."
+  [[ $(id -u) == 0 ]] || die "$1 is missing: run 'sudo apt-get install $2' and this again."
+  say "installing $2"
+  log=$(mktemp)
+  # A mirror may lag behind: its lists are then older than they say they may be.
+  { apt-get -q -o Acquire::Check-Valid-Until=false update &&
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$2"; } >"$log" 2>&1 ||
+    { tail -n 3 "$log" >&2; rm -f "$log"; die "$2 could not be installed."; }
+  rm -f "$log"
+}
+
 # Makes the project in folder $1 ready to run: $GODOT then finds its global classes and, if the addon is
 # there, its extension. Does nothing when it has done so since the project last changed.
 prepare_project() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Talks TLS with other programs: OpenSSL's s_client and s_server, each with TLS 1.2 only and 1.3 only, and nginx that ends
-# TLS in front of a plain server. Installs Debian's openssl and nginx when they are missing, which needs root.
+# TLS in front of plain servers, one of them in a folder of its own and with compression. Installs Debian's openssl and nginx when they are missing, which needs root.
 #
 # Uses free ports of this machine only. The last line is "N passed, N failed".
 set -euo pipefail
@@ -19,17 +19,6 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-
-# Installs the package $2 unless the program $1 is there.
-need() {
-  PATH=$PATH:/usr/sbin
-  ! command -v "$1" >/dev/null || return 0
-  command -v apt-get >/dev/null || die "$1 is missing: install it and run this again."
-  [[ $(id -u) == 0 ]] || die "$1 is missing: run 'sudo apt-get install $2' and this again."
-  say "installing $2"
-  { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$2"; } \
-    >"$scratch/apt.log" 2>&1 || { tail -n 3 "$scratch/apt.log" >&2; die "$2 could not be installed."; }
-}
 
 # check NAME COMMAND...: counts a passed or failed check.
 check() {
@@ -62,6 +51,7 @@ wait_for() {
   done
 }
 
+# Waits until somebody listens on port $1.
 wait_for_port() {
   local deadline=$((SECONDS + 40))
   until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
@@ -77,6 +67,9 @@ start() {
   "$@" >"$log" 2>&1 < <(exec sleep 600) &
   pids+=($!)
 }
+
+# The port that the server with the log $1 has printed.
+port_of() { sed -n 's/^LISTENING *//p' "$scratch/$1.log"; }
 
 # The engine with tests/interop.gd and the arguments given.
 engine() { timeout 60 "$GODOT" --headless --path "$project" -s res://tests/interop.gd -- "$@"; }
@@ -135,19 +128,41 @@ http {
       proxy_set_header Connection upgrade;
       proxy_set_header Host \$host;
     }
+    location /play/ {
+      proxy_pass http://127.0.0.1:$3/game/;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade \$http_upgrade;
+      proxy_set_header Connection upgrade;
+      proxy_set_header Host \$http_host;
+      proxy_set_header X-Real-IP \$remote_addr;
+      proxy_set_header X-Forwarded-For \$proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto \$scheme;
+    }
   }
 }
 CONFIG
 }
 
-behind_nginx() {
-  local plain_port=$1 port
-  port=$(free_port)
-  nginx_config "$port" "$plain_port" >"$scratch/nginx.conf"
+# nginx on port $1, in front of the multiplayer server on port $2 and the plain server on port $3.
+start_nginx() {
+  nginx_config "$1" "$2" "$3" >"$scratch/nginx.conf"
   start nginx nginx -e "$scratch/nginx-error.log" -c "$scratch/nginx.conf"
-  wait_for_port "$port" || { tail -n 3 "$scratch/nginx.log" "$scratch/nginx-error.log" >&2; return 1; }
-  engine role=client "url=wss://localhost:$port/" expect=echo >"$scratch/client-nginx.log" 2>&1
+  wait_for_port "$1" || { tail -n 3 "$scratch/nginx.log" "$scratch/nginx-error.log" >&2; return 1; }
+}
+
+multiplayer_behind_nginx() {
+  engine role=client "url=wss://localhost:$1/" expect=echo >"$scratch/client-nginx.log" 2>&1
   grep -q 'INTEROP echoed' "$scratch/client-nginx.log"
+}
+
+# Messages up to 1 MiB, compression, pings and closes from both sides go through; nginx passes the host on and puts the
+# server's folder for its own. Our client's checks are in its log.
+peer_behind_nginx() {
+  local log=$scratch/peer-nginx.log status=0
+  timeout 60 "$GODOT" --headless --path "$project" -s res://tests/peers/client.gd -- compression=1 takeover=1 agent=nginx \
+    "url=wss://localhost:$1/play/room?seed=1" "seen=ws://localhost:$1/game/room?seed=1" >"$log" 2>&1 || status=$?
+  grep '^FAIL\|ERROR' "$log" && return 1
+  return "$status"
 }
 
 need openssl openssl
@@ -160,13 +175,18 @@ tls_port=$(free_port)
 plain_port=$(free_port)
 start tls-server engine role=server "port=$tls_port" tls=yes
 start plain-server engine role=server "port=$plain_port"
-wait_for "$scratch/tls-server.log" 'INTEROP listening' && wait_for "$scratch/plain-server.log" 'INTEROP listening' ||
+start peer-server "$GODOT" --headless --path "$project" -s res://tests/peers/server.gd -- compression=1 takeover=1
+wait_for "$scratch/tls-server.log" 'INTEROP listening' && wait_for "$scratch/plain-server.log" 'INTEROP listening' &&
+  wait_for "$scratch/peer-server.log" '^LISTENING' ||
   die "the servers did not start."
 
 for version in tls1_2 tls1_3; do
   check "s_client $version" s_client "$version" "$tls_port"
   check "s_server $version" s_server "$version"
 done
-check "nginx in front of a plain server" behind_nginx "$plain_port"
+nginx_port=$(free_port)
+check "nginx starts" start_nginx "$nginx_port" "$plain_port" "$(port_of peer-server)"
+check "nginx in front of a multiplayer server" multiplayer_behind_nginx "$nginx_port"
+check "nginx in front of a server in a folder" peer_behind_nginx "$nginx_port"
 echo "$passed passed, $failed failed"
 ((failed == 0))

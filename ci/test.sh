@@ -8,16 +8,17 @@
 # roots (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows
 # it), api (the library asks for no class of an engine module), dropin (the addon alone in an empty project),
 # builtin-names (the addon under the engine's own class names), export (the sample project as a Linux program), autobahn
-# (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), interop (TLS
-# with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand connections).
-# The steps with other people's programs need python3 with pip, node with npm, and OpenSSL and nginx (installed if run as
-# root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
+# (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a
+# page in a headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand
+# connections).
+# The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL and nginx (installed
+# if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine roots lifecycle members api dropin builtin-names export autobahn peers interop)
+all_steps=(rust engine roots lifecycle members api dropin builtin-names export autobahn peers chromium interop)
 passed=0 failed=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -56,21 +57,12 @@ step_dropin() { run_step dropin ci/test-dropin.sh; }
 step_builtin-names() { run_step builtin-names ci/test-builtin-names.sh; }
 step_export() { run_step export ci/test-export.sh; }
 step_autobahn() { lacks autobahn "python3 with pip" has_pip || run_step autobahn ci/autobahn.sh ci; }
-step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm || run_step peers ci/test-peers.sh; }
-step_interop() { lacks interop "openssl and nginx (root could install them)" has_tls_programs || run_step interop ci/test-interop.sh; }
+step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm || run_step peers ci/test-peers.sh ws websockets; }
+step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
+step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
 
 has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 has_pip_and_npm() { has_pip && command -v node >/dev/null && command -v npm >/dev/null; }
-has_tls_programs() { [[ $(id -u) == 0 ]] || { command -v openssl >/dev/null && command -v nginx >/dev/null; }; }
-
-# Says that step $1 is not run, for want of $2, unless the command that follows finds it.
-lacks() {
-  local step=$1 what=$2
-  shift 2
-  if "$@"; then return 1; fi
-  say "NOT RUN: $step, this needs $what"
-  [[ ${CI:-} != true ]] || failed=$((failed + 1))
-}
 
 steps=("$@")
 if ((${#steps[@]} == 0)); then steps=("${all_steps[@]}"); fi

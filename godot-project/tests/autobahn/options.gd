@@ -1,5 +1,5 @@
 extends RefCounted
-## What the testees of the Autobahn test suite have in common.
+## What the testees of the Autobahn test suite have in common, and those of ci/peers.
 
 const OPEN := 1
 const TEXT := 0
@@ -11,10 +11,10 @@ var peer_class := "RustWebSocketPeer"
 var compression := 0
 var context_takeover := 1
 var port := 0
-## Whether a message `close:CODE:REASON` closes the connection instead of being sent back.
-var has_commands := false
 ## Where a client finds the suite's server.
 var url := ""
+## What that server is to take for its own URL, if it is behind another one.
+var seen := ""
 var agent := ""
 
 
@@ -26,14 +26,18 @@ func _init() -> void:
 			"compression": compression = int(parts[1])
 			"takeover": context_takeover = int(parts[1])
 			"port": port = int(parts[1])
-			"commands": has_commands = int(parts[1]) == 1
 			"url": url = parts[1]
+			"seen": seen = parts[1]
 			"agent": agent = parts[1]
 			_: printerr("unknown argument '%s'" % argument)
 
 
 func new_peer() -> PacketPeer:
-	var peer: PacketPeer = ClassDB.instantiate(peer_class)
+	return new_peer_of(peer_class)
+
+
+func new_peer_of(name_of_class: String) -> PacketPeer:
+	var peer: PacketPeer = ClassDB.instantiate(name_of_class)
 	peer.inbound_buffer_size = BUFFER_SIZE
 	peer.outbound_buffer_size = 2 * BUFFER_SIZE
 	if compression == 1:
@@ -49,10 +53,6 @@ func echo(peer: PacketPeer) -> bool:
 	var is_busy := false
 	while peer.get_ready_state() == OPEN and peer.get_available_packet_count() > 0:
 		var packet := peer.get_packet()
-		if has_commands and packet.size() < 100 and packet.get_string_from_ascii().begins_with("close:"):
-			var parts := packet.get_string_from_ascii().split(":")
-			peer.close(int(parts[1]), parts[2])
-			return true
 		peer.send(packet, TEXT if peer.was_string_packet() else BINARY)
 		is_busy = true
 	return is_busy

@@ -5,12 +5,16 @@ extends SceneTree
 ##   godot --headless --path godot-project -s res://tests/peers/client.gd -- \
 ##     class=RustWebSocketPeer compression=1 takeover=0 url=ws://127.0.0.1:9001 agent=ws
 ##
+## A `wss` server is trusted with the certificates of the tests. With seen=URL the server is behind another one, and has to
+## see that URL as its own.
+##
 ## Each failed check is a line; the last one is `N passed, N failed`.
 
 const Options := preload("res://tests/autobahn/options.gd")
 const SIZES: Array[int] = [0, 1, 3, 125, 126, 5001, 65535, 65536, 1 << 20]
 const OPEN := 1
 const CLOSED := 3
+const ROOT := "res://tests/fixtures/tls/root.crt"
 
 var _options := Options.new()
 var _passed := 0
@@ -29,6 +33,9 @@ func _initialize() -> void:
 
 func _check_exchange(socket: PacketPeer) -> void:
 	_check(_ask(socket, "extensions?").begins_with("permessage-deflate") == (_options.compression == 1), "extensions")
+	if not _options.seen.is_empty():
+		var url := _ask(socket, "url?")
+		_check(url == _options.seen, "the URL that the server sees, '%s'" % url)
 	for size in SIZES:
 		var text := "äb☃".repeat(ceili(size / 3.0))
 		socket.send_text(text)
@@ -58,7 +65,7 @@ func _check_our_close() -> void:
 
 func _open() -> PacketPeer:
 	var socket := _options.new_peer()
-	socket.connect_to_url(_options.url)
+	socket.connect_to_url(_options.url, TLSOptions.client(load(ROOT)) if _options.url.begins_with("wss:") else null)
 	_until(socket, func() -> bool: return socket.get_ready_state() != 0)
 	_check(socket.get_ready_state() == OPEN, "the connection is open")
 	return socket

@@ -51,7 +51,8 @@ impl PeerState {
 
 /// One WebSocket connection after the other, as a script sees them.
 pub(crate) struct Peer {
-    pub(crate) settings: Settings,
+    /// Shared with the multiplayer server and its other members until a script changes them here.
+    pub(crate) settings: Arc<Settings>,
     view: PeerView,
     driver: Option<Driver>,
     /// Of the connection, also after its end.
@@ -75,7 +76,7 @@ pub(crate) struct Peer {
 impl Default for Peer {
     fn default() -> Self {
         Self {
-            settings: Settings::new(CONNECT_TIMEOUT),
+            settings: Arc::new(Settings::new(CONNECT_TIMEOUT)),
             view: PeerView::new(),
             driver: None,
             counters: Arc::default(),
@@ -95,7 +96,7 @@ impl Peer {
     /// The server's end of a connection of a multiplayer server, which brings its events with [`feed`](Self::feed) and
     /// learns through `close_requests` that the script has closed it.
     pub(crate) fn fed_member(
-        settings: Settings,
+        settings: Arc<Settings>,
         link: Link,
         address: SocketAddr,
         opened: Opened,
@@ -110,16 +111,21 @@ impl Peer {
 
     /// The connection of a multiplayer client, which takes what happens with [`take_events`](Self::take_events) and
     /// brings what is to be shown with [`feed`](Self::feed).
-    pub(crate) fn fed_client(settings: Settings, url: &str, driver: Driver) -> Self {
+    pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, driver: Driver) -> Self {
         Self::fed(settings, url.to_owned(), driver)
     }
 
-    fn fed(settings: Settings, url: String, driver: Driver) -> Self {
+    fn fed(settings: Arc<Settings>, url: String, driver: Driver) -> Self {
         let mut view = PeerView::new();
         view.start(url);
         let mut peer = Self { settings, view, is_fed: true, ..Self::default() };
         peer.drive(driver);
         peer
+    }
+
+    /// What the script has set, to change it for this peer alone.
+    pub(crate) fn settings_mut(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
     }
 
     /// What a script sees of the connection.
@@ -415,13 +421,13 @@ impl Peer {
     }
 
     pub(crate) fn set_outbound_buffer_size(&mut self, size: i64) -> Result<(), Refusal> {
-        self.settings.set_outbound_buffer_size(size)?;
+        self.settings_mut().set_outbound_buffer_size(size)?;
         self.apply_send_limits();
         Ok(())
     }
 
     pub(crate) fn set_max_queued_packets(&mut self, count: i64) -> Result<(), Refusal> {
-        self.settings.set_max_queued_packets(count)?;
+        self.settings_mut().set_max_queued_packets(count)?;
         self.apply_send_limits();
         Ok(())
     }
@@ -433,7 +439,7 @@ impl Peer {
     }
 
     pub(crate) fn set_heartbeat_interval(&mut self, seconds: f64) -> Result<(), Refusal> {
-        self.settings.set_heartbeat_interval(seconds)?;
+        self.settings_mut().set_heartbeat_interval(seconds)?;
         if let Some(driver) = &mut self.driver {
             driver.set_heartbeat_interval(self.settings.heartbeat());
         }
@@ -441,7 +447,7 @@ impl Peer {
     }
 
     pub(crate) fn set_close_timeout(&mut self, seconds: f64) -> Result<(), Refusal> {
-        self.settings.set_close_timeout(seconds)?;
+        self.settings_mut().set_close_timeout(seconds)?;
         if let Some(driver) = &mut self.driver {
             driver.set_close_timeout(self.settings.close_timeout());
         }

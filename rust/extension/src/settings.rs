@@ -1,6 +1,6 @@
 //! The properties that both classes have, with their range checks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rust_websocket_net::{LinkOptions, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{Config, DeflateConfig};
@@ -156,7 +156,7 @@ impl Settings {
     /// For a connection of the I/O thread that starts now.
     pub(crate) fn link_options(&self, no_delay: bool) -> LinkOptions {
         LinkOptions {
-            config: self.config(),
+            config: Arc::new(self.config()),
             send_limits: self.send_limits(),
             receive_limits: self.receive_limits(),
             no_delay,

@@ -271,7 +271,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_supported_protocols(this: Gd<Self>, protocols: PackedStringArray) {
-        Self::run(&this, |peer| peer.settings.set_supported_protocols(strings_from_godot(&protocols)));
+        Self::run(&this, |peer| peer.settings_mut().set_supported_protocols(strings_from_godot(&protocols)));
     }
 
     #[func]
@@ -281,7 +281,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_handshake_headers(this: Gd<Self>, protocols: PackedStringArray) {
-        Self::run(&this, |peer| peer.settings.handshake_headers = strings_from_godot(&protocols));
+        Self::run(&this, |peer| peer.settings_mut().handshake_headers = strings_from_godot(&protocols));
     }
 
     #[func]
@@ -291,7 +291,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |peer| peer.settings.set_inbound_buffer_size(buffer_size));
+        _ = Self::answer(&this, |peer| peer.settings_mut().set_inbound_buffer_size(buffer_size));
     }
 
     #[func]
@@ -333,7 +333,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_connect_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |peer| peer.settings.set_connect_timeout(timeout));
+        _ = Self::answer(&this, |peer| peer.settings_mut().set_connect_timeout(timeout));
     }
 
     #[func]
@@ -361,7 +361,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_compression(this: Gd<Self>, mode: Compression) {
-        _ = Self::answer(&this, |peer| peer.settings.set_compression(mode.0));
+        _ = Self::answer(&this, |peer| peer.settings_mut().set_compression(mode.0));
     }
 
     #[func]
@@ -371,7 +371,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_compression_threshold(this: Gd<Self>, size: i64) {
-        _ = Self::answer(&this, |peer| peer.settings.set_compression_threshold(size));
+        _ = Self::answer(&this, |peer| peer.settings_mut().set_compression_threshold(size));
     }
 
     #[func]
@@ -381,7 +381,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
-        Self::run(&this, |peer| peer.settings.compression_context_takeover = enabled);
+        Self::run(&this, |peer| peer.settings_mut().compression_context_takeover = enabled);
     }
 
     #[func]

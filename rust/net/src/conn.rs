@@ -16,13 +16,14 @@ use rust_websocket_proto::{
 use crate::{
     Link, LinkEvent, LinkOptions, ListenerEvent,
     connect::{Race, Standing},
+    limits::Amount,
     link::ListenerShared,
     queues::{Mailbox, Order, Shared},
     reactor::{Sockets, Turn},
     resolve::Resolution,
     tls::{ClientTls, Received, TlsSession},
     transport::Transport,
-    wire::{READS_PER_TURN, Wire},
+    wire::{READS_PER_TURN, Readiness, Wire},
 };
 
 /// Slices handed to one vectored write.
@@ -71,10 +72,10 @@ struct Newcomer {
 pub(crate) struct Conn {
     shared: Arc<Shared>,
     /// What a client needs to begin TLS once TCP stands.
-    tls: Option<TlsStart>,
+    tls: Option<Box<TlsStart>>,
     protocol: Connection,
     owner: Owner,
-    newcomer: Option<Newcomer>,
+    newcomer: Option<Box<Newcomer>>,
     stage: Stage,
     no_delay: bool,
     linger_for: Duration,
@@ -84,9 +85,10 @@ pub(crate) struct Conn {
     paused: bool,
     /// The owner knows that a fault waits for its answers.
     fault_told: bool,
-    /// Payload bytes and messages that came from the outbox and were not yet reported as taken by the kernel.
-    unsent_bytes: usize,
-    unsent_messages: usize,
+    /// What came from the outbox and was not yet reported as taken by the kernel.
+    unsent: Amount,
+    /// What was last reported as refused by it.
+    refused: Amount,
 }
 
 impl Conn {
@@ -106,7 +108,7 @@ impl Conn {
         let mut conn =
             Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for);
         conn.tls = (request.target.scheme == Scheme::Wss)
-            .then(|| TlsStart { settings: tls, host: request.target.host });
+            .then(|| Box::new(TlsStart { settings: tls, host: request.target.host }));
         conn
     }
 
@@ -126,7 +128,7 @@ impl Conn {
         if transport.is_tls() {
             protocol.set_connect_phase(ConnectPhase::Tls);
         }
-        let newcomer = Newcomer { link: Link::accepted(shared.clone()), address };
+        let newcomer = Box::new(Newcomer { link: Link::accepted(shared.clone()), address });
         let stage = Stage::Connected(Wire::new(transport, token, no_delay));
         let mut conn = Self::new(shared, protocol, Owner::Listener(listener), stage, no_delay, linger_for);
         conn.newcomer = Some(newcomer);
@@ -153,8 +155,8 @@ impl Conn {
             closing: false,
             paused: false,
             fault_told: false,
-            unsent_bytes: 0,
-            unsent_messages: 0,
+            unsent: Amount::default(),
+            refused: Amount::default(),
         }
     }
 
@@ -162,19 +164,14 @@ impl Conn {
         &self.shared
     }
 
-    /// Whether it came through a listener and has not completed its upgrade.
-    pub(crate) fn is_newcomer(&self) -> bool {
-        self.newcomer.is_some()
-    }
-
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
 
-    /// The listener that a newcomer came through.
-    pub(crate) fn listener_id(&self) -> Option<usize> {
+    /// The listener through which it came, until it has completed its upgrade.
+    pub(crate) fn newcomer_of(&self) -> Option<usize> {
         match &self.owner {
-            Owner::Listener(listener) => Some(listener.id),
+            Owner::Listener(listener) if self.newcomer.is_some() => Some(listener.id),
             _ => None,
         }
     }
@@ -193,15 +190,6 @@ impl Conn {
         }
     }
 
-    /// The kernel says that a socket is ready, and whether its end can be read.
-    pub(crate) fn handle_readiness(&mut self, readable: bool, writable: bool, is_ending: bool) {
-        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
-            wire.is_ending |= is_ending;
-            wire.readable |= readable || is_ending;
-            wire.writable |= writable;
-        }
-    }
-
     /// When [`work`](Self::work) has something to do even if nothing else happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.stage {
@@ -215,7 +203,10 @@ impl Conn {
     }
 
     /// Does all that can be done without waiting. True if more can be done, but others should come first.
-    pub(crate) fn work(&mut self, turn: &mut Turn<'_>) -> bool {
+    pub(crate) fn work(&mut self, readiness: Readiness, turn: &mut Turn<'_>) -> bool {
+        if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
+            wire.note(readiness);
+        }
         self.carry_out_orders(turn);
         self.connect(turn);
         let mut more = self.receive(turn);
@@ -236,13 +227,20 @@ impl Conn {
     /// Publishes what the kernel has taken and what it has refused.
     fn account_for_writes(&mut self) {
         // Once the connection is over for its owner, nothing counts any more (`refuse_sends`).
-        if matches!(self.stage, Stage::Connected(_)) {
-            let (bytes, messages) = (self.protocol.buffered_amount(), self.protocol.buffered_messages());
-            let taken =
-                (self.unsent_bytes.saturating_sub(bytes), self.unsent_messages.saturating_sub(messages));
-            self.shared.sending.offered(taken.0, taken.1, bytes, messages);
-            (self.unsent_bytes, self.unsent_messages) = (bytes, messages);
+        if !matches!(self.stage, Stage::Connected(_)) {
+            return;
         }
+        let left =
+            Amount { bytes: self.protocol.buffered_amount(), messages: self.protocol.buffered_messages() };
+        if left == self.refused && self.unsent == self.refused {
+            return;
+        }
+        let taken = Amount {
+            bytes: self.unsent.bytes.saturating_sub(left.bytes),
+            messages: self.unsent.messages.saturating_sub(left.messages),
+        };
+        self.shared.offered(taken, left);
+        (self.unsent, self.refused) = (left, left);
     }
 
     /// The I/O thread ends: offers what is left to the kernel once and closes.
@@ -297,8 +295,8 @@ impl Conn {
         for order in orders.drain(..) {
             match order {
                 Order::Send(kind, payload) => {
-                    self.unsent_bytes += payload.len();
-                    self.unsent_messages += 1;
+                    self.unsent.bytes += payload.len();
+                    self.unsent.messages += 1;
                     // Refused once the connection is over: its owner learns that from the close.
                     _ = self.protocol.send_with(kind, payload, compressor);
                 }
@@ -345,7 +343,7 @@ impl Conn {
         let Stage::Connecting(race) = &mut self.stage else { return };
         match race.advance(turn.now, turn.sockets) {
             Standing::Undecided => {}
-            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_ref()) {
+            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_deref()) {
                 Ok(session) => self.start_wire(stream, session, token, address),
                 Err(reason) => {
                     turn.sockets.forget(token, &mut stream);
@@ -479,7 +477,8 @@ impl Conn {
 
     fn report_opened(&mut self, opened: Opened) {
         match (self.newcomer.take(), &self.owner) {
-            (Some(Newcomer { link, address }), Owner::Listener(listener)) => {
+            (Some(newcomer), Owner::Listener(listener)) => {
+                let Newcomer { link, address } = *newcomer;
                 listener.report_accepted(link, address, opened);
             }
             _ => self.report(Event::Opened(opened)),

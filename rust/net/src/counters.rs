@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Counts of one connection, kept by whoever meets the event; each stands for itself, so no order is needed between
-/// them.
+/// them. Messages are counted often and by one thread at a time in each direction, so that a load and a store do.
 #[derive(Debug, Default)]
 pub struct Counters {
     messages_in: AtomicU64,
@@ -20,14 +20,14 @@ pub struct Counters {
 impl Counters {
     /// A message of `bytes` payload bytes has arrived.
     pub fn received(&self, bytes: usize) {
-        self.messages_in.fetch_add(1, Ordering::Relaxed);
-        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+        add(&self.messages_in, 1);
+        add(&self.bytes_in, bytes as u64);
     }
 
     /// A message of `bytes` payload bytes was accepted for sending.
     pub fn sent(&self, bytes: usize) {
-        self.messages_out.fetch_add(1, Ordering::Relaxed);
-        self.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
+        add(&self.messages_out, 1);
+        add(&self.bytes_out, bytes as u64);
     }
 
     /// A message was refused for want of room.
@@ -52,6 +52,11 @@ impl Counters {
             reads_paused: count(&self.reads_paused),
         }
     }
+}
+
+/// For a counter that has one writer at a time.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
 /// What [`Counters`] showed at one moment, or the sum of several.

@@ -27,12 +27,11 @@ pub struct ReceiveLimits {
     pub messages: usize,
 }
 
-/// Outbound accounting. The limits of the engine's properties count what the kernel has refused; what nobody has
-/// offered to it yet is only capped.
+/// Outbound accounting, kept under the outbox's lock. The limits of the engine's properties count what the kernel has
+/// refused; what nobody has offered to it yet is only capped.
 #[derive(Debug)]
 pub(crate) struct Sending {
-    limit_bytes: AtomicUsize,
-    limit_messages: AtomicUsize,
+    limits: SendLimits,
     /// Accepted and not taken by the kernel.
     held: Amount,
     /// The part of it that was offered: what was left after the last write.
@@ -40,70 +39,53 @@ pub(crate) struct Sending {
 }
 
 /// Payload bytes and messages.
-#[derive(Debug, Default)]
-struct Amount {
-    bytes: AtomicUsize,
-    messages: AtomicUsize,
-}
-
-impl Amount {
-    fn set(&self, bytes: usize, messages: usize) {
-        self.bytes.store(bytes, Ordering::Relaxed);
-        self.messages.store(messages, Ordering::Relaxed);
-    }
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Amount {
+    pub(crate) bytes: usize,
+    pub(crate) messages: usize,
 }
 
 impl Sending {
     pub(crate) fn new(limits: SendLimits) -> Self {
-        Self {
-            limit_bytes: AtomicUsize::new(limits.bytes),
-            limit_messages: AtomicUsize::new(limits.messages),
-            held: Amount::default(),
-            refused: Amount::default(),
-        }
+        Self { limits, held: Amount::default(), refused: Amount::default() }
     }
 
-    pub(crate) fn set_limits(&self, limits: SendLimits) {
-        self.limit_bytes.store(limits.bytes, Ordering::Relaxed);
-        self.limit_messages.store(limits.messages, Ordering::Relaxed);
+    pub(crate) fn set_limits(&mut self, limits: SendLimits) {
+        self.limits = limits;
     }
 
     /// Whether a message of `len` bytes may be queued.
     pub(crate) fn has_room(&self, len: usize) -> bool {
-        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed);
-        let limit_messages = self.limit_messages.load(Ordering::Relaxed);
-        let refused = self.refused.bytes.load(Ordering::Relaxed);
-        let within_bytes = limit_bytes == 0 || refused.saturating_add(len) <= limit_bytes;
-        let within_messages =
-            limit_messages == 0 || self.refused.messages.load(Ordering::Relaxed) < limit_messages;
+        let SendLimits { bytes, messages } = self.limits;
+        let within_bytes = bytes == 0 || self.refused.bytes.saturating_add(len) <= bytes;
+        let within_messages = messages == 0 || self.refused.messages < messages;
         // A message larger than the cap goes when nothing else waits: the limits above have allowed it.
-        let held_messages = self.held.messages.load(Ordering::Relaxed);
-        let held = self.held.bytes.load(Ordering::Relaxed) + held_messages * MESSAGE_OVERHEAD;
-        let within_cap = held_messages == 0 || held.saturating_add(len) <= UNOFFERED_CAP.max(limit_bytes);
+        let held = self.held.bytes.saturating_add(self.held.messages * MESSAGE_OVERHEAD);
+        let within_cap = self.held.messages == 0 || held.saturating_add(len) <= UNOFFERED_CAP.max(bytes);
         within_bytes && within_messages && within_cap
     }
 
     /// Payload bytes accepted and not taken by the kernel.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held.bytes.load(Ordering::Relaxed)
+        self.held.bytes
     }
 
     /// The connection is over: nothing waits any more.
-    pub(crate) fn clear(&self) {
-        self.held.set(0, 0);
-        self.refused.set(0, 0);
+    pub(crate) fn clear(&mut self) {
+        self.held = Amount::default();
+        self.refused = Amount::default();
     }
 
-    pub(crate) fn accepted(&self, len: usize) {
-        self.held.bytes.fetch_add(len, Ordering::Relaxed);
-        self.held.messages.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn accepted(&mut self, len: usize) {
+        self.held.bytes += len;
+        self.held.messages += 1;
     }
 
-    /// The kernel has taken `bytes` of payload in `messages`, and left `bytes_left` in `messages_left`.
-    pub(crate) fn offered(&self, bytes: usize, messages: usize, bytes_left: usize, messages_left: usize) {
-        self.held.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.held.messages.fetch_sub(messages, Ordering::Relaxed);
-        self.refused.set(bytes_left, messages_left);
+    /// The kernel has taken `taken` of what was held, and left `left`.
+    pub(crate) fn offered(&mut self, taken: Amount, left: Amount) {
+        self.held.bytes = self.held.bytes.saturating_sub(taken.bytes);
+        self.held.messages = self.held.messages.saturating_sub(taken.messages);
+        self.refused = left;
     }
 }
 

@@ -26,8 +26,8 @@ use crate::{
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
 pub struct LinkOptions {
-    /// Protocol limits, timeouts, handshake contents.
-    pub config: Config,
+    /// Protocol limits, timeouts, handshake contents; shared by the connections of a listener.
+    pub config: Arc<Config>,
     /// Outbound limits; can be changed later.
     pub send_limits: SendLimits,
     /// Inbound limits; fixed.
@@ -104,7 +104,7 @@ impl Link {
                 let host = request.target.host.clone();
                 let port = request.target.port;
                 let conn = Conn::client(shared.clone(), reports, request, tls, options, random);
-                shared.reactor.push(Command::Connect(Box::new(conn), host, port));
+                shared.reactor.push(Command::Connect(Arc::new(Mutex::new(conn)), host, port));
                 link
             }
             Err(error) => {
@@ -173,7 +173,7 @@ impl Link {
 
     /// Changes the outbound limits at once.
     pub fn set_send_limits(&self, limits: SendLimits) {
-        self.shared.sending.set_limits(limits);
+        self.shared.set_send_limits(limits);
     }
 
     /// Changes the heartbeat at once; `None` turns it off.
@@ -203,7 +203,7 @@ impl Link {
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
     pub fn buffered_amount(&self) -> usize {
-        self.shared.sending.held_bytes()
+        self.shared.held_bytes()
     }
 }
 

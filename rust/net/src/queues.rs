@@ -17,7 +17,7 @@ use rust_websocket_proto::{MessageKind, SendError};
 use crate::{
     Counters, LinkId, LinkOptions,
     conn::Conn,
-    limits::{Receiving, Sending},
+    limits::{Amount, Receiving, SendLimits, Sending},
     listener::Acceptor,
     resolve::{Asker, Resolution},
 };
@@ -28,9 +28,6 @@ pub(crate) struct Shared {
     pub(crate) id: LinkId,
     pub(crate) reactor: ReactorHandle,
     outbox: Mutex<Outbox>,
-    /// A command asking the reactor to look at the outbox is under way.
-    attention_asked: AtomicBool,
-    pub(crate) sending: Sending,
     pub(crate) receiving: Receiving,
     pub(crate) counters: Arc<Counters>,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
@@ -42,9 +39,12 @@ impl Shared {
         Self {
             id: LinkId(id),
             reactor,
-            outbox: Mutex::default(),
-            attention_asked: AtomicBool::new(false),
-            sending: Sending::new(options.send_limits),
+            outbox: Mutex::new(Outbox {
+                orders: Vec::new(),
+                attention_asked: false,
+                closed: false,
+                sending: Sending::new(options.send_limits),
+            }),
             receiving: Receiving::new(options.receive_limits),
             counters: Arc::default(),
             round_trip_time: AtomicUsize::new(0),
@@ -58,12 +58,16 @@ impl Shared {
 
     pub(crate) fn set_round_trip_time(&self, time: Option<Duration>) {
         let micros = time.map_or(0, |time| usize::try_from(time.as_micros()).unwrap_or(usize::MAX - 1) + 1);
-        self.round_trip_time.store(micros, Ordering::Relaxed);
+        // Looked at before it is changed, which it hardly ever is: others read its neighbours.
+        if micros != self.round_trip_time.load(Ordering::Relaxed) {
+            self.round_trip_time.store(micros, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn order_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        self.queue_send(kind, payload)?;
-        self.ask_for_attention();
+        if self.queue_send(kind, payload)? {
+            self.reactor.push(Command::Attend(self.id));
+        }
         Ok(())
     }
 
@@ -73,27 +77,26 @@ impl Shared {
         kind: MessageKind,
         payload: Bytes,
     ) -> Result<(), SendError> {
-        self.queue_send(kind, payload)?;
-        if !self.attention_asked.swap(true, Ordering::AcqRel) {
+        if self.queue_send(kind, payload)? {
             batch.reactor.get_or_insert_with(|| self.reactor.clone());
             batch.commands.push(Command::Attend(self.id));
         }
         Ok(())
     }
 
-    fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    /// True if the I/O thread is to be told.
+    fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<bool, SendError> {
         let mut outbox = self.lock_outbox();
         if outbox.closed {
             return Err(SendError::NotOpen);
         }
-        if !self.sending.has_room(payload.len()) {
+        if !outbox.sending.has_room(payload.len()) {
             self.counters.send_refused();
             return Err(SendError::BufferFull);
         }
-        self.sending.accepted(payload.len());
+        outbox.sending.accepted(payload.len());
         self.counters.sent(payload.len());
-        outbox.orders.push(Order::Send(kind, payload));
-        Ok(())
+        Ok(outbox.push(Order::Send(kind, payload)))
     }
 
     fn lock_outbox(&self) -> MutexGuard<'_, Outbox> {
@@ -101,31 +104,37 @@ impl Shared {
     }
 
     pub(crate) fn order(&self, order: Order) {
-        self.lock_outbox().orders.push(order);
-        self.ask_for_attention();
-    }
-
-    /// Like [`order`](Self::order), and nothing may be sent any more.
-    pub(crate) fn order_last(&self, order: Order) {
-        {
-            let mut outbox = self.lock_outbox();
-            outbox.closed = true;
-            outbox.orders.push(order);
-        }
-        self.ask_for_attention();
-    }
-
-    fn ask_for_attention(&self) {
-        if !self.attention_asked.swap(true, Ordering::AcqRel) {
+        let is_new = self.lock_outbox().push(order);
+        if is_new {
             self.reactor.push(Command::Attend(self.id));
         }
     }
 
-    /// Swaps the waiting orders into the empty `orders`. The flag goes down first, so that an order that comes
-    /// after the swap asks again.
+    /// Like [`order`](Self::order), and nothing may be sent any more.
+    pub(crate) fn order_last(&self, order: Order) {
+        self.lock_outbox().closed = true;
+        self.order(order);
+    }
+
+    /// Swaps the waiting orders into the empty `orders`; an order that comes after asks for attention again.
     pub(crate) fn take_orders(&self, orders: &mut Vec<Order>) {
-        self.attention_asked.store(false, Ordering::Release);
-        std::mem::swap(&mut self.lock_outbox().orders, orders);
+        let mut outbox = self.lock_outbox();
+        outbox.attention_asked = false;
+        std::mem::swap(&mut outbox.orders, orders);
+    }
+
+    /// The kernel has taken `taken` of what was accepted for sending, and left `left`.
+    pub(crate) fn offered(&self, taken: Amount, left: Amount) {
+        self.lock_outbox().sending.offered(taken, left);
+    }
+
+    pub(crate) fn set_send_limits(&self, limits: SendLimits) {
+        self.lock_outbox().sending.set_limits(limits);
+    }
+
+    /// Payload bytes accepted and not taken by the kernel.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.lock_outbox().sending.held_bytes()
     }
 
     /// The connection is over: later sends are refused.
@@ -133,7 +142,7 @@ impl Shared {
         let mut outbox = self.lock_outbox();
         outbox.closed = true;
         outbox.orders.retain(|order| !matches!(order, Order::Send(..)));
-        self.sending.clear();
+        outbox.sending.clear();
     }
 }
 
@@ -160,10 +169,23 @@ impl Drop for Batch {
     }
 }
 
-#[derive(Debug, Default)]
+/// What a link's owner has ordered and the I/O thread has not taken. One lock for all of it: sending a message touches
+/// it and nothing else that the two threads share.
+#[derive(Debug)]
 struct Outbox {
     orders: Vec<Order>,
+    /// A command asking the reactor to look is under way.
+    attention_asked: bool,
     closed: bool,
+    sending: Sending,
+}
+
+impl Outbox {
+    /// True if the reactor has to be asked to look.
+    fn push(&mut self, order: Order) -> bool {
+        self.orders.push(order);
+        !std::mem::replace(&mut self.attention_asked, true)
+    }
 }
 
 /// From a link's owner to the I/O thread, in order.
@@ -285,7 +307,7 @@ pub(crate) enum Command {
     /// Look at a link's outbox.
     Attend(LinkId),
     /// A new client connection, with the host and port to look for.
-    Connect(Box<Conn>, String, u16),
+    Connect(Arc<Mutex<Conn>>, String, u16),
     /// A host and port to look for on behalf of somebody else.
     LookUp(Asker, String, u16),
     Resolved(Asker, Resolution),
@@ -301,8 +323,9 @@ pub(crate) struct ReactorHandle(Arc<ReactorShared>);
 
 struct ReactorShared {
     commands: Mutex<Vec<Command>>,
-    /// A wake is under way: however many commands are pushed until the thread looks, it is woken once.
-    woken: AtomicBool,
+    /// The thread waits for its sockets or is about to: who pushes a command wakes it, once. While it works it needs
+    /// nobody, since it looks for commands before it sleeps.
+    asleep: AtomicBool,
     waker: Option<Waker>,
     next_id: AtomicUsize,
     stopped: AtomicBool,
@@ -319,7 +342,7 @@ impl ReactorHandle {
     pub(crate) fn new(waker: Waker, first_id: usize) -> Self {
         Self(Arc::new(ReactorShared {
             commands: Mutex::default(),
-            woken: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
             waker: Some(waker),
             next_id: AtomicUsize::new(first_id),
             stopped: AtomicBool::new(false),
@@ -330,7 +353,7 @@ impl ReactorHandle {
     pub(crate) fn stopped() -> Self {
         Self(Arc::new(ReactorShared {
             commands: Mutex::default(),
-            woken: AtomicBool::new(true),
+            asleep: AtomicBool::new(false),
             waker: None,
             next_id: AtomicUsize::new(0),
             stopped: AtomicBool::new(true),
@@ -367,18 +390,36 @@ impl ReactorHandle {
     }
 
     fn wake(&self) {
-        if !self.0.woken.swap(true, Ordering::AcqRel)
+        // Only looked at while the thread works, which leaves the flag in everybody's cache.
+        if self.0.asleep.load(Ordering::SeqCst)
+            && self.0.asleep.swap(false, Ordering::SeqCst)
             && let Some(waker) = &self.0.waker
             && waker.wake().is_err()
         {
             // For want of memory in the kernel. The thread finds the command on its next turn, or is woken for the next one.
-            self.0.woken.store(false, Ordering::Release);
+            self.0.asleep.store(true, Ordering::SeqCst);
         }
+    }
+
+    /// The thread is about to sleep. False if there are commands: it must not.
+    ///
+    /// A command pushed after the look below finds the flag up, since its push takes the same lock later.
+    pub(crate) fn fall_asleep(&self) -> bool {
+        self.0.asleep.store(true, Ordering::SeqCst);
+        let may_sleep = lock(&self.0.commands).is_empty();
+        if !may_sleep {
+            self.awake();
+        }
+        may_sleep
+    }
+
+    /// The thread works again.
+    pub(crate) fn awake(&self) {
+        self.0.asleep.store(false, Ordering::SeqCst);
     }
 
     /// Swaps the waiting commands into the empty `commands`.
     pub(crate) fn take(&self, commands: &mut Vec<Command>) {
-        self.0.woken.store(false, Ordering::Release);
         std::mem::swap(&mut *lock(&self.0.commands), commands);
     }
 
@@ -396,8 +437,8 @@ impl ReactorHandle {
 
 /// A command that comes too late.
 pub(crate) fn discard(command: Command) {
-    if let Command::Connect(mut conn, ..) = command {
-        conn.report_stopped();
+    if let Command::Connect(conn, ..) = command {
+        lock(&conn).report_stopped();
     }
 }
 

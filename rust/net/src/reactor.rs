@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashSet, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -16,10 +16,11 @@ use crate::{
     conn::Conn,
     ids::IdMap,
     listener::{Accepted, Acceptor},
-    queues::{Command, Order, ReactorHandle, Shared, discard},
+    queues::{Command, Order, ReactorHandle, Shared, discard, lock},
     resolve::{Asker, Resolution, Resolver},
     tls::TlsSession,
     transport::Transport,
+    wire::Readiness,
 };
 
 /// The waker's token; links, listeners and sockets are numbered from 1.
@@ -70,8 +71,26 @@ impl Sockets<'_> {
 
 /// A connection with its place in the reactor's tables.
 struct Entry {
-    conn: Conn,
+    conn: Arc<Mutex<Conn>>,
+    /// What the kernel has said since its last turn.
+    readiness: Readiness,
     armed: Option<Instant>,
+}
+
+impl Entry {
+    fn new(conn: Arc<Mutex<Conn>>) -> Self {
+        Self { conn, readiness: Readiness::default(), armed: None }
+    }
+}
+
+/// How a connection stands after its turn.
+struct Standing {
+    /// It can do more, but others should come first.
+    more: bool,
+    is_done: bool,
+    deadline: Option<Instant>,
+    /// The listener of a newcomer that is none any more.
+    settled_at: Option<usize>,
 }
 
 /// Whose turn is next. Each stands in it once, however many reasons there are: whoever always has more to do would
@@ -99,7 +118,7 @@ impl ReadyList {
 pub(crate) struct Reactor {
     poll: Poll,
     handle: ReactorHandle,
-    conns: IdMap<usize, Box<Entry>>,
+    conns: IdMap<usize, Entry>,
     acceptors: IdMap<usize, Acceptor>,
     /// Whose socket a token is: a link's or a listener's number.
     owners: IdMap<Token, usize>,
@@ -153,7 +172,13 @@ impl Reactor {
     }
 
     fn turn(&mut self, events: &mut Events) {
-        match self.poll.poll(events, self.time_to_wait()) {
+        let mut patience = self.time_to_wait();
+        if patience != Some(Duration::ZERO) && !self.handle.fall_asleep() {
+            patience = Some(Duration::ZERO);
+        }
+        let polled = self.poll.poll(events, patience);
+        self.handle.awake();
+        match polled {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
             Err(_) => {
@@ -188,9 +213,11 @@ impl Reactor {
         for event in events {
             let Some(&id) = self.owners.get(&event.token()) else { continue };
             if let Some(entry) = self.conns.get_mut(&id) {
-                let is_ending = event.is_read_closed() || event.is_error();
-                let writable = event.is_writable() || event.is_write_closed();
-                entry.conn.handle_readiness(event.is_readable(), writable, is_ending);
+                entry.readiness += Readiness {
+                    readable: event.is_readable(),
+                    writable: event.is_writable() || event.is_write_closed(),
+                    is_ending: event.is_read_closed() || event.is_error(),
+                };
             } else if let Some(acceptor) = self.acceptors.get_mut(&id) {
                 acceptor.handle_readiness();
             }
@@ -210,7 +237,7 @@ impl Reactor {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Attend(link) => self.ready.push(link.0),
-            Command::Connect(conn, host, port) => self.connect(*conn, &host, port),
+            Command::Connect(conn, host, port) => self.connect(conn, &host, port),
             Command::LookUp(asker, host, port) => self.resolver.start(asker, &host, port, &self.handle),
             Command::Resolved(asker, resolution) => {
                 self.resolver.ended(&self.handle);
@@ -223,23 +250,21 @@ impl Reactor {
         }
     }
 
-    fn connect(&mut self, mut conn: Conn, host: &str, port: u16) {
-        let link = conn.shared().id;
+    fn connect(&mut self, conn: Arc<Mutex<Conn>>, host: &str, port: u16) {
+        let link = lock(&conn).shared().id;
         match Resolver::literal(host, port) {
-            Some(addresses) => conn.handle_resolution(Ok(addresses), Instant::now()),
+            Some(addresses) => lock(&conn).handle_resolution(Ok(addresses), Instant::now()),
             None => self.resolver.start(Asker::Link(link), host, port, &self.handle),
         }
-        self.conns.insert(link.0, Box::new(Entry { conn, armed: None }));
+        self.conns.insert(link.0, Entry::new(conn));
         self.ready.push(link.0);
     }
 
     fn handle_resolution(&mut self, asker: Asker, resolution: Resolution) {
         match asker {
             Asker::Link(link) => {
-                if let Some(entry) = self.conns.get_mut(&link.0) {
-                    entry.conn.handle_resolution(resolution, Instant::now());
-                    self.ready.push(link.0);
-                }
+                self.with_conn(link.0, |conn, turn| conn.handle_resolution(resolution, turn.now));
+                self.ready.push(link.0);
             }
             Asker::Lookup(answer) => {
                 if let Some(answer) = answer.upgrade() {
@@ -277,11 +302,11 @@ impl Reactor {
         let newcomers: Vec<usize> = self
             .conns
             .iter()
-            .filter(|(_, entry)| entry.conn.is_newcomer() && entry.conn.listener_id() == Some(id))
+            .filter(|(_, entry)| lock(&entry.conn).newcomer_of() == Some(id))
             .map(|(link, _)| *link)
             .collect();
         for link in newcomers {
-            self.with_entry(link, |entry, turn| entry.conn.end(turn.sockets));
+            self.with_conn(link, |conn, turn| conn.end(turn.sockets));
             self.remove(link);
         }
     }
@@ -306,45 +331,48 @@ impl Reactor {
             self.accept(id);
             return;
         }
-        let Some((was_newcomer, more)) = self.with_entry(id, |entry, turn| {
-            let was_newcomer = entry.conn.is_newcomer();
-            let worked = catch_unwind(AssertUnwindSafe(|| entry.conn.work(turn)));
+        let Some(entry) = self.conns.get_mut(&id) else { return };
+        let readiness = std::mem::take(&mut entry.readiness);
+        let standing = self.with_conn(id, |conn, turn| {
+            let newcomer_of = conn.newcomer_of();
+            let worked = catch_unwind(AssertUnwindSafe(|| conn.work(readiness, turn)));
             let more = worked.unwrap_or_else(|_| {
-                entry.conn.fail(turn.sockets);
+                conn.fail(turn.sockets);
                 false
             });
-            (was_newcomer, more)
-        }) else {
-            return;
-        };
-        self.settle(id, was_newcomer, more);
+            Standing {
+                more,
+                is_done: conn.is_done(),
+                deadline: conn.next_deadline(),
+                settled_at: newcomer_of.filter(|_| conn.newcomer_of().is_none()),
+            }
+        });
+        if let Some(standing) = standing {
+            self.settle(id, &standing);
+        }
     }
 
     /// Updates the tables after a connection has worked.
-    fn settle(&mut self, id: usize, was_newcomer: bool, more: bool) {
-        let Some(entry) = self.conns.get_mut(&id) else { return };
-        if was_newcomer && !entry.conn.is_newcomer() {
-            let listener = entry.conn.listener_id();
-            if let Some(acceptor) = listener.and_then(|listener| self.acceptors.get_mut(&listener)) {
-                acceptor.newcomer_settled();
-                self.ready.push(acceptor.id());
-            }
+    fn settle(&mut self, id: usize, standing: &Standing) {
+        if let Some(acceptor) = standing.settled_at.and_then(|listener| self.acceptors.get_mut(&listener)) {
+            acceptor.newcomer_settled();
+            self.ready.push(acceptor.id());
         }
-        if entry.conn.is_done() {
+        if standing.is_done {
             self.remove(id);
             return;
         }
-        let deadline = entry.conn.next_deadline();
-        if deadline != entry.armed {
+        let Some(entry) = self.conns.get_mut(&id) else { return };
+        if standing.deadline != entry.armed {
             if let Some(armed) = entry.armed {
                 self.deadlines.remove(&(armed, id));
             }
-            if let Some(deadline) = deadline {
+            if let Some(deadline) = standing.deadline {
                 self.deadlines.insert((deadline, id));
             }
-            entry.armed = deadline;
+            entry.armed = standing.deadline;
         }
-        if more {
+        if standing.more {
             self.ready.push(id);
         }
     }
@@ -395,19 +423,26 @@ impl Reactor {
         let transport = Transport::new(stream, session);
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
         let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
-        self.conns.insert(id, Box::new(Entry { conn, armed: None }));
+        self.conns.insert(id, Entry::new(Arc::new(Mutex::new(conn))));
         self.ready.push(id);
     }
 
     /// Runs `operation` on a connection with what it needs.
-    fn with_entry<T>(
+    fn with_conn<T>(
         &mut self,
         id: usize,
-        operation: impl FnOnce(&mut Entry, &mut Turn<'_>) -> T,
+        operation: impl FnOnce(&mut Conn, &mut Turn<'_>) -> T,
     ) -> Option<T> {
-        let entry = self.conns.get_mut(&id)?;
+        let entry = self.conns.get(&id)?;
         let mut sockets =
             Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
+        let mut conn = entry.conn.lock().unwrap_or_else(|poisoned| {
+            // The owner's thread met a bug in the middle of its work.
+            entry.conn.clear_poison();
+            let mut conn = poisoned.into_inner();
+            conn.fail(&mut sockets);
+            conn
+        });
         let mut turn = Turn {
             now: Instant::now(),
             orders: &mut self.orders,
@@ -415,7 +450,7 @@ impl Reactor {
             compressor: &mut self.compressor,
             sockets: &mut sockets,
         };
-        Some(operation(entry, &mut turn))
+        Some(operation(&mut conn, &mut turn))
     }
 
     /// One non-blocking pass over what is still to be written; nobody waits.
@@ -429,9 +464,7 @@ impl Reactor {
         }
         let links: Vec<usize> = self.conns.keys().copied().collect();
         for id in links {
-            _ = catch_unwind(AssertUnwindSafe(|| {
-                self.with_entry(id, |entry, turn| entry.conn.finish_now(turn))
-            }));
+            _ = catch_unwind(AssertUnwindSafe(|| self.with_conn(id, |conn, turn| conn.finish_now(turn))));
         }
     }
 }
@@ -444,7 +477,7 @@ mod tests {
     };
 
     use bytes::Bytes;
-    use rust_websocket_proto::{ClientRequest, Closed, Config, Event, MessageKind, Random, Target};
+    use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
 
     use super::*;
     use crate::{
@@ -465,7 +498,7 @@ mod tests {
 
     fn options() -> LinkOptions {
         LinkOptions {
-            config: Config::default(),
+            config: Arc::default(),
             send_limits: SendLimits { bytes: 0, messages: 0 },
             receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
             no_delay: true,

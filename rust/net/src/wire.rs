@@ -1,6 +1,6 @@
 //! A connected transport with what is known of its readiness.
 
-use std::io;
+use std::{io, ops::AddAssign};
 
 use mio::Token;
 
@@ -8,6 +8,23 @@ use crate::{tls::Received, transport::Transport};
 
 /// Reads per connection and turn; the rest waits until the others have had theirs.
 pub(crate) const READS_PER_TURN: usize = 16;
+
+/// What the kernel says of a socket.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Readiness {
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The end is there to be read.
+    pub(crate) is_ending: bool,
+}
+
+impl AddAssign for Readiness {
+    fn add_assign(&mut self, other: Self) {
+        self.readable |= other.readable;
+        self.writable |= other.writable;
+        self.is_ending |= other.is_ending;
+    }
+}
 
 /// A transport and its readiness (edge-triggered: true until the kernel says otherwise).
 #[derive(Debug)]
@@ -36,6 +53,12 @@ impl Wire {
             is_ending: false,
             input_ended: false,
         }
+    }
+
+    pub(crate) fn note(&mut self, readiness: Readiness) {
+        self.is_ending |= readiness.is_ending;
+        self.readable |= readiness.readable || readiness.is_ending;
+        self.writable |= readiness.writable;
     }
 
     pub(crate) fn end_input(&mut self) {

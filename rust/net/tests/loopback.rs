@@ -12,6 +12,7 @@ use std::{
     collections::HashSet,
     io::{Read, Write},
     net::{TcpListener, TcpStream, ToSocketAddrs},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -207,7 +208,7 @@ fn localhost_reaches_a_server_on_either_family() {
 fn a_silent_server_meets_the_connect_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut hasty = options();
-    hasty.config.connect_timeout = Duration::from_millis(100);
+    Arc::make_mut(&mut hasty.config).connect_timeout = Duration::from_millis(100);
     let begun = Instant::now();
     let mut client = Client::connect(request(silent.local_addr().unwrap()), hasty);
     wait_until("the timeout", || {
@@ -221,7 +222,7 @@ fn a_silent_server_meets_the_connect_timeout() {
 #[test]
 fn a_silent_newcomer_is_dropped_and_never_reported() {
     let mut hasty = options();
-    hasty.config.connect_timeout = Duration::from_millis(100);
+    Arc::make_mut(&mut hasty.config).connect_timeout = Duration::from_millis(100);
     let listener = listen(hasty);
     let mut silent = TcpStream::connect(listener.local_address()).unwrap();
     silent.set_read_timeout(Some(util::PATIENCE)).unwrap();
@@ -235,8 +236,8 @@ fn a_silent_newcomer_is_dropped_and_never_reported() {
 #[test]
 fn a_silent_newcomer_is_let_go_when_its_time_is_up() {
     let mut hasty = options();
-    hasty.config.connect_timeout = Duration::from_millis(50);
-    hasty.config.close_timeout = Duration::from_secs(3600);
+    Arc::make_mut(&mut hasty.config).connect_timeout = Duration::from_millis(50);
+    Arc::make_mut(&mut hasty.config).close_timeout = Duration::from_secs(3600);
     let listener = listen(hasty);
     let mut silent = TcpStream::connect(listener.local_address()).unwrap();
     // Its own end stays open; once ours is gone, and not only half-closed, writing is answered with a reset.
@@ -246,7 +247,7 @@ fn a_silent_newcomer_is_let_go_when_its_time_is_up() {
 #[test]
 fn a_close_timeout_beyond_what_the_clock_can_hold_never_ends() {
     let mut patient = options();
-    patient.config.close_timeout = Duration::MAX;
+    Arc::make_mut(&mut patient.config).close_timeout = Duration::MAX;
     patient.receive_limits = ReceiveLimits { bytes: usize::MAX, messages: usize::MAX };
     patient.send_limits = SendLimits { bytes: 0, messages: 0 };
     let (client, mut server) = pair(patient.clone(), patient);

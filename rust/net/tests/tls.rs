@@ -388,7 +388,7 @@ fn one_side_without_tls() {
 fn a_silent_server_runs_into_the_connect_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut impatient = options();
-    impatient.config.connect_timeout = Duration::from_millis(200);
+    Arc::make_mut(&mut impatient.config).connect_timeout = Duration::from_millis(200);
     let request = request_for(&format!("wss://localhost:{}/", silent.local_addr().unwrap().port()));
     let tls = client(ServerTrust::Anything, ExpectedName::Any);
     let mut client = Client::of(Link::connect_tls(request, tls, impatient));

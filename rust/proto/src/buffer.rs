@@ -1,6 +1,7 @@
-//! Bytes on their way: received and not yet decoded, and to be sent. Both hold memory only while they hold bytes.
+//! Bytes on their way: received and not yet decoded, and to be sent. Both hold memory only while they hold bytes: asking the
+//! allocator is cheap beside the system call that each buffer is for, and most connections are idle.
 
-use std::{collections::VecDeque, io::IoSlice, mem};
+use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::Bytes;
 
@@ -10,21 +11,10 @@ use crate::{
     mask::Mask,
 };
 
-/// An emptied buffer of at most this capacity is kept for the next small packet, larger ones are freed.
-const KEPT_CAPACITY: usize = 512;
 /// Payloads up to this size are copied next to their header; larger ones are queued as they are, shared by a broadcast.
 const COPIED_PAYLOAD: usize = 1024;
 /// Small frames are gathered in chunks of at most this size.
 const GATHERED_CHUNK: usize = 16 * 1024;
-
-/// Empties `buffer`, keeping its memory only if it is small.
-fn recycle(mut buffer: Vec<u8>) -> Vec<u8> {
-    if buffer.capacity() > KEPT_CAPACITY {
-        return Vec::new();
-    }
-    buffer.clear();
-    buffer
-}
 
 /// Received bytes that have not been decoded.
 #[derive(Debug, Default)]
@@ -54,8 +44,7 @@ impl ReceiveBuffer {
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count);
         if self.start >= self.data.len() {
-            self.start = 0;
-            self.data = recycle(mem::take(&mut self.data));
+            self.clear();
         }
     }
 
@@ -108,7 +97,6 @@ pub(crate) struct SendQueue {
     messages: usize,
     pings: usize,
     pongs: usize,
-    spare: Vec<u8>,
 }
 
 impl SendQueue {
@@ -171,7 +159,7 @@ impl SendQueue {
     fn gather(&mut self, header: impl FnOnce(&mut Vec<u8>), payload: &[u8], key: Option<[u8; 4]>) {
         let has_room = |bytes: &Vec<u8>| bytes.len() + payload.len() <= GATHERED_CHUNK;
         if !matches!(self.chunks.back(), Some(Chunk::Gathered(bytes)) if has_room(bytes)) {
-            self.chunks.push_back(Chunk::Gathered(mem::take(&mut self.spare)));
+            self.chunks.push_back(Chunk::Gathered(Vec::with_capacity(frame::MAX_HEADER + payload.len())));
         }
         let Some(Chunk::Gathered(chunk)) = self.chunks.back_mut() else { return };
         let before = chunk.len();
@@ -259,9 +247,7 @@ impl SendQueue {
             }
             left -= unwritten;
             self.front_written = 0;
-            if let Some(Chunk::Gathered(bytes)) = self.chunks.pop_front() {
-                self.spare = recycle(bytes);
-            }
+            self.chunks.pop_front();
         }
         self.written += (count - left) as u64;
         self.release_marks();
@@ -272,8 +258,8 @@ impl SendQueue {
             self.uncount(mark.piece);
         }
         if self.chunks.is_empty() {
-            self.chunks.shrink_to(8);
-            self.marks.shrink_to(8);
+            self.chunks = VecDeque::new();
+            self.marks = VecDeque::new();
         }
     }
 
@@ -326,7 +312,7 @@ mod tests {
         seen.extend_from_slice(buffer.bytes());
         buffer.consume(buffer.bytes().len());
         assert_eq!(seen, data);
-        assert!(buffer.data.capacity() <= KEPT_CAPACITY);
+        assert_eq!(buffer.data.capacity(), 0);
     }
 
     #[test]
@@ -360,6 +346,7 @@ mod tests {
         queue.advance(1);
         assert_eq!((queue.messages(), queue.message_bytes()), (0, 0));
         assert!(queue.is_empty());
+        assert_eq!((queue.chunks.capacity(), queue.marks.capacity()), (0, 0));
         queue.advance(1);
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Target, handshake};
 
-/// Limits, timeouts and handshake contents of one connection. Fixed from the handshake on.
+/// Limits, timeouts and handshake contents of a connection, or of many that share them. Fixed from the handshake on.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Largest message accepted, in bytes, after reassembly. A larger one closes the connection with 1009, at the

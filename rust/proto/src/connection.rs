@@ -50,7 +50,7 @@ const FAULT_WAIT: Duration = Duration::from_secs(1);
 /// `close`, `abort` and timeouts report their [`Event::Closed`] through `poll_event` too.
 pub struct Connection {
     state: State,
-    config: Config,
+    close_timeout: Duration,
     masks: Option<Box<MaskSource>>,
     input: ReceiveBuffer,
     /// A message was reported, which its receiver may want to answer.
@@ -88,6 +88,7 @@ enum InputEnd {
 }
 
 struct Connecting {
+    config: Arc<Config>,
     phase: ConnectPhase,
     handshake: Handshake,
 }
@@ -100,27 +101,32 @@ enum Handshake {
 impl Connection {
     /// A client. The request is ready to be written once the transport is connected; the connect timeout runs from
     /// now.
-    pub fn client(request: &ClientRequest, config: Config, random: Arc<dyn Random>, now: Instant) -> Self {
+    pub fn client(
+        request: &ClientRequest,
+        config: impl Into<Arc<Config>>,
+        random: Arc<dyn Random>,
+        now: Instant,
+    ) -> Self {
+        let config = config.into();
         let (handshake, head) = ClientHandshake::new(&request.target, &config, &*random);
-        let connecting =
-            Connecting { phase: ConnectPhase::NameResolution, handshake: Handshake::Client(handshake) };
-        let mut connection = Self::new(connecting, config, now);
+        let mut connection =
+            Self::new(config, ConnectPhase::NameResolution, Handshake::Client(handshake), now);
         connection.masks = Some(Box::new(MaskSource::new(random)));
         connection.output.push_handshake(head);
         connection
     }
 
     /// A server for an accepted transport; `scheme` tells whether it is TLS (for the requested URL).
-    pub fn server(scheme: Scheme, config: Config, now: Instant) -> Self {
+    pub fn server(scheme: Scheme, config: impl Into<Arc<Config>>, now: Instant) -> Self {
         let handshake = Handshake::Server(ServerHandshake::new(scheme));
-        Self::new(Connecting { phase: ConnectPhase::Upgrade, handshake }, config, now)
+        Self::new(config.into(), ConnectPhase::Upgrade, handshake, now)
     }
 
-    fn new(connecting: Connecting, config: Config, now: Instant) -> Self {
+    fn new(config: Arc<Config>, phase: ConnectPhase, handshake: Handshake, now: Instant) -> Self {
         let mut timers = Timers::default();
         timers.set(Timer::Connect, deadline(now, config.connect_timeout));
         Self {
-            state: State::Connecting(Box::new(connecting)),
+            close_timeout: config.close_timeout,
             masks: None,
             input: ReceiveBuffer::default(),
             has_reported: false,
@@ -134,7 +140,7 @@ impl Connection {
             received_at: now,
             ping_sent_at: None,
             round_trip_time: None,
-            config,
+            state: State::Connecting(Box::new(Connecting { config, phase, handshake })),
         }
     }
 
@@ -202,12 +208,12 @@ impl Connection {
         if self.timers.take_expired(Timer::Connect, now)
             && let State::Connecting(connecting) = &self.state
         {
-            let timeout = self.config.connect_timeout;
+            let timeout = connecting.config.connect_timeout;
             self.end_later(CloseCause::ConnectTimeout { phase: connecting.phase, timeout });
             self.output.clear();
         }
         if self.timers.take_expired(Timer::Close, now) {
-            self.end_input(InputEnd::Cause(CloseCause::CloseTimeout { timeout: self.config.close_timeout }));
+            self.end_input(InputEnd::Cause(CloseCause::CloseTimeout { timeout: self.close_timeout }));
         }
         if self.timers.take_expired(Timer::Heartbeat, now) {
             self.beat(now);
@@ -287,31 +293,34 @@ impl Connection {
                 }
                 ClientProgress::Done(result) => Some(result),
             },
-            Handshake::Server(handshake) => handshake.poll(&mut self.input, &self.config).map(|answered| {
-                self.output.push_handshake(answered.response);
-                answered.result.map_err(CloseCause::from)
-            }),
+            Handshake::Server(handshake) => {
+                handshake.poll(&mut self.input, &connecting.config).map(|answered| {
+                    self.output.push_handshake(answered.response);
+                    answered.result.map_err(CloseCause::from)
+                })
+            }
         };
         match result {
-            Some(Ok(upgraded)) => Some(self.open(upgraded, now)),
+            Some(Ok(upgraded)) => {
+                let config = Arc::clone(&connecting.config);
+                Some(self.open(upgraded, &config, now))
+            }
             Some(Err(cause)) => Some(self.end(None, String::new(), cause)),
             None => self.end_of_input(),
         }
     }
 
-    fn open(&mut self, upgraded: Upgraded, now: Instant) -> Event {
+    fn open(&mut self, upgraded: Upgraded, config: &Config, now: Instant) -> Event {
         let Upgraded { opened, deflate } = upgraded;
-        let threshold = self.config.deflate.take().map_or(0, |config| config.threshold);
+        let threshold = config.deflate.as_ref().map_or(0, |config| config.threshold);
         self.deflater = deflate.map(|agreed| Box::new(Deflater::new(agreed, threshold)));
         let side = if self.masks.is_some() { Side::Client } else { Side::Server };
         self.state = State::Open(Decoder::new(
             side,
-            self.config.max_message_size,
+            config.max_message_size,
             deflate.map(|agreed| Box::new(Inflater::new(agreed))),
         ));
         self.timers.stop_all();
-        self.config.supported_protocols = Vec::new();
-        self.config.handshake_headers = Vec::new();
         self.heartbeat.start(now);
         self.schedule_heartbeat();
         Event::Opened(opened)
@@ -522,7 +531,7 @@ impl Connection {
                 self.queue_close(code, reason);
                 self.timers.stop_all();
                 if self.input_end.is_none() {
-                    self.timers.set(Timer::Close, deadline(now, self.config.close_timeout));
+                    self.timers.set(Timer::Close, deadline(now, self.close_timeout));
                 }
             }
             unchanged => self.state = unchanged,
@@ -550,7 +559,7 @@ impl Connection {
 
     /// Changes how long a close handshake that begins after this call may take.
     pub fn set_close_timeout(&mut self, timeout: Duration) {
-        self.config.close_timeout = timeout;
+        self.close_timeout = timeout;
     }
 
     /// Between the last answered ping and its pong.

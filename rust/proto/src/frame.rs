@@ -130,6 +130,9 @@ fn check_start(first: u8, second: u8, side: Side, deflate: bool) -> Result<(), P
     Ok(())
 }
 
+/// The longest header: two bytes, a length of eight, a mask (section 5.2).
+pub(crate) const MAX_HEADER: usize = 14;
+
 /// Appends the header of an unfragmented frame.
 pub(crate) fn write_header(
     kind: FrameKind,

@@ -12,6 +12,7 @@ use std::{
     env,
     error::Error,
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -57,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn link_options(deflate: Option<DeflateConfig>) -> LinkOptions {
     LinkOptions {
-        config: Config { max_message_size: BUFFER_SIZE, deflate, ..Config::default() },
+        config: Arc::new(Config { max_message_size: BUFFER_SIZE, deflate, ..Config::default() }),
         send_limits: SendLimits { bytes: 2 * BUFFER_SIZE, messages: 0 },
         receive_limits: ReceiveLimits { bytes: BUFFER_SIZE, messages: 4096 },
         no_delay: true,

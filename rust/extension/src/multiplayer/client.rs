@@ -52,11 +52,16 @@ pub(crate) enum Step {
 
 impl Client {
     /// Starts connecting.
-    pub(crate) fn new(request: ClientRequest, security: Security, url: &str, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        request: ClientRequest,
+        security: Security,
+        url: &str,
+        settings: &Arc<Settings>,
+    ) -> Self {
         let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
         let deadline = Instant::now().checked_add(timeout);
         let driver = Driver::connect(request, security, settings.link_options(true));
-        let peer = Peer::fed_client(settings.clone(), url, driver);
+        let peer = Peer::fed_client(Arc::clone(settings), url, driver);
         Self {
             server: Arc::new(PeerState::new(peer)),
             id: None,

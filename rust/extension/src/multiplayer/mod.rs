@@ -123,7 +123,8 @@ struct Past {
 
 /// A server with its clients, or one client.
 pub(crate) struct Multiplayer {
-    pub(crate) settings: Settings,
+    /// Shared with the members of a server.
+    pub(crate) settings: Arc<Settings>,
     pub(crate) transfer_mode: TransferMode,
     pub(crate) transfer_channel: i32,
     pub(crate) target_peer: i32,
@@ -143,7 +144,7 @@ pub(crate) struct Multiplayer {
 impl Default for Multiplayer {
     fn default() -> Self {
         Self {
-            settings: Settings::new(HANDSHAKE_TIMEOUT),
+            settings: Arc::new(Settings::new(HANDSHAKE_TIMEOUT)),
             transfer_mode: TransferMode::RELIABLE,
             transfer_channel: 0,
             target_peer: 0,
@@ -471,7 +472,7 @@ impl Multiplayer {
         &mut self,
         change: impl FnOnce(&mut Settings) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        change(&mut self.settings)?;
+        change(Arc::make_mut(&mut self.settings))?;
         if let Session::Server(server) = &self.session {
             server.apply_settings(&self.settings);
         }

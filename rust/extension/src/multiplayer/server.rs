@@ -123,7 +123,7 @@ impl Server {
         &mut self,
         incoming: &mut Incoming,
         refuses: bool,
-        settings: &Settings,
+        settings: &Arc<Settings>,
     ) -> Option<Signal> {
         while let Some(id) = self.due.pop_front() {
             if let Some(signal) = self.show_end(id, incoming) {
@@ -146,13 +146,19 @@ impl Server {
         None
     }
 
-    fn welcome(&mut self, link: Link, address: SocketAddr, opened: Opened, settings: &Settings) -> Signal {
+    fn welcome(
+        &mut self,
+        link: Link,
+        address: SocketAddr,
+        opened: Opened,
+        settings: &Arc<Settings>,
+    ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
         let name = link.id();
         // Refused only if the newcomer is already gone, which its next event tells.
         _ = link.send(MessageKind::Binary, Bytes::copy_from_slice(&encode_peer_id(id)));
         let peer =
-            Peer::fed_member(settings.clone(), link, address, opened, Arc::clone(&self.close_requests));
+            Peer::fed_member(Arc::clone(settings), link, address, opened, Arc::clone(&self.close_requests));
         let member = Member {
             state: Arc::new(PeerState::new(peer)),
             link: name,

@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -11,14 +12,14 @@ use bytes::Bytes;
 use rust_websocket_net::{
     Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
 };
-use rust_websocket_proto::{ClientRequest, Closed, Config, Event, Message, MessageKind, Target};
+use rust_websocket_proto::{ClientRequest, Closed, Event, Message, MessageKind, Target};
 
 /// Longer than anything here takes on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn options() -> LinkOptions {
     LinkOptions {
-        config: Config::default(),
+        config: Arc::default(),
         send_limits: SendLimits { bytes: 65535, messages: 4096 },
         receive_limits: ReceiveLimits { bytes: 65535, messages: 4096 },
         no_delay: true,
