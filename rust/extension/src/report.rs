@@ -166,19 +166,30 @@ pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
     })
 }
 
+/// Who keeps the engine from printing errors, and whether it did before: one switch for all threads.
+static SILENCE: Mutex<(usize, bool)> = Mutex::new((0, true));
+
 /// Keeps the engine from printing errors that are none: the NUL that its own `save_to_string` appends, what it tells of a
 /// connection that fails.
 pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> R {
-    struct Silence {
-        had_prints: bool,
-    }
+    struct Silence;
     impl Drop for Silence {
         fn drop(&mut self) {
-            Engine::singleton().set_print_error_messages(self.had_prints);
+            let mut silence = SILENCE.lock().unwrap_or_else(PoisonError::into_inner);
+            silence.0 -= 1;
+            if silence.0 == 0 {
+                Engine::singleton().set_print_error_messages(silence.1);
+            }
         }
     }
-    let mut engine = Engine::singleton();
-    let _silence = Silence { had_prints: engine.is_printing_error_messages() };
-    engine.set_print_error_messages(false);
+    let mut silence = SILENCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if silence.0 == 0 {
+        let mut engine = Engine::singleton();
+        silence.1 = engine.is_printing_error_messages();
+        engine.set_print_error_messages(false);
+    }
+    silence.0 += 1;
+    drop(silence);
+    let _silence = Silence;
     call()
 }
