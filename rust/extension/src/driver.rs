@@ -79,6 +79,30 @@ impl Driver {
         }
     }
 
+    /// Like [`send`](Self::send), for a script that waits for the answer in a tight loop.
+    pub(crate) fn send_at_once(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        match self {
+            Self::Remote(link) => link.send_at_once(kind, payload),
+            Self::Local(local) => local.send(kind, payload),
+        }
+    }
+
+    /// For a script that polls in a tight loop, before each [`poll`](Self::poll).
+    pub(crate) fn receive_at_once(&self) {
+        match self {
+            Self::Remote(link) => link.receive_at_once(),
+            Self::Local(_) => {} // does everything in `poll` anyway
+        }
+    }
+
+    /// The script's loop is over, or it does not wait for anything.
+    pub(crate) fn leave_receiving(&self) {
+        match self {
+            Self::Remote(link) => link.leave_receiving(),
+            Self::Local(_) => {}
+        }
+    }
+
     /// Like [`send`](Self::send), as one of many.
     pub(crate) fn send_in(
         &mut self,

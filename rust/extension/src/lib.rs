@@ -15,6 +15,7 @@ mod local;
 mod mapped;
 mod multiplayer;
 mod multiplayer_peer;
+mod pace;
 mod peer;
 mod registration;
 mod report;

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::{
     driver::{Driver, Security},
     engine_stream::EngineStream,
     multiplayer::CloseRequests,
+    pace::Pace,
     report::{Cause, Refusal, Reports},
     settings::Settings,
 };
@@ -68,6 +70,9 @@ pub(crate) struct Peer {
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Option<Message>,
     no_delay: bool,
+    pace: Pace,
+    /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
+    sends_at_once: bool,
     // Emptied by every poll; kept for their memory.
     events: Vec<Event>,
     reports: Vec<LinkEvent>,
@@ -86,6 +91,8 @@ impl Default for Peer {
             write_mode: MessageKind::Binary,
             last_packet: None,
             no_delay: true,
+            pace: Pace::default(),
+            sends_at_once: false,
             events: Vec::new(),
             reports: Vec::new(),
         }
@@ -197,6 +204,7 @@ impl Peer {
         if self.is_fed {
             return;
         }
+        self.keep_pace();
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
         {
@@ -207,6 +215,19 @@ impl Peer {
         }
         self.view.apply(self.events.drain(..));
         self.settle();
+        self.sends_at_once = self.pace.is_tight() && self.view.available() <= 1;
+    }
+
+    /// A script that waits in a tight loop for an answer reads by itself.
+    fn keep_pace(&mut self) {
+        let has_waited = self.pace.awaits_answer();
+        self.pace.polled(Instant::now);
+        let Some(driver) = &self.driver else { return };
+        if self.pace.looks_for_answer() {
+            driver.receive_at_once();
+        } else if has_waited && !self.pace.awaits_answer() {
+            driver.leave_receiving();
+        }
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
@@ -230,6 +251,8 @@ impl Peer {
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
     /// noted here.
     pub(crate) fn take_events(&mut self, events: &mut Vec<Event>) {
+        self.keep_pace();
+        self.sends_at_once = self.pace.is_tight();
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(events, &mut self.reports)
         {
@@ -318,6 +341,10 @@ impl Peer {
     }
 
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
+        if std::mem::take(&mut self.sends_at_once) {
+            self.pace.asked();
+            return self.send_with(payload, |driver, payload| driver.send_at_once(kind, payload));
+        }
         self.send_with(payload, |driver, payload| driver.send(kind, payload))
     }
 

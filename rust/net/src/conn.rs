@@ -1,16 +1,17 @@
 //! One connection on the I/O thread: a transport, the protocol, and what passes between them and the owner.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use mio::{Token, net::TcpStream};
+use mio::{Interest, Token, net::TcpStream};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, ConnectPhase, Connection, Event, Message, Opened, Random, Scheme,
-    TransportEnd,
+    ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Connection, Event, Message, Opened, Random,
+    Scheme, TransportEnd,
 };
 
 use crate::{
@@ -28,6 +29,9 @@ use crate::{
 
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
+
+/// How long the owner's thread is trusted to go on reading: a message that it leaves behind waits up to twice as long.
+const OWNER_READS_FOR: Duration = Duration::from_millis(2);
 
 /// How far a connection has come.
 #[derive(Debug)]
@@ -52,6 +56,18 @@ enum Owner {
     Listener(Arc<ListenerShared>),
     /// Nobody any more.
     Gone,
+}
+
+/// What came of asking the protocol for events.
+enum Delivery {
+    /// There are no more.
+    Done,
+    /// The owner has to take some first.
+    NoRoom,
+    /// The connection is over.
+    Over,
+    /// It is over, and neither side has said anything.
+    OverBeforeAWord,
 }
 
 /// A client's TLS settings and the host that it looks for.
@@ -85,10 +101,24 @@ pub(crate) struct Conn {
     paused: bool,
     /// The owner knows that a fault waits for its answers.
     fault_told: bool,
+    /// The owner's thread has read since this was last looked at.
+    owner_has_read: bool,
+    /// While the owner's thread reads, the kernel need not wake the I/O thread for input: until then, when it is looked at again.
+    owner_reads_until: Option<Instant>,
     /// What came from the outbox and was not yet reported as taken by the kernel.
     unsent: Amount,
     /// What was last reported as refused by it.
     refused: Amount,
+}
+
+impl fmt::Debug for Conn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Conn")
+            .field("id", &self.shared.id)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Conn {
@@ -155,6 +185,8 @@ impl Conn {
             closing: false,
             paused: false,
             fault_told: false,
+            owner_has_read: false,
+            owner_reads_until: None,
             unsent: Amount::default(),
             refused: Amount::default(),
         }
@@ -193,7 +225,10 @@ impl Conn {
     /// When [`work`](Self::work) has something to do even if nothing else happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Resolving | Stage::Connected(_) => self.protocol.next_deadline(),
+            Stage::Resolving => self.protocol.next_deadline(),
+            Stage::Connected(_) => {
+                [self.owner_reads_until, self.protocol.next_deadline()].into_iter().flatten().min()
+            }
             Stage::Connecting(race) => {
                 [race.next_deadline(), self.protocol.next_deadline()].into_iter().flatten().min()
             }
@@ -207,8 +242,9 @@ impl Conn {
         if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
             wire.note(readiness);
         }
-        self.carry_out_orders(turn);
+        self.carry_out_orders(turn.orders, turn.compressor, turn.now);
         self.connect(turn);
+        self.share_reading(turn);
         let mut more = self.receive(turn);
         // Also behind a share of input that never ends: a peer that floods must not keep its connection for ever.
         if self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
@@ -243,9 +279,96 @@ impl Conn {
         (self.unsent, self.refused) = (left, left);
     }
 
+    // A script that waits in a tight loop for an answer gets it later through the I/O thread, which has to be woken on the way
+    // out and on the way in. It does those two steps itself; everything else stays with the I/O thread.
+
+    /// On the owner's thread: writes what was just ordered. True if the I/O thread has to go on.
+    pub(crate) fn write_at_once(&mut self, now: Instant) -> bool {
+        let deadline = self.protocol.next_deadline();
+        self.carry_out_orders(&mut Vec::new(), &mut Compressor::default(), now);
+        self.write();
+        self.account_for_writes();
+        self.protocol.next_deadline() != deadline
+            || !matches!(&self.stage, Stage::Connected(wire) if wire.writable)
+    }
+
+    /// Whether a message would go straight to the kernel: nothing is in front of it, and nothing has to be encrypted or
+    /// compressed.
+    pub(crate) fn can_write_at_once(&self) -> bool {
+        matches!(&self.stage, Stage::Connected(wire) if wire.writable && !wire.transport.is_tls())
+            && self.protocol.is_open()
+            && !self.protocol.is_compressed()
+            && !self.protocol.has_output()
+    }
+
+    /// On the owner's thread: reads what has come and answers pings. True if the I/O thread has to go on.
+    pub(crate) fn read_at_once(&mut self, scratch: &mut [u8], now: Instant) -> bool {
+        let is_plain = |wire: &Wire| !wire.transport.is_tls() && !wire.is_ending;
+        match &mut self.stage {
+            Stage::Connected(wire) if is_plain(wire) && self.protocol.is_open() && !self.paused => {
+                // The kernel will tell the I/O thread, if it has not: this is quicker.
+                wire.readable = true;
+            }
+            _ => return false,
+        }
+        self.owner_has_read = true;
+        let deadline = self.protocol.next_deadline();
+        // The second read finds nothing, on systems that want to be asked before they tell anew.
+        for _ in 0..2 {
+            if !self.read(scratch, now) {
+                break;
+            }
+            match self.take_events(now) {
+                Delivery::Done => {}
+                Delivery::NoRoom => return false,
+                Delivery::Over | Delivery::OverBeforeAWord => {
+                    self.linger_from(now);
+                    return true;
+                }
+            }
+        }
+        if self.protocol.has_output() {
+            self.write();
+        }
+        self.owner_reads_until.is_none()
+            || self.protocol.next_deadline() != deadline
+            || !matches!(&self.stage, Stage::Connected(wire) if wire.writable && !wire.readable)
+    }
+
+    /// On the owner's thread: it reads no more. True if the I/O thread has to go on.
+    pub(crate) fn leave_reading(&mut self, now: Instant) -> bool {
+        self.owner_has_read = false;
+        match &mut self.owner_reads_until {
+            Some(until) => {
+                *until = now;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Leaves the input to the owner's thread while that reads, and takes it back when it has stopped.
+    fn share_reading(&mut self, turn: &mut Turn<'_>) {
+        let Stage::Connected(wire) = &mut self.stage else { return };
+        if self.owner_reads_until.is_some_and(|until| until > turn.now) {
+            return;
+        }
+        let is_shared = self.owner_reads_until.is_some();
+        let is_read = std::mem::take(&mut self.owner_has_read);
+        if is_read != is_shared {
+            let interest = if is_read { Interest::WRITABLE } else { Interest::READABLE | Interest::WRITABLE };
+            if turn.sockets.change_interest(wire.token, wire.transport.socket(), interest).is_err() {
+                // The kernel goes on as before, which is right too: it wakes this thread once too often.
+                return;
+            }
+            wire.readable |= !is_read;
+        }
+        self.owner_reads_until = is_read.then(|| turn.now + OWNER_READS_FOR);
+    }
+
     /// The I/O thread ends: offers what is left to the kernel once and closes.
     pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
-        self.carry_out_orders(turn);
+        self.carry_out_orders(turn.orders, turn.compressor, turn.now);
         self.write();
         if let Stage::Connected(wire) | Stage::Lingering { wire, .. } = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
@@ -288,9 +411,7 @@ impl Conn {
         self.newcomer = None;
     }
 
-    fn carry_out_orders(&mut self, turn: &mut Turn<'_>) {
-        let Turn { orders, compressor, now, .. } = turn;
-        let now = *now;
+    fn carry_out_orders(&mut self, orders: &mut Vec<Order>, compressor: &mut Compressor, now: Instant) {
         self.shared.take_orders(orders);
         for order in orders.drain(..) {
             match order {
@@ -374,68 +495,87 @@ impl Conn {
     /// Reads and decodes until there is nothing more, no room, or the turn's share is used up.
     fn receive(&mut self, turn: &mut Turn<'_>) -> bool {
         for _ in 0..READS_PER_TURN {
-            if !self.deliver_events(turn) {
+            if !self.deliver_events(turn) || !self.read(turn.scratch, turn.now) {
                 return false;
-            }
-            let Stage::Connected(wire) = &mut self.stage else { return false };
-            if !wire.readable {
-                return false;
-            }
-            let was_established = wire.transport.is_established();
-            let received = wire.transport.read(turn.scratch);
-            if !was_established && wire.transport.is_established() {
-                self.protocol.set_connect_phase(ConnectPhase::Upgrade);
-            }
-            match received {
-                Ok(Received::End) => {
-                    wire.end_input();
-                    self.protocol.handle_transport_end(TransportEnd::Eof);
-                }
-                Ok(Received::Bytes(count)) => {
-                    // Saves asking once more, unless the end is behind these bytes, which is not told again.
-                    wire.readable =
-                        wire.is_ending || !wire.transport.is_drained_by(count, turn.scratch.len());
-                    self.protocol.handle_input(&turn.scratch[..count], turn.now);
-                }
-                Ok(Received::Nothing) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.readable = false,
-                Err(error) => {
-                    wire.end_input();
-                    wire.writable = false;
-                    self.protocol.handle_transport_end(TransportEnd::Error(error.to_string()));
-                }
             }
         }
         self.deliver_events(turn) && matches!(&self.stage, Stage::Connected(wire) if wire.readable)
     }
 
-    /// Reports what the protocol has decoded as far as there is room. False if reading is to stop.
-    fn deliver_events(&mut self, turn: &mut Turn<'_>) -> bool {
-        loop {
-            if !self.may_receive(turn.now) {
+    /// Reads once and hands on what came. False if there was nothing to read.
+    fn read(&mut self, scratch: &mut [u8], now: Instant) -> bool {
+        let Stage::Connected(wire) = &mut self.stage else { return false };
+        if !wire.readable {
+            return false;
+        }
+        let was_established = wire.transport.is_established();
+        let received = wire.transport.read(scratch);
+        if !was_established && wire.transport.is_established() {
+            self.protocol.set_connect_phase(ConnectPhase::Upgrade);
+        }
+        match received {
+            Ok(Received::End) => {
+                wire.end_input();
+                self.protocol.handle_transport_end(TransportEnd::Eof);
+            }
+            Ok(Received::Bytes(count)) => {
+                // Saves asking once more, unless the end is behind these bytes, which is not told again.
+                wire.readable = wire.is_ending || !wire.transport.is_drained_by(count, scratch.len());
+                self.protocol.handle_input(scratch.get(..count).unwrap_or_default(), now);
+            }
+            Ok(Received::Nothing) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                wire.readable = false;
                 return false;
             }
-            match self.protocol.poll_event(turn.now) {
+            Err(error) => {
+                wire.end_input();
+                wire.writable = false;
+                self.protocol.handle_transport_end(TransportEnd::Error(error.to_string()));
+            }
+        }
+        true
+    }
+
+    /// Reports what the protocol has decoded as far as there is room. False if reading is to stop.
+    fn deliver_events(&mut self, turn: &mut Turn<'_>) -> bool {
+        match self.take_events(turn.now) {
+            Delivery::Done => true,
+            Delivery::NoRoom => false,
+            // Nothing is in flight that a reset could destroy.
+            Delivery::OverBeforeAWord => {
+                self.end(turn.sockets);
+                false
+            }
+            Delivery::Over => {
+                self.start_lingering(turn);
+                false
+            }
+        }
+    }
+
+    fn take_events(&mut self, now: Instant) -> Delivery {
+        loop {
+            if !self.may_receive(now) {
+                return Delivery::NoRoom;
+            }
+            match self.protocol.poll_event(now) {
                 None => {
                     self.tell_of_fault();
                     self.shared.set_round_trip_time(self.protocol.round_trip_time());
-                    return true;
+                    return Delivery::Done;
                 }
                 Some(Event::Message(message)) => self.report_message(message),
                 Some(Event::Opened(opened)) => self.report_opened(opened),
                 Some(Event::Closed(closed)) => {
-                    let has_said_nothing = matches!(
-                        closed.cause,
-                        CloseCause::ConnectTimeout { .. } | CloseCause::ClosedWhileConnecting { .. }
-                    );
+                    let delivery = match closed.cause {
+                        CloseCause::ConnectTimeout { .. } | CloseCause::ClosedWhileConnecting { .. } => {
+                            Delivery::OverBeforeAWord
+                        }
+                        _ => Delivery::Over,
+                    };
                     self.report_closed(closed);
-                    if has_said_nothing {
-                        // Nothing is in flight that a reset could destroy.
-                        self.end(turn.sockets);
-                    } else {
-                        self.start_lingering(turn);
-                    }
-                    return false;
+                    return delivery;
                 }
             }
         }
@@ -527,16 +667,17 @@ impl Conn {
     }
 
     fn start_lingering(&mut self, turn: &mut Turn<'_>) {
+        if let Stage::Connecting(race) = &mut self.stage {
+            race.give_up(turn.sockets);
+        }
+        self.linger_from(turn.now);
+    }
+
+    fn linger_from(&mut self, now: Instant) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Connected(wire) => {
-                Stage::Lingering { wire, deadline: turn.now.checked_add(self.linger_for) }
-            }
-            Stage::Connecting(mut race) => {
-                race.give_up(turn.sockets);
-                Stage::Done
-            }
+            Stage::Connected(wire) => Stage::Lingering { wire, deadline: now.checked_add(self.linger_for) },
             other @ Stage::Lingering { .. } => other,
-            Stage::Resolving | Stage::Done => Stage::Done,
+            Stage::Resolving | Stage::Connecting(_) | Stage::Done => Stage::Done,
         };
     }
 

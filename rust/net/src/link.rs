@@ -2,11 +2,12 @@
 
 use std::{
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ use crate::{
     queues::{Batch, Command, Mailbox, Order, ReactorHandle, Shared, lock},
     thread,
 };
+
+/// What a thread reads of a connection at once, without the I/O thread.
+const READ_AT_ONCE: usize = 4096;
 
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
@@ -76,7 +80,15 @@ pub enum ListenerEvent {
 #[derive(Debug)]
 pub struct Link {
     shared: Arc<Shared>,
-    reports: Option<Arc<Mailbox<LinkEvent>>>,
+    /// Of a client; an accepted link reports through its listener.
+    client: Option<ClientEnd>,
+}
+
+#[derive(Debug)]
+struct ClientEnd {
+    reports: Arc<Mailbox<LinkEvent>>,
+    /// For what the owner's thread does at once; `None` without an I/O thread. It is only ever tried, never waited for.
+    conn: Option<Arc<Mutex<Conn>>>,
 }
 
 impl Link {
@@ -100,12 +112,12 @@ impl Link {
         match thread::running() {
             Ok(reactor) => {
                 let shared = Arc::new(Shared::new(reactor.next_id(), reactor, &options));
-                let link = Self { shared: shared.clone(), reports: Some(reports.clone()) };
                 let host = request.target.host.clone();
                 let port = request.target.port;
-                let conn = Conn::client(shared.clone(), reports, request, tls, options, random);
-                shared.reactor.push(Command::Connect(Arc::new(Mutex::new(conn)), host, port));
-                link
+                let conn = Conn::client(shared.clone(), reports.clone(), request, tls, options, random);
+                let conn = Arc::new(Mutex::new(conn));
+                shared.reactor.push(Command::Connect(conn.clone(), host, port));
+                Self { shared, client: Some(ClientEnd { reports, conn: Some(conn) }) }
             }
             Err(error) => {
                 let cause = CloseCause::TransportLost(format!("the I/O thread did not start: {error}"));
@@ -115,14 +127,14 @@ impl Link {
                     cause,
                 })));
                 let shared = Shared::new(0, ReactorHandle::stopped(), &options);
-                Self { shared: Arc::new(shared), reports: Some(reports) }
+                Self { shared: Arc::new(shared), client: Some(ClientEnd { reports, conn: None }) }
             }
         }
     }
 
     /// The link of an accepted connection, which reports through its listener.
     pub(crate) fn accepted(shared: Arc<Shared>) -> Self {
-        Self { shared, reports: None }
+        Self { shared, client: None }
     }
 
     /// Its name.
@@ -146,6 +158,61 @@ impl Link {
         self.shared.order_send_in(batch, kind, payload)
     }
 
+    /// Like [`send`](Self::send), for an owner that does nothing but wait for an answer: where nothing is in the way, the
+    /// message goes to the kernel from this thread. That costs the owner a system call and spares the message a change of threads.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn send_at_once(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+        let mut payload = Some(payload);
+        let mut result = Ok(());
+        self.at_once(|conn| {
+            if !conn.can_write_at_once() {
+                return false;
+            }
+            match self.shared.queue_send(kind, payload.take().unwrap_or_default()) {
+                // The I/O thread is told already when there is more.
+                Ok(is_first) => is_first && conn.write_at_once(Instant::now()),
+                Err(error) => {
+                    result = Err(error);
+                    false
+                }
+            }
+        });
+        match payload {
+            Some(payload) => self.send(kind, payload),
+            None => result,
+        }
+    }
+
+    /// For an owner that does nothing but wait for an answer, before [`take_events`](Self::take_events): where nothing is in
+    /// the way, reads on this thread what has come.
+    pub fn receive_at_once(&self) {
+        if self.client.as_ref().is_some_and(|client| client.reports.is_filled()) {
+            return;
+        }
+        self.at_once(|conn| conn.read_at_once(&mut [0; READ_AT_ONCE], Instant::now()));
+    }
+
+    /// No more calls of [`receive_at_once`](Self::receive_at_once) follow for now. Without this the I/O thread finds out by itself
+    /// after a few milliseconds.
+    pub fn leave_receiving(&self) {
+        self.at_once(|conn| conn.leave_reading(Instant::now()));
+    }
+
+    /// Runs `work` on the connection unless the I/O thread has it, and asks that thread to go on if `work` says so.
+    fn at_once(&self, work: impl FnOnce(&mut Conn) -> bool) {
+        let Some(conn) = self.client.as_ref().and_then(|client| client.conn.as_ref()) else { return };
+        let worked = catch_unwind(AssertUnwindSafe(|| match conn.try_lock() {
+            Ok(mut conn) => work(&mut conn),
+            Err(_) => false,
+        }));
+        // After a panic the lock is poisoned: the I/O thread ends the connection.
+        if worked.unwrap_or(true) {
+            self.shared.attend();
+        }
+    }
+
     /// Starts the close handshake after what was sent (RFC 6455 section 7.1.2); code 0 sends none.
     pub fn close(&self, code: u16, reason: &str) {
         self.shared.order_last(Order::Close(code, reason.to_owned()));
@@ -159,8 +226,8 @@ impl Link {
     /// Appends what was reported since the last call. Links of a listener report through
     /// [`Listener::take_events`] instead.
     pub fn take_events(&self, events: &mut Vec<LinkEvent>) {
-        if let Some(reports) = &self.reports {
-            reports.take(events);
+        if let Some(client) = &self.client {
+            client.reports.take(events);
         }
     }
 

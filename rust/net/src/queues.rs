@@ -66,7 +66,7 @@ impl Shared {
 
     pub(crate) fn order_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
         if self.queue_send(kind, payload)? {
-            self.reactor.push(Command::Attend(self.id));
+            self.attend();
         }
         Ok(())
     }
@@ -85,7 +85,7 @@ impl Shared {
     }
 
     /// True if the I/O thread is to be told.
-    fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<bool, SendError> {
+    pub(crate) fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<bool, SendError> {
         let mut outbox = self.lock_outbox();
         if outbox.closed {
             return Err(SendError::NotOpen);
@@ -106,8 +106,13 @@ impl Shared {
     pub(crate) fn order(&self, order: Order) {
         let is_new = self.lock_outbox().push(order);
         if is_new {
-            self.reactor.push(Command::Attend(self.id));
+            self.attend();
         }
+    }
+
+    /// Asks the I/O thread to look at the connection.
+    pub(crate) fn attend(&self) {
+        self.reactor.push(Command::Attend(self.id));
     }
 
     /// Like [`order`](Self::order), and nothing may be sent any more.
@@ -279,9 +284,13 @@ impl<E> Mailbox<E> {
         }
     }
 
+    pub(crate) fn is_filled(&self) -> bool {
+        self.filled.load(Ordering::Acquire)
+    }
+
     pub(crate) fn take(&self, into: &mut Vec<E>) {
         self.settle_faults();
-        if !self.filled.load(Ordering::Acquire) {
+        if !self.is_filled() {
             return;
         }
         let mut reports = lock(&self.reports);

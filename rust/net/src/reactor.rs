@@ -62,6 +62,16 @@ impl Sockets<'_> {
         Ok(token)
     }
 
+    /// Changes what the kernel tells of; it tells again what is there.
+    pub(crate) fn change_interest(
+        &mut self,
+        token: Token,
+        stream: &mut TcpStream,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.registry.reregister(stream, token, interest)
+    }
+
     pub(crate) fn forget(&mut self, token: Token, stream: &mut TcpStream) {
         // Closing the socket, which follows, removes it from the poll anyway.
         _ = self.registry.deregister(stream);
@@ -533,6 +543,15 @@ mod tests {
 
     #[test]
     fn a_panic_ends_its_connection_and_no_other() {
+        panic_while(|link| _ = link.send(MessageKind::Binary, Bytes::new()));
+    }
+
+    #[test]
+    fn so_does_a_panic_on_the_owner_s_thread() {
+        panic_while(|link| _ = link.send_at_once(MessageKind::Binary, Bytes::new()));
+    }
+
+    fn panic_while(sending: impl Fn(&Link)) {
         let listener = Listener::bind(ListenOptions {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             port: 0,
@@ -551,7 +570,7 @@ mod tests {
         mine.0.store(true, Ordering::Relaxed);
         // Masks may come from a supply; it runs out.
         for _ in 0..10_000 {
-            _ = doomed.send(MessageKind::Binary, Bytes::new());
+            sending(&doomed);
         }
         let Event::Closed(Closed { cause, .. }) = next_event(&doomed) else { panic!("expected the end") };
         assert!(cause.to_string().contains("internal error"), "{cause}");

@@ -467,6 +467,16 @@ impl Connection {
         }
     }
 
+    /// Whether messages can be sent: the upgrade is complete and neither side has closed.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// Whether messages that are sent may be compressed.
+    pub fn is_compressed(&self) -> bool {
+        self.deflater.is_some()
+    }
+
     /// Whether anything is to be written.
     pub fn has_output(&self) -> bool {
         !self.output.is_empty()
