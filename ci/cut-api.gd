@@ -40,7 +40,7 @@ const CALLED := {
 	"ScriptExtension": ["_get_language"],
 	"SceneTree": ["call_group_flags", "set_group_flags", "notify_group", "notify_group_flags", "get_root"],
 	"StreamPeer": ["put_data", "put_partial_data", "get_data", "get_partial_data", "get_available_bytes"],
-	"StreamPeerTCP": ["poll", "get_status", "get_connected_host", "get_connected_port", "set_no_delay", "disconnect_from_host"],
+	"StreamPeerTCP": ["connect_to_host", "poll", "get_status", "get_connected_host", "get_connected_port", "set_no_delay", "disconnect_from_host"],
 	"StreamPeerTLS": ["poll", "get_status", "get_stream", "accept_stream", "connect_to_stream", "disconnect_from_stream"],
 	"StreamPeerExtension": ALL,
 	"TLSOptions": ["is_server", "is_unsafe_client", "get_common_name_override", "get_trusted_ca_chain", "get_private_key",

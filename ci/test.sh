@@ -5,10 +5,12 @@
 #   ci/test.sh rust engine  only the named steps
 #
 # Steps: rust (unit and loopback tests), engine (the GDScript suite on the built-in classes, on ours, and mixed),
-# members (every member as ClassDB shows it), api (the library asks for no class of an engine module), dropin (the addon
-# alone in an empty project), builtin-names (the addon under the engine's own class names), export (the sample project
-# as a Linux program), autobahn (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and
-# Python's websockets), chromium (a page in a headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand connections).
+# roots (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows
+# it), api (the library asks for no class of an engine module), dropin (the addon alone in an empty project),
+# builtin-names (the addon under the engine's own class names), export (the sample project as a Linux program), autobahn
+# (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a
+# page in a headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand
+# connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL and nginx (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
@@ -16,7 +18,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine lifecycle members api dropin builtin-names export autobahn peers chromium interop)
+all_steps=(rust engine roots lifecycle members api dropin builtin-names export autobahn peers chromium interop)
 passed=0 failed=0
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -47,6 +49,7 @@ run_step() {
 
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
+step_roots() { run_step roots ci/test-roots.sh; }
 step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
 step_members() { run_step members ci/test-members.sh; }
 step_api() { run_step api ci/test-api.sh; }

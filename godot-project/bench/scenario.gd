@@ -132,6 +132,13 @@ func _first_line(path: String) -> String:
 
 # ---- servers
 
+## A TLS server's key (RSA, 2048 bits) and certificate, as Godot makes them.
+func tls_options() -> TLSOptions:
+	var crypto := Crypto.new()
+	var key := crypto.generate_rsa(2048)
+	return TLSOptions.server(key, crypto.generate_self_signed_certificate(key, "CN=localhost,O=Bench,C=DE"))
+
+
 ## A port on which nobody listens.
 func free_port() -> int:
 	var server := TCPServer.new()

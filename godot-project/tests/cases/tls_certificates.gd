@@ -60,6 +60,8 @@ func test_keys() -> void:
 	for key: String in ["ec_leaf", "ec_leaf_pkcs8"]:
 		same(key, attempt(root, fixture_server(key, "ec_chain")), "in")
 	same("p384", attempt(root, fixture_server("p384", "p384")), "in")
+	same("p521", attempt(TLSOptions.client(as_resource("p521")), fixture_server("p521", "p521")), "in")
+	same("p521_anybody", attempt(TLSOptions.client_unsafe(), fixture_server("p521", "p521")), "in")
 	same("chain_crlf", attempt(root, fixture_server("leaf", "chain_crlf")), "in")
 
 

@@ -148,6 +148,14 @@ func test_long_messages() -> void:
 	same("client_received", receive(pair.client, 1) == [data], true)
 
 
+## More than the system takes: TLS must go on exactly where it was refused.
+func test_reader_that_pauses() -> void:
+	var identity := made()
+	var pair := tls_pair(TLSOptions.client(identity[1]), server_of(identity))
+	unwatch(pair.client)
+	same("to_client", fill_and_read(pair.server, pair.client), "all in order")
+
+
 func test_many_messages() -> void:
 	var server := tls_server(server_of(made()))
 	var client: MultiplayerPeer = new_mp()

@@ -101,3 +101,22 @@ func passes_data(client: MultiplayerPeer, server: MultiplayerPeer) -> bool:
 	server.set_target_peer(id)
 	server.put_packet(data)
 	return arrived and until(func() -> bool: return client.get_available_packet_count() > 0) and client.get_packet() == data
+
+
+## Sends until nothing more is taken, while the other side does not read; then it does, and gets all of it. Each message
+## is offered by itself, and they differ in size.
+func fill_and_read(from: PacketPeer, to: PacketPeer) -> String:
+	from.outbound_buffer_size = 1 << 20
+	from.max_queued_packets = 100000
+	if is_ours(from):
+		expect_error("outbound buffer is full")
+	var sent := 0
+	while sent < 100000 and from.send(numbered(sent, 300 + sent * 7 % 900)) == OK:
+		sent += 1
+		if sent % 50 == 0:
+			from.poll()
+	watch(to)
+	var got := receive(to, sent, 12.0)
+	if got.size() != sent or sent == 100000:
+		return "%d of %d, %s" % [got.size(), sent, state_name(to)]
+	return "all in order" if in_order(got) else "out of order"

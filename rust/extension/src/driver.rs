@@ -7,10 +7,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Counters, Link, LinkEvent, SendLimits};
-use rust_websocket_proto::{Event, MessageKind, SendError};
+use rust_websocket_net::{Batch, ClientTls, Counters, Link, LinkEvent, LinkOptions, SendLimits};
+use rust_websocket_proto::{ClientRequest, Event, MessageKind, SendError};
 
-use crate::local::Local;
+use crate::{engine_stream::EngineStream, local::Local};
+
+/// What a client's connection is secured with.
+pub(crate) enum Security {
+    /// Nothing: `ws://`.
+    None,
+    /// TLS of the I/O thread.
+    Tls(ClientTls),
+    /// TLS of the engine, on the thread that polls.
+    Engine(EngineStream),
+}
 
 /// A started connection.
 pub(crate) enum Driver {
@@ -21,6 +31,22 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
+    /// Starts a client's connection.
+    pub(crate) fn connect(request: ClientRequest, security: Security, options: LinkOptions) -> Self {
+        match security {
+            Security::None => Self::Remote(Link::connect(request, options)),
+            Security::Tls(tls) => Self::Remote(Link::connect_tls(request, tls, options)),
+            Security::Engine(stream) => {
+                Self::Local(Box::new(Local::client(stream, &request, options, Instant::now())))
+            }
+        }
+    }
+
+    /// A server's end over a stream of the engine.
+    pub(crate) fn accept(stream: EngineStream, options: LinkOptions) -> Self {
+        Self::Local(Box::new(Local::server(stream, options, Instant::now())))
+    }
+
     /// Appends what happened since the last poll; returns the other side's address when it has become known.
     pub(crate) fn poll(
         &mut self,
@@ -41,7 +67,7 @@ impl Driver {
             }
             Self::Local(local) => {
                 local.poll(events, Instant::now());
-                None
+                local.take_connected()
             }
         }
     }

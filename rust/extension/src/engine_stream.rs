@@ -1,12 +1,24 @@
 //! A stream of the engine as a source and sink of bytes, on the thread that polls the peer.
 
-use godot::builtin::{PackedByteArray, VarArray};
-use godot::classes::{StreamPeer, StreamPeerTcp, StreamPeerTls, stream_peer_tcp, stream_peer_tls};
+use std::{
+    net::SocketAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use godot::builtin::{GString, PackedByteArray, VarArray};
+use godot::classes::{
+    RefCounted, StreamPeer, StreamPeerTcp, StreamPeerTls, TlsOptions, stream_peer_tcp, stream_peer_tls,
+};
 use godot::global::Error;
-use godot::obj::{Gd, InstanceId};
+use godot::obj::{Gd, InstanceId, NewGd};
+
+use crate::report::quietly;
 
 /// Most bytes taken from the stream at once, so that a full receive queue stops reading soon.
 const READ_CHUNK: i32 = 64 * 1024;
+
+/// Most bytes that a TLS stream takes at once.
+pub(crate) const TLS_RECORD: usize = 16 * 1024;
 
 /// What a stream is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,23 +33,50 @@ pub(crate) enum StreamState {
     Failed(String),
 }
 
+/// What keeps the objects behind an [`EngineStream`] alive.
+pub(crate) type Held = Vec<Gd<RefCounted>>;
+
+/// Where an engine object keeps it, for its latest connection.
+#[derive(Default)]
+pub(crate) struct Holder(Mutex<Held>);
+
+impl Holder {
+    pub(crate) fn hold(&self, held: Held) {
+        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), held);
+        drop(before); // after the lock is gone
+    }
+}
+
 /// Which stream, by instance id: engine references must not travel with state that other threads can reach. The
-/// engine object of the peer holds the reference that keeps the stream alive.
+/// engine object of the peer holds the references that keep the stream alive.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineStream {
     tcp: InstanceId,
     tls: Option<InstanceId>,
+    /// Of a stream that a client connects.
+    options: Option<InstanceId>,
 }
 
 impl EngineStream {
+    /// A TLS stream for a client to connect, with these options.
+    pub(crate) fn for_client(options: &Gd<TlsOptions>) -> (Self, Held) {
+        let (tcp, tls) = (StreamPeerTcp::new_gd(), StreamPeerTls::new_gd());
+        let stream = Self {
+            tcp: tcp.instance_id(),
+            tls: Some(tls.instance_id()),
+            options: Some(options.instance_id()),
+        };
+        (stream, vec![tcp.upcast(), tls.upcast(), options.clone().upcast()])
+    }
+
     /// `None` unless it is a TCP stream or a TLS stream over one.
     pub(crate) fn new(stream: &Gd<StreamPeer>) -> Option<Self> {
         if let Ok(tls) = stream.clone().try_cast::<StreamPeerTls>() {
             let tcp = tls.get_stream()?.try_cast::<StreamPeerTcp>().ok()?;
-            return Some(Self { tcp: tcp.instance_id(), tls: Some(tls.instance_id()) });
+            return Some(Self { tcp: tcp.instance_id(), tls: Some(tls.instance_id()), options: None });
         }
         let tcp = stream.clone().try_cast::<StreamPeerTcp>().ok()?;
-        Some(Self { tcp: tcp.instance_id(), tls: None })
+        Some(Self { tcp: tcp.instance_id(), tls: None, options: None })
     }
 
     pub(crate) fn is_tls(&self) -> bool {
@@ -51,7 +90,7 @@ impl EngineStream {
             Some(id) => Some(Gd::<StreamPeerTls>::try_from_instance_id(id).ok()?),
             None => None,
         };
-        Some(OpenStream { tcp, tls })
+        Some(OpenStream { tcp, tls, options: self.options })
     }
 }
 
@@ -59,12 +98,57 @@ impl EngineStream {
 pub(crate) struct OpenStream {
     tcp: Gd<StreamPeerTcp>,
     tls: Option<Gd<StreamPeerTls>>,
+    options: Option<InstanceId>,
 }
 
 impl OpenStream {
+    /// Begins to connect TCP, after whatever was tried before. False if that fails at once.
+    pub(crate) fn connect(&mut self, address: SocketAddr) -> bool {
+        self.tcp.disconnect_from_host();
+        let host = GString::from(&address.ip().to_string());
+        quietly(|| self.tcp.connect_to_host(&host, i32::from(address.port()))) == Error::OK
+    }
+
+    /// How connecting TCP stands.
+    pub(crate) fn connecting(&mut self) -> StreamState {
+        // The engine complains of a refused connection, which is nobody's mistake.
+        quietly(|| _ = self.tcp.poll());
+        tcp_state(self.tcp.get_status())
+    }
+
+    /// Begins TLS over the connected socket, for that name unless the options have another. False if it cannot.
+    pub(crate) fn secure(&mut self, host: &str) -> bool {
+        let Some(options) = self.options() else { return false };
+        let Some(tls) = &mut self.tls else { return false };
+        let tcp = &self.tcp;
+        quietly(|| tls.connect_to_stream_ex(tcp, host).client_options(&options).done()) == Error::OK
+    }
+
+    /// How the TLS handshake stands.
+    pub(crate) fn securing(&mut self) -> StreamState {
+        if self.state() == StreamState::Handshaking {
+            // The engine complains of a certificate that it refuses, which is what it is there for.
+            quietly(|| self.poll());
+        }
+        self.state()
+    }
+
+    /// The name that a client's options ask for, empty for the host's; `None` if any will do.
+    pub(crate) fn expected_name(&self) -> Option<String> {
+        let options = self.options()?;
+        (!options.is_unsafe_client()).then(|| options.get_common_name_override().to_string())
+    }
+
+    fn options(&self) -> Option<Gd<TlsOptions>> {
+        Gd::try_from_instance_id(self.options?).ok()
+    }
+
     /// Lets the engine look at the socket.
     pub(crate) fn poll(&mut self) {
         match &mut self.tls {
+            // The engine complains of a poll after the end.
+            Some(tls)
+                if matches!(tls_state(tls.get_status()), StreamState::Ended | StreamState::Failed(_)) => {}
             Some(tls) => tls.poll(),
             None => _ = self.tcp.poll(),
         }
@@ -79,15 +163,32 @@ impl OpenStream {
 
     /// What can be read now, at most a chunk, and whether there may be more; empty when there is nothing.
     pub(crate) fn read(&mut self) -> (PackedByteArray, bool) {
-        let stream = self.stream();
-        let available = stream.get_available_bytes();
+        if self.tls.is_some() {
+            return (self.read_decrypted(), true);
+        }
+        let available = self.tcp.get_available_bytes();
         if available <= 0 {
             return (PackedByteArray::new(), false);
         }
-        let (_, data) = split_answer(&stream.get_partial_data(available.min(READ_CHUNK)));
-        // A TCP stream counts all that has arrived, a TLS stream only the record that it has decrypted.
-        let may_have_more = self.tls.is_some() || available > READ_CHUNK;
-        (data, may_have_more)
+        let (_, data) = split_answer(&self.tcp.get_partial_data(available.min(READ_CHUNK)));
+        (data, available > READ_CHUNK)
+    }
+
+    /// What a TLS stream holds of one record. It is asked for exactly that: where it meets the end while it looks for
+    /// more, it drops what it has.
+    fn read_decrypted(&mut self) -> PackedByteArray {
+        let Some(tls) = &mut self.tls else { return PackedByteArray::new() };
+        if tls.get_available_bytes() <= 0 {
+            // Decrypts the next record.
+            tls.poll();
+        }
+        if tls.get_status() != stream_peer_tls::Status::CONNECTED {
+            return PackedByteArray::new();
+        }
+        match tls.get_available_bytes() {
+            available @ 1.. => split_answer(&tls.get_partial_data(available)).1,
+            _ => PackedByteArray::new(),
+        }
     }
 
     /// The end that carries our bytes.

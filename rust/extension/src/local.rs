@@ -2,18 +2,23 @@
 
 use std::{
     io::IoSlice,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{Counters, ReceiveLimits, SendLimits, UNOFFERED_CAP};
+use rust_websocket_net::{Counters, LinkOptions, ReceiveLimits, SendLimits, SystemRandom, UNOFFERED_CAP};
 use rust_websocket_proto::{
-    CloseCause, Compressor, Config, Connection, Event, MessageKind, Scheme, SendError, TransportEnd,
+    ClientRequest, CloseCause, Compressor, ConnectPhase, Connection, Event, MessageKind, Scheme, SendError,
+    TransportEnd,
 };
 
-use crate::engine_stream::{EngineStream, OpenStream, StreamState};
+use crate::{
+    engine_dial::Dial,
+    engine_stream::{EngineStream, OpenStream, StreamState, TLS_RECORD},
+};
 
 /// Most bytes handed to the stream at once: they are copied into an array of the engine first.
 const WRITE_CHUNK: usize = 256 * 1024;
@@ -30,6 +35,12 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Local {
     connection: Connection,
     stream: EngineStream,
+    /// Of a client, until the stream carries our bytes.
+    dial: Option<Dial>,
+    /// What a TLS stream has to be offered again.
+    repeated: Option<usize>,
+    /// The other side's address, to be told.
+    connected: Option<SocketAddr>,
     counters: Arc<Counters>,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
@@ -58,28 +69,42 @@ pub(crate) struct Local {
 
 impl Local {
     /// A server for a stream somebody has accepted.
-    pub(crate) fn server(
+    pub(crate) fn server(stream: EngineStream, options: LinkOptions, now: Instant) -> Self {
+        let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
+        Self::new(Connection::server(scheme, options.config.clone(), now), stream, &options, now)
+    }
+
+    /// A client that connects this stream.
+    pub(crate) fn client(
         stream: EngineStream,
-        config: Config,
-        send_limits: SendLimits,
-        receive_limits: ReceiveLimits,
+        request: &ClientRequest,
+        options: LinkOptions,
         now: Instant,
     ) -> Self {
-        let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
-        let close_timeout = config.close_timeout;
+        let connection = Connection::client(request, options.config.clone(), Arc::new(SystemRandom), now);
+        let mut local = Self::new(connection, stream, &options, now);
+        local.dial = Some(Dial::start(&request.target, options.no_delay));
+        local
+    }
+
+    fn new(connection: Connection, stream: EngineStream, options: &LinkOptions, now: Instant) -> Self {
+        let LinkOptions { config, send_limits, receive_limits, .. } = options;
         Self {
-            connection: Connection::server(scheme, config, now),
+            connection,
             stream,
+            dial: None,
+            repeated: None,
+            connected: None,
             counters: Arc::default(),
             compressor: Compressor::default(),
             sent_since_poll: false,
-            send_limits,
-            receive_limits,
+            send_limits: *send_limits,
+            receive_limits: *receive_limits,
             paused: false,
             unread_messages: 0,
             unread_bytes: 0,
             closing: false,
-            close_timeout,
+            close_timeout: config.close_timeout,
             input_ended: false,
             closed_at: None,
             complains: false,
@@ -105,6 +130,7 @@ impl Local {
         };
         // What the last poll brought is answered by now.
         self.connection.settle_fault();
+        self.dial(&mut stream, now);
         self.read(&mut stream, events, now);
         if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
@@ -114,8 +140,31 @@ impl Local {
         self.finish(&mut stream, now);
     }
 
+    /// Goes on with connecting a client's stream.
+    fn dial(&mut self, stream: &mut OpenStream, now: Instant) {
+        let Some(dial) = &mut self.dial else { return };
+        let progress = dial.advance(stream, now);
+        self.connected = self.connected.or(dial.take_connected());
+        let is_through = progress == Ok(true);
+        self.connection.set_connect_phase(if is_through { ConnectPhase::Upgrade } else { dial.phase() });
+        if is_through {
+            self.dial = None;
+        }
+        if let Err(error) = progress {
+            self.end_input(TransportEnd::Error(error));
+        }
+    }
+
+    /// The other side's address, once, when a client's TCP connection stands.
+    pub(crate) fn take_connected(&mut self) -> Option<SocketAddr> {
+        self.connected.take()
+    }
+
     fn read(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) {
         self.take_events(events, now);
+        if self.dial.is_some() {
+            return;
+        }
         let was_open = stream.state() == StreamState::Open;
         let has_read = was_open && self.read_available(stream, events, now);
         // The engine notices an end only in its own poll, and drops what was not read by then. Where something was
@@ -123,7 +172,10 @@ impl Local {
         if has_read || !self.has_room() {
             return;
         }
-        stream.poll();
+        // An open TLS stream has been polled to read it.
+        if !was_open || !self.stream.is_tls() {
+            stream.poll();
+        }
         if !was_open {
             self.read_available(stream, events, now);
         }
@@ -204,27 +256,38 @@ impl Local {
 
     /// Offers what is to be written; what the stream does not take stays.
     fn write(&mut self, stream: &mut OpenStream) {
-        while self.connection.has_output() && stream.state() == StreamState::Open {
-            let data = self.next_output();
+        let is_tls = self.stream.is_tls();
+        while self.is_writable(stream) {
+            let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
             self.connection.advance_output(taken);
-            if taken < data.len() {
+            let left = data.len() - taken.min(data.len());
+            // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
+            // that is: it must be the same, no more and no less.
+            self.repeated = (is_tls && left > 0).then_some(left);
+            if left > 0 {
                 break;
             }
         }
     }
 
-    fn next_output(&self) -> PackedByteArray {
+    fn is_writable(&self, stream: &OpenStream) -> bool {
+        self.dial.is_none() && self.connection.has_output() && stream.state() == StreamState::Open
+    }
+
+    /// As much of the output as is offered at once.
+    fn next_output(&self, most: usize) -> PackedByteArray {
+        let most = self.repeated.unwrap_or(most);
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
         let count = self.connection.output(&mut slices);
         if let [slice] = &slices[..count] {
-            return PackedByteArray::from(&slice[..slice.len().min(WRITE_CHUNK)]);
+            return PackedByteArray::from(&slice[..slice.len().min(most)]);
         }
         let mut data = Vec::new();
         for slice in &slices[..count] {
-            let room = WRITE_CHUNK - data.len();
+            let room = most - data.len();
             data.extend_from_slice(&slice[..slice.len().min(room)]);
-            if data.len() == WRITE_CHUNK {
+            if data.len() == most {
                 break;
             }
         }
@@ -236,16 +299,12 @@ impl Local {
     /// it is quiet.
     fn finish(&mut self, stream: &mut OpenStream, now: Instant) {
         let Some(closed_at) = self.closed_at else { return };
-        for _ in 0..READS_PER_POLL {
-            if self.input_ended || stream.state() != StreamState::Open || stream.read().0.is_empty() {
-                break;
-            }
+        if self.discard_input(stream) {
             self.input_at = now;
         }
         let quiet = !self.complains || now.saturating_duration_since(self.input_at) >= QUIET;
         let waited = now.saturating_duration_since(closed_at) >= self.close_timeout;
-        let writable = self.connection.has_output() && stream.state() == StreamState::Open;
-        if self.input_ended || waited || (quiet && !writable) {
+        if self.input_ended || waited || (quiet && !self.is_writable(stream)) {
             self.release(stream);
         }
     }
@@ -301,8 +360,25 @@ impl Local {
         self.connection.abort();
         if let Some(mut stream) = self.stream.open().filter(|_| !self.released) {
             self.write(&mut stream);
+            // Closing over unread input would send a reset, which destroys what is in flight.
+            self.discard_input(&mut stream);
             self.release(&mut stream);
         }
+    }
+
+    /// Reads and forgets what is there; true if there was something.
+    fn discard_input(&mut self, stream: &mut OpenStream) -> bool {
+        let mut has_read = false;
+        for _ in 0..READS_PER_POLL {
+            if self.input_ended || self.dial.is_some() || stream.state() != StreamState::Open {
+                break;
+            }
+            if stream.read().0.is_empty() {
+                break;
+            }
+            has_read = true;
+        }
+        has_read
     }
 
     /// Whether the stream is let go and polling has no effect any more.
@@ -333,6 +409,9 @@ impl Local {
     }
 
     pub(crate) fn set_no_delay(&mut self, enabled: bool) {
+        if let Some(dial) = &mut self.dial {
+            dial.no_delay = enabled;
+        }
         if let Some(mut stream) = self.stream.open() {
             stream.set_no_delay(enabled);
         }

@@ -18,6 +18,7 @@ use crate::{
         MultiplayerCompression, OptionalPeer, OptionalTlsOptions, body_of, count_or_all, headers_of,
         packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
+    engine_stream::Holder,
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
     report::{Refusal, fence},
@@ -37,6 +38,8 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     /// What `get_peer` has given out, the same object each time. Engine references must not be in the state, which other
     /// threads can reach.
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
+    /// Keeps a client's stream alive, if it is one of the engine.
+    holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`].
     id: OnceLock<InstanceId>,
 }
@@ -122,7 +125,12 @@ impl Drop for RustWebSocketMultiplayerPeer {
 #[godot_api]
 impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     fn init(_base: Base<MultiplayerPeerExtension>) -> Self {
-        Self { state: Arc::default(), objects: Mutex::default(), id: OnceLock::new() }
+        Self {
+            state: Arc::default(),
+            objects: Mutex::default(),
+            holder: Holder::default(),
+            id: OnceLock::new(),
+        }
     }
 
     // Each virtual stands here as it is called, and below as the trait wants it (see websocket_peer.rs).
@@ -317,8 +325,13 @@ impl RustWebSocketMultiplayerPeer {
     ) -> Error {
         fence(Error::ERR_BUG, || {
             let url = url.to_string();
-            let tls = tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
-            Self::state_of(&this).answer(|multiplayer| multiplayer.create_client(&url, tls))
+            let (security, held) =
+                tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
+            let error = Self::state_of(&this).answer(|multiplayer| multiplayer.create_client(&url, security));
+            if error == Error::OK {
+                this.bind().holder.hold(held);
+            }
+            error
         })
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{Batch, ClientTls, Counters, Link, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_net::{Batch, Counters, Link, LinkEvent, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
     SendError, Target, is_valid_close_code,
@@ -16,9 +16,8 @@ use rust_websocket_proto::{
 
 use crate::{
     convert::address_text,
-    driver::Driver,
+    driver::{Driver, Security},
     engine_stream::EngineStream,
-    local::Local,
     multiplayer::CloseRequests,
     pace::Pace,
     report::{Cause, Refusal, Reports},
@@ -115,24 +114,24 @@ impl Peer {
         opened: Opened,
         close_requests: Arc<CloseRequests>,
     ) -> Self {
-        let mut peer = Self::fed(settings, String::new(), link);
+        let mut peer = Self::fed(settings, String::new(), Driver::Remote(link));
         peer.view.apply([Event::Opened(opened)]);
         peer.remote = Some(remote_text(address));
         peer.close_requests = Some(close_requests);
         peer
     }
 
-    /// The connection of a multiplayer client, which takes its reports with [`take_reports`](Self::take_reports) and
+    /// The connection of a multiplayer client, which takes what happens with [`take_events`](Self::take_events) and
     /// brings what is to be shown with [`feed`](Self::feed).
-    pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, link: Link) -> Self {
-        Self::fed(settings, url.to_owned(), link)
+    pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, driver: Driver) -> Self {
+        Self::fed(settings, url.to_owned(), driver)
     }
 
-    fn fed(settings: Arc<Settings>, url: String, link: Link) -> Self {
+    fn fed(settings: Arc<Settings>, url: String, driver: Driver) -> Self {
         let mut view = PeerView::new();
         view.start(url);
         let mut peer = Self { settings, view, is_fed: true, ..Self::default() };
-        peer.drive(Driver::Remote(link));
+        peer.drive(driver);
         peer
     }
 
@@ -156,19 +155,15 @@ impl Peer {
     }
 
     /// Starts connecting.
-    pub(crate) fn connect(
-        &mut self,
-        url: &str,
-        tls: Result<Option<ClientTls>, Refusal>,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn connect(&mut self, url: &str, security: Result<Security, Refusal>) -> Result<(), Refusal> {
         self.check_idle("connect_to_url")?;
         let target = parse_target(url)?;
-        let tls = tls?;
+        let security = security?;
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(url.to_owned());
         let options = self.settings.link_options(self.no_delay);
-        self.drive(Driver::Remote(connect_link(ClientRequest { target }, tls, options)));
+        self.drive(Driver::connect(ClientRequest { target }, security, options));
         Ok(())
     }
 
@@ -189,10 +184,7 @@ impl Peer {
         self.view.start(String::new());
         let no_delay = self.no_delay;
         self.remote = stream.open().and_then(|mut open| open.start(no_delay));
-        let (send_limits, receive_limits) = (self.settings.send_limits(), self.settings.receive_limits());
-        let local =
-            Local::server(stream, self.settings.config(), send_limits, receive_limits, Instant::now());
-        self.drive(Driver::Local(Box::new(local)));
+        self.drive(Driver::accept(stream, self.settings.link_options(no_delay)));
         Ok(())
     }
 
@@ -261,14 +253,14 @@ impl Peer {
         self.settle();
     }
 
-    /// Appends what a fed client's link reports; the address is noted here.
-    pub(crate) fn take_reports(&mut self, reports: &mut Vec<LinkEvent>) {
+    /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
+    /// noted here.
+    pub(crate) fn take_events(&mut self, events: &mut Vec<Event>) {
         self.keep_pace();
         self.sends_at_once = self.pace.is_tight();
-        if let Some(Driver::Remote(link)) = &self.driver {
-            link.take_events(reports);
-        }
-        if let Some(address) = reports.iter().find_map(LinkEvent::address) {
+        if let Some(driver) = &mut self.driver
+            && let Some(address) = driver.poll(events, &mut self.reports)
+        {
             self.remote = Some(remote_text(address));
         }
     }
@@ -308,7 +300,8 @@ impl Peer {
         match &self.driver {
             // The I/O thread delivers what was accepted and ends the connection by itself.
             Some(Driver::Remote(_)) => self.driver = None,
-            Some(Driver::Local(local)) if local.is_released() => self.driver = None,
+            // One that is fed is not polled any more.
+            Some(Driver::Local(local)) if self.is_fed || local.is_released() => self.driver = None,
             _ => {}
         }
     }
@@ -513,14 +506,6 @@ impl Peer {
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
     Target::parse(url)
         .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
-}
-
-/// Starts connecting, with TLS if there are settings for it.
-pub(crate) fn connect_link(request: ClientRequest, tls: Option<ClientTls>, options: LinkOptions) -> Link {
-    match tls {
-        Some(tls) => Link::connect_tls(request, tls, options),
-        None => Link::connect(request, options),
-    }
 }
 
 fn remote_text(address: SocketAddr) -> (String, u16) {

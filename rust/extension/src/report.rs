@@ -10,7 +10,9 @@ use std::{
     },
 };
 
+use godot::classes::Engine;
 use godot::global::{Error, godot_error};
+use godot::obj::Singleton;
 
 /// What a refusal is about; each is printed once per object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,4 +164,32 @@ pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
         print_bugs();
         on_panic
     })
+}
+
+/// Who keeps the engine from printing errors, and whether it did before: one switch for all threads.
+static SILENCE: Mutex<(usize, bool)> = Mutex::new((0, true));
+
+/// Keeps the engine from printing errors that are none: the NUL that its own `save_to_string` appends, what it tells of a
+/// connection that fails.
+pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> R {
+    struct Silence;
+    impl Drop for Silence {
+        fn drop(&mut self) {
+            let mut silence = SILENCE.lock().unwrap_or_else(PoisonError::into_inner);
+            silence.0 -= 1;
+            if silence.0 == 0 {
+                Engine::singleton().set_print_error_messages(silence.1);
+            }
+        }
+    }
+    let mut silence = SILENCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if silence.0 == 0 {
+        let mut engine = Engine::singleton();
+        silence.1 = engine.is_printing_error_messages();
+        engine.set_print_error_messages(false);
+    }
+    silence.0 += 1;
+    drop(silence);
+    let _silence = Silence;
+    call()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use godot::classes::{CryptoKey, Engine, FileAccess, Os, ProjectSettings, TlsOptions, X509Certificate};
+use godot::classes::{CryptoKey, FileAccess, Os, ProjectSettings, TlsOptions, X509Certificate};
 use godot::obj::{Gd, InstanceId, Singleton};
 use rust_websocket_net::{
     CertificateChain, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
@@ -11,7 +11,9 @@ use rust_websocket_proto::{Scheme, Target};
 
 use crate::{
     chain_capture,
-    report::{Cause, Refusal},
+    driver::Security,
+    engine_stream::{EngineStream, Held},
+    report::{Cause, Refusal, quietly},
 };
 
 /// Options objects remembered for each side. A script may make a new one for each connection; equal ones share their
@@ -20,23 +22,28 @@ const REMEMBERED: usize = 16;
 
 const BEGIN_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
-/// What a `wss://` client needs; `None` for a plain one.
+/// What a client's connection is secured with, and what the connection's owner has to keep for that.
 pub(crate) fn for_client(
     call: &str,
     url: &str,
     options: Option<&Gd<TlsOptions>>,
-) -> Result<Option<ClientTls>, Refusal> {
+) -> (Result<Security, Refusal>, Held) {
     if options.is_some_and(|options| options.is_server()) {
         let message = format!("{call}: these are TLS options for a server; use TLSOptions.client().");
-        return Err(Refusal::invalid(Cause::Tls, message));
+        return (Err(Refusal::invalid(Cause::Tls, message)), Held::new());
     }
     // A URL that cannot be read is refused by whoever uses it.
     if Target::parse(url).map_or(true, |target| target.scheme == Scheme::Ws) {
-        return Ok(None);
+        return (Ok(Security::None), Held::new());
     }
-    client_settings(options)
-        .map(Some)
-        .map_err(|problem| Refusal::invalid(Cause::Tls, format!("{call}: {problem}.")))
+    match client_settings(options) {
+        Ok(ClientSettings::Ours(tls)) => (Ok(Security::Tls(tls)), Held::new()),
+        Ok(ClientSettings::Engines(options)) => {
+            let (stream, held) = EngineStream::for_client(options);
+            (Ok(Security::Engine(stream)), held)
+        }
+        Err(problem) => (Err(Refusal::invalid(Cause::Tls, format!("{call}: {problem}."))), Held::new()),
+    }
 }
 
 /// What a server needs; `None` for a plain one.
@@ -86,15 +93,26 @@ struct ClientWishes {
     name: String,
 }
 
-fn client_settings(options: Option<&Gd<TlsOptions>>) -> Result<ClientTls, String> {
+/// Who reads a client's options.
+enum ClientSettings<'a> {
+    Ours(ClientTls),
+    /// Only the engine can: they trust certificates that it does not tell.
+    Engines(&'a Gd<TlsOptions>),
+}
+
+fn client_settings(options: Option<&Gd<TlsOptions>>) -> Result<ClientSettings<'_>, String> {
     static BY_OBJECT: Memory<InstanceId, ClientTls> = Memory::new();
     static BY_WISHES: Memory<ClientWishes, ClientTls> = Memory::new();
     let id = options.map(Gd::instance_id);
     if let Some(settings) = id.and_then(|id| BY_OBJECT.find(|known| *known == id)) {
-        return Ok(settings);
+        return Ok(ClientSettings::Ours(settings));
     }
     let wishes = match options {
-        Some(options) => read_client_options(options)?,
+        Some(options) => match read_client_options(options) {
+            Ok(wishes) => wishes,
+            Err(ChainProblem::Unreadable) => return Ok(ClientSettings::Engines(options)),
+            Err(problem) => return Err(problem.of("trusted certificate")),
+        },
         None => ClientWishes { trusted: None, is_unsafe: false, name: String::new() },
     };
     let settings = match BY_WISHES.find(|known| *known == wishes) {
@@ -108,16 +126,12 @@ fn client_settings(options: Option<&Gd<TlsOptions>>) -> Result<ClientTls, String
     if let Some(id) = id {
         BY_OBJECT.keep(id, &settings);
     }
-    Ok(settings)
+    Ok(ClientSettings::Ours(settings))
 }
 
-fn read_client_options(options: &Gd<TlsOptions>) -> Result<ClientWishes, String> {
-    let trusted = match options.get_trusted_ca_chain() {
-        Some(chain) => Some(read_chain(&chain).map_err(|problem| problem.of("trusted certificate"))?),
-        None => None,
-    };
+fn read_client_options(options: &Gd<TlsOptions>) -> Result<ClientWishes, ChainProblem> {
     Ok(ClientWishes {
-        trusted,
+        trusted: options.get_trusted_ca_chain().map(|chain| read_chain(&chain)).transpose()?,
         is_unsafe: options.is_unsafe_client(),
         name: options.get_common_name_override().to_string(),
     })
@@ -206,9 +220,7 @@ fn read_key(key: &Gd<CryptoKey>) -> Result<String, String> {
 /// Why a certificate of the engine is of no use.
 enum ChainProblem {
     Tls(TlsError),
-    /// The file that it was loaded from.
-    File(String),
-    /// The engine does not tell its members.
+    /// The engine does not tell its members, and there is no file to look into.
     Unreadable,
 }
 
@@ -219,7 +231,6 @@ impl ChainProblem {
                 format!("the {what} of the TLS options is empty; was it loaded?")
             }
             Self::Tls(error) => format!("the {what} of the TLS options cannot be used: {error}"),
-            Self::File(path) => format!("the {what} of the TLS options: '{path}' cannot be read any more"),
             Self::Unreadable => format!(
                 "the {what} of the TLS options holds several certificates, which the engine shows only for files \
                  loaded as a resource: use load(\"res://...\") instead of X509Certificate.load()"
@@ -238,10 +249,7 @@ fn read_chain(chain: &Gd<X509Certificate>) -> Result<String, ChainProblem> {
         1 => Ok(pem),
         _ => {
             let path = chain.get_path().to_string();
-            if path.is_empty() {
-                return Err(ChainProblem::Unreadable);
-            }
-            read_file(&path).ok_or(ChainProblem::File(path))
+            read_file(&path).ok_or(ChainProblem::Unreadable)
         }
     }
 }
@@ -251,14 +259,4 @@ fn read_file(path: &str) -> Option<String> {
         return None;
     }
     Some(String::from_utf8_lossy(FileAccess::get_file_as_bytes(path).as_slice()).into_owned())
-}
-
-/// The engine complains of the NUL that its own `save_to_string` appends.
-fn quietly<R>(call: impl FnOnce() -> R) -> R {
-    let mut engine = Engine::singleton();
-    let prints = engine.is_printing_error_messages();
-    engine.set_print_error_messages(false);
-    let result = call();
-    engine.set_print_error_messages(prints);
-    result
 }

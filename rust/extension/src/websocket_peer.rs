@@ -3,10 +3,10 @@
 //! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB` shows as const take
 //! `&self`, everything else `gd_self`, and nothing binds mutably.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
+use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
@@ -18,7 +18,7 @@ use crate::{
         Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, count_or_all, headers_of,
         packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
     },
-    engine_stream::EngineStream,
+    engine_stream::{EngineStream, Holder},
     peer::{Peer, PeerState},
     report::{Refusal, fence},
     state_table::StateTable,
@@ -37,9 +37,9 @@ static PEERS: StateTable<PeerState> = StateTable::new();
 pub(crate) struct RustWebSocketPeer {
     // Before the stream: the connection ends over it.
     state: Arc<PeerState>,
-    /// Keeps the stream of `accept_stream` alive. Engine references must not be in the state, which other threads
-    /// can reach.
-    stream: Mutex<Option<Gd<StreamPeer>>>,
+    /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not be in the state,
+    /// which other threads can reach.
+    holder: Holder,
     /// Set once the object is in [`PEERS`].
     id: OnceLock<InstanceId>,
 }
@@ -56,7 +56,7 @@ impl RustWebSocketPeer {
     }
 
     fn with_state(state: Arc<PeerState>) -> Self {
-        Self { state, stream: Mutex::new(None), id: OnceLock::new() }
+        Self { state, holder: Holder::default(), id: OnceLock::new() }
     }
 
     fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
@@ -81,10 +81,6 @@ impl RustWebSocketPeer {
     /// A getter.
     fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
         fence(on_panic, || self.state.with(|peer| call(peer)))
-    }
-
-    fn keep_stream(this: &Gd<Self>, stream: Option<Gd<StreamPeer>>) {
-        *this.bind().stream.lock().unwrap_or_else(PoisonError::into_inner) = stream;
     }
 }
 
@@ -171,8 +167,13 @@ impl RustWebSocketPeer {
     ) -> Error {
         fence(Error::ERR_BUG, || {
             let url = url.to_string();
-            let tls = tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
-            Self::state_of(&this).answer(|peer| peer.connect(&url, tls))
+            let (security, held) =
+                tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
+            let error = Self::state_of(&this).answer(|peer| peer.connect(&url, security));
+            if error == Error::OK {
+                this.bind().holder.hold(held);
+            }
+            error
         })
     }
 
@@ -182,7 +183,7 @@ impl RustWebSocketPeer {
             let engine_stream = stream.0.as_ref().and_then(EngineStream::new);
             let error = Self::state_of(&this).answer(|peer| peer.accept(engine_stream));
             if error == Error::OK {
-                Self::keep_stream(&this, stream.0);
+                this.bind().holder.hold(stream.0.into_iter().map(Gd::upcast).collect());
             }
             error
         })

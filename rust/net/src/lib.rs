@@ -26,6 +26,7 @@ pub use link::{Link, LinkEvent, LinkId, LinkMemory, LinkOptions, Listener, Liste
 pub use listener::{ListenError, ListenOptions};
 pub use queues::Batch;
 pub use random::SystemRandom;
+pub use resolve::Lookup;
 pub use thread::shutdown;
 pub use tls::{
     CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,

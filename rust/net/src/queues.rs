@@ -19,7 +19,7 @@ use crate::{
     conn::Conn,
     limits::{Amount, Receiving, SendLimits, Sending},
     listener::Acceptor,
-    resolve::Resolution,
+    resolve::{Asker, Resolution},
 };
 
 /// What a [`Link`](crate::Link) and its [`Conn`] share.
@@ -371,7 +371,9 @@ pub(crate) enum Command {
     AttendAll(Vec<LinkId>),
     /// A new client connection, with the host and port to look for.
     Connect(Arc<Mutex<Conn>>, String, u16),
-    Resolved(LinkId, Resolution),
+    /// A host and port to look for on behalf of somebody else.
+    LookUp(Asker, String, u16),
+    Resolved(Asker, Resolution),
     Listen(Acceptor),
     ResumeAccepting(usize),
     CloseListener(usize),

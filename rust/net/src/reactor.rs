@@ -17,7 +17,7 @@ use crate::{
     ids::IdMap,
     listener::{Accepted, Acceptor},
     queues::{Command, Order, ReactorHandle, Shared, discard, lock},
-    resolve::Resolver,
+    resolve::{Asker, Resolution, Resolver},
     tls::TlsSession,
     transport::Transport,
     wire::Readiness,
@@ -249,10 +249,10 @@ impl Reactor {
             Command::Attend(link) => self.ready.push(link.0),
             Command::AttendAll(links) => links.into_iter().for_each(|link| self.ready.push(link.0)),
             Command::Connect(conn, host, port) => self.connect(conn, &host, port),
-            Command::Resolved(link, resolution) => {
+            Command::LookUp(asker, host, port) => self.resolver.start(asker, &host, port, &self.handle),
+            Command::Resolved(asker, resolution) => {
                 self.resolver.ended(&self.handle);
-                self.with_conn(link.0, |conn, turn| conn.handle_resolution(resolution, turn.now));
-                self.ready.push(link.0);
+                self.handle_resolution(asker, resolution);
             }
             Command::Listen(acceptor) => self.listen(acceptor),
             Command::ResumeAccepting(id) => self.ready.push(id),
@@ -265,10 +265,24 @@ impl Reactor {
         let link = lock(&conn).shared().id;
         match Resolver::literal(host, port) {
             Some(addresses) => lock(&conn).handle_resolution(Ok(addresses), Instant::now()),
-            None => self.resolver.start(link, host, port, &self.handle),
+            None => self.resolver.start(Asker::Link(link), host, port, &self.handle),
         }
         self.conns.insert(link.0, Entry::new(conn));
         self.ready.push(link.0);
+    }
+
+    fn handle_resolution(&mut self, asker: Asker, resolution: Resolution) {
+        match asker {
+            Asker::Link(link) => {
+                self.with_conn(link.0, |conn, turn| conn.handle_resolution(resolution, turn.now));
+                self.ready.push(link.0);
+            }
+            Asker::Lookup(answer) => {
+                if let Some(answer) = answer.upgrade() {
+                    _ = answer.set(resolution); // only one is ever sought
+                }
+            }
+        }
     }
 
     fn listen(&mut self, mut acceptor: Acceptor) {

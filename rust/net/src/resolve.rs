@@ -3,12 +3,14 @@
 use std::{
     collections::VecDeque,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::{Arc, OnceLock, Weak},
     thread::{self, JoinHandle},
 };
 
 use crate::{
     LinkId,
     queues::{Command, ReactorHandle},
+    thread::running,
 };
 
 /// Lookups under way at once; more wait for their turn (their connect timeout runs on).
@@ -17,16 +19,68 @@ const MAX_LOOKUPS: usize = 16;
 /// Addresses, or one phrase for people.
 pub(crate) type Resolution = Result<Vec<SocketAddr>, String>;
 
-struct Lookup {
-    link: LinkId,
+/// Who wants to know.
+#[derive(Debug, Clone)]
+pub(crate) enum Asker {
+    Link(LinkId),
+    /// Who holds the other end; gone if nobody does any more.
+    Lookup(Weak<OnceLock<Resolution>>),
+}
+
+/// A name lookup for a connection that does not live on the I/O thread. Dropping it forgets it.
+#[derive(Debug)]
+pub struct Lookup(Arc<OnceLock<Resolution>>);
+
+impl Lookup {
+    /// Looks `host` up, unless it is an IP literal. Takes no time; the answer comes later.
+    pub fn start(host: &str, port: u16) -> Self {
+        let lookup = Self(Arc::default());
+        match Resolver::literal(host, port) {
+            Some(addresses) => lookup.set(Ok(addresses)),
+            None => match running() {
+                Ok(reactor) => {
+                    let asker = Asker::Lookup(Arc::downgrade(&lookup.0));
+                    reactor.push(Command::LookUp(asker, host.to_owned(), port));
+                }
+                Err(error) => lookup.set(Err(format!("the I/O thread did not start: {error}"))),
+            },
+        }
+        lookup
+    }
+
+    /// The addresses in the order in which they should be tried (at least one), or one phrase for people; `None`
+    /// while there is no answer.
+    pub fn answer(&self) -> Option<Result<&[SocketAddr], &str>> {
+        self.0.get().map(|resolution| match resolution {
+            Ok(addresses) => Ok(addresses.as_slice()),
+            Err(reason) => Err(reason.as_str()),
+        })
+    }
+
+    fn set(&self, resolution: Resolution) {
+        _ = self.0.set(resolution); // the first answer counts
+    }
+}
+
+struct Waiting {
+    asker: Asker,
     host: String,
     port: u16,
+}
+
+impl Waiting {
+    fn is_wanted(&self) -> bool {
+        match &self.asker {
+            Asker::Link(_) => true, // see `Resolver::forget`
+            Asker::Lookup(answer) => answer.strong_count() > 0,
+        }
+    }
 }
 
 /// Runs lookups, a thread each; lives on the I/O thread.
 #[derive(Default)]
 pub(crate) struct Resolver {
-    waiting: VecDeque<Lookup>,
+    waiting: VecDeque<Waiting>,
     running: usize,
     /// Of lookups that run, and of some that have ended.
     threads: Vec<JoinHandle<()>>,
@@ -39,15 +93,15 @@ impl Resolver {
     }
 
     /// Looks `host` up; the answer comes as [`Command::Resolved`].
-    pub(crate) fn start(&mut self, link: LinkId, host: &str, port: u16, reactor: &ReactorHandle) {
-        self.waiting.push_back(Lookup { link, host: host.to_owned(), port });
+    pub(crate) fn start(&mut self, asker: Asker, host: &str, port: u16, reactor: &ReactorHandle) {
+        self.waiting.push_back(Waiting { asker, host: host.to_owned(), port });
         self.run_next(reactor);
     }
 
     /// Nobody waits for that link's lookup any more; one that runs cannot be called off.
     pub(crate) fn forget(&mut self, link: usize) {
         if !self.waiting.is_empty() {
-            self.waiting.retain(|lookup| lookup.link.0 != link);
+            self.waiting.retain(|waiting| !matches!(waiting.asker, Asker::Link(asker) if asker.0 == link));
         }
     }
 
@@ -75,18 +129,22 @@ impl Resolver {
 
     fn run_next(&mut self, reactor: &ReactorHandle) {
         while self.running < MAX_LOOKUPS {
-            let Some(Lookup { link, host, port }) = self.waiting.pop_front() else { return };
-            let answer_to = reactor.clone();
+            let Some(waiting) = self.waiting.pop_front() else { return };
+            if !waiting.is_wanted() {
+                continue;
+            }
+            let Waiting { asker, host, port } = waiting;
+            let (answer_to, asking) = (reactor.clone(), asker.clone());
             let spawned = thread::Builder::new().name("websocket-resolve".to_owned()).spawn(move || {
                 let resolution = look_up(&host, port);
-                answer_to.push(Command::Resolved(link, resolution));
+                answer_to.push(Command::Resolved(asking, resolution));
             });
             self.running += 1;
             self.join_finished();
             match spawned {
                 Ok(thread) => self.threads.push(thread),
                 Err(error) => reactor.push(Command::Resolved(
-                    link,
+                    asker,
                     Err(format!("no thread for the name lookup could be started: {error}")),
                 )),
             }
@@ -127,6 +185,8 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
@@ -147,5 +207,26 @@ mod tests {
         assert_eq!(Resolver::literal("::1", 80), Some(addresses(&["[::1]:80"])));
         assert_eq!(Resolver::literal("127.0.0.1", 81), Some(addresses(&["127.0.0.1:81"])));
         assert_eq!(Resolver::literal("localhost", 80), None);
+        assert_eq!(Lookup::start("::1", 80).answer(), Some(Ok(addresses(&["[::1]:80"]).as_slice())));
+    }
+
+    #[test]
+    fn names_are_answered_later() {
+        let (known, unknown) = (Lookup::start("localhost", 80), Lookup::start("no.such.name.invalid", 80));
+        let answer = wait_for(&known).unwrap();
+        assert!(!answer.is_empty() && answer.iter().all(|address| address.ip().is_loopback()));
+        let reason = wait_for(&unknown).unwrap_err();
+        assert!(reason.contains("the host name 'no.such.name.invalid' could not be resolved"), "{reason}");
+    }
+
+    fn wait_for(lookup: &Lookup) -> Result<&[SocketAddr], &str> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(answer) = lookup.answer() {
+                return answer;
+            }
+            thread::yield_now();
+        }
+        Err("no answer")
     }
 }

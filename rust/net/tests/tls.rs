@@ -275,6 +275,16 @@ fn a_leaf_marked_as_ca_counts_if_a_chosen_certificate_has_signed_it() {
 }
 
 #[test]
+fn mozillas_list_does_not_know_a_private_authority() {
+    let root = authority("Root", |_| {});
+    let identity = leaf(&root, |_| {});
+    let by_default = client(ServerTrust::Default(DefaultRoots::load(None)), ExpectedName::Host);
+    refused(&by_default, &identity, "not one that this client trusts");
+    let with_it = client(ServerTrust::Default(DefaultRoots::load(Some(root.pem()))), ExpectedName::Host);
+    assert_eq!(attempt(&with_it, &identity), Ok(()));
+}
+
+#[test]
 fn a_changed_certificate_is_refused() {
     let root = authority("Root", |_| {});
     let good = leaf(&root, |_| {});

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{ClientTls, LinkEvent, Statistics};
+use rust_websocket_net::Statistics;
 use rust_websocket_proto::{
     ClientRequest, Closed, Event, Message, ReadyState,
     multiplayer::{SERVER_ID, decode_peer_id},
@@ -16,7 +16,8 @@ use rust_websocket_proto::{
 
 use super::{Incoming, Signal};
 use crate::{
-    peer::{Peer, PeerState, connect_link},
+    driver::{Driver, Security},
+    peer::{Peer, PeerState},
     report::Refusal,
     settings::Settings,
 };
@@ -53,14 +54,14 @@ impl Client {
     /// Starts connecting.
     pub(crate) fn new(
         request: ClientRequest,
-        tls: Option<ClientTls>,
+        security: Security,
         url: &str,
         settings: &Arc<Settings>,
     ) -> Self {
         let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
         let deadline = Instant::now().checked_add(timeout);
-        let link = connect_link(request, tls, settings.link_options(true));
-        let peer = Peer::fed_client(Arc::clone(settings), url, link);
+        let driver = Driver::connect(request, security, settings.link_options(true));
+        let peer = Peer::fed_client(Arc::clone(settings), url, driver);
         Self {
             server: Arc::new(PeerState::new(peer)),
             id: None,
@@ -96,17 +97,14 @@ impl Client {
         if let Some(closed) = self.met_end.take() {
             self.due_end = Some(Some(closed));
         }
-        let mut reports = Vec::new();
+        let mut events = Vec::new();
         self.server.with(|peer| {
-            peer.take_reports(&mut reports);
+            peer.take_events(&mut events);
             if peer.ready_state() == ReadyState::Closed {
                 self.due_end.get_or_insert(None);
             }
         });
-        self.events.extend(reports.into_iter().filter_map(|report| match report {
-            LinkEvent::Connected(_) => None,
-            LinkEvent::Protocol(event) => Some(event),
-        }));
+        self.events.extend(events);
     }
 
     /// Goes on until there is something to emit.
@@ -125,7 +123,7 @@ impl Client {
                 Event::Closed(closed) => return self.end(Some(closed)),
             }
         }
-        // Before the upgrade the I/O thread watches the same limit, and knows what did not finish.
+        // Before the upgrade the connection watches the same limit, and knows what did not finish.
         if self.id.is_none()
             && self.is_open()
             && self.deadline.is_some_and(|deadline| deadline <= Instant::now())

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::global::Error;
-use rust_websocket_net::{ClientTls, ListenError, ListenOptions, ServerTls, Statistics};
+use rust_websocket_net::{ListenError, ListenOptions, ServerTls, Statistics};
 use rust_websocket_proto::{ClientRequest, HttpResponse, Message, multiplayer::SERVER_ID};
 
 pub(crate) use self::server::CloseRequests;
@@ -21,6 +21,7 @@ use self::{
     server::Server,
 };
 use crate::{
+    driver::Security,
     peer::{Peer, PeerState, parse_target},
     report::{Cause, Refusal, Reports},
     settings::Settings,
@@ -185,13 +186,13 @@ impl Multiplayer {
     pub(crate) fn create_client(
         &mut self,
         url: &str,
-        tls: Result<Option<ClientTls>, Refusal>,
+        security: Result<Security, Refusal>,
     ) -> Result<(), Refusal> {
         self.check_idle("create_client")?;
         let target = parse_target(url)?;
-        let tls = tls?;
+        let security = security?;
         self.settings.check_handshake()?;
-        let client = Client::new(ClientRequest { target }, tls, url, &self.settings);
+        let client = Client::new(ClientRequest { target }, security, url, &self.settings);
         self.start(Session::Client(Box::new(client)));
         Ok(())
     }

@@ -72,8 +72,12 @@ impl ClientTls {
         Ok(Self { config: Arc::new(config), name: other_name })
     }
 
-    /// Begins a connection to `host`.
-    pub(super) fn begin(&self, host: &str) -> Result<ClientConnection, rustls::Error> {
+    /// Begins a session with `host`. A [`Link`](crate::Link) does so by itself; this is for programs with sockets of their
+    /// own.
+    ///
+    /// # Errors
+    /// rustls has none of the methods that it needs.
+    pub fn begin(&self, host: &str) -> Result<ClientConnection, rustls::Error> {
         let name = self.name.as_deref().and_then(|name| ServerName::try_from(name.to_owned()).ok());
         // What is no host name is not announced to the server; the verifier knows what it expects.
         let name = name

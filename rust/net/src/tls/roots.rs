@@ -100,3 +100,28 @@ impl DefaultRoots {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mozillas_list_stands_in_where_there_is_none() {
+        let roots = DefaultRoots::load(None);
+        assert!(roots.get().anchors.len() > 100, "{} anchors", roots.get().anchors.len());
+        assert!(!roots.get().are_chosen);
+    }
+
+    #[test]
+    fn a_bundle_survives_what_cannot_be_read() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut authority = rcgen::CertificateParams::default();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let good = authority.self_signed(&key).unwrap().pem();
+        let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let roots = DefaultRoots::load(Some(format!("a comment\n{bad}{good}\n{bad}{good}")));
+        assert_eq!(roots.get().anchors.len(), 2);
+        assert_eq!(DefaultRoots::load(Some(bad.to_owned())).get().anchors.len(), 0);
+        assert!(Roots::chosen(bad.as_bytes()).is_err());
+    }
+}

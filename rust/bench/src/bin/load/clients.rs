@@ -9,6 +9,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use rust_websocket_net::{ClientTls, ExpectedName, ServerTrust};
 
 use crate::{
     Report,
@@ -121,13 +122,19 @@ impl Crowd<'_> {
         Ok(())
     }
 
-    fn start_client(&mut self) -> io::Result<()> {
+    fn start_client(&mut self) -> Result<(), Box<dyn Error>> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.options.port));
         let mut stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let token = Token(self.clients.len());
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        let mut pipe = Pipe::new(stream);
+        let mut pipe = if self.options.is_secure {
+            // Settings of its own for each: with shared ones later clients would resume the sessions of earlier ones.
+            let tls = ClientTls::new(ServerTrust::Anything, ExpectedName::Any)?;
+            Pipe::secure(stream, tls.begin("localhost")?)
+        } else {
+            Pipe::new(stream)
+        };
         pipe.output().extend_from_slice(REQUEST);
         self.clients.push(Some(Client {
             pipe,

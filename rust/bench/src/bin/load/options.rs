@@ -20,6 +20,8 @@ pub(crate) struct Options {
     pub(crate) at_once: usize,
     /// The server's first message is a peer id and no message.
     pub(crate) expects_id: bool,
+    /// Clients speak TLS.
+    pub(crate) is_secure: bool,
     pub(crate) result: Option<PathBuf>,
 }
 
@@ -40,6 +42,7 @@ impl Options {
             connect_time: Duration::from_secs(30),
             at_once: usize::MAX,
             expects_id: false,
+            is_secure: false,
             result: None,
         };
         for argument in arguments {
@@ -56,6 +59,7 @@ impl Options {
                 "connect-seconds" => options.connect_time = seconds(name, value)?,
                 "at-once" => options.at_once = read(name, value)?,
                 "id" => options.expects_id = read::<u8>(name, value)? != 0,
+                "tls" => options.is_secure = read::<u8>(name, value)? != 0,
                 "result" => options.result = Some(PathBuf::from(value)),
                 _ => return Err(format!("unknown argument '{name}'").into()),
             }

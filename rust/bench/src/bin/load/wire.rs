@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use mio::net::TcpStream;
+use rustls::ClientConnection;
 
 /// Masks need not be unpredictable here; one for all saves drawing them.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -73,17 +74,25 @@ pub(crate) fn apply_mask(data: &mut [u8], key: [u8; 4], offset: u64) {
     }
 }
 
-/// A socket and what it has not taken yet.
+/// A socket, perhaps with TLS, and what it has not taken yet.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     pub(crate) stream: TcpStream,
+    session: Option<Box<ClientConnection>>,
     output: Vec<u8>,
     written: usize,
 }
 
 impl Pipe {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, output: Vec::new(), written: 0 }
+        Self { stream, session: None, output: Vec::new(), written: 0 }
+    }
+
+    /// A client's end with TLS.
+    pub(crate) fn secure(stream: TcpStream, mut session: ClientConnection) -> Self {
+        // What is to be written has waited here already.
+        session.set_buffer_limit(None);
+        Self { session: Some(Box::new(session)), ..Self::new(stream) }
     }
 
     pub(crate) fn output(&mut self) -> &mut Vec<u8> {
@@ -92,6 +101,11 @@ impl Pipe {
 
     /// Writes what the kernel takes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if let Some(session) = &mut self.session {
+            session.writer().write_all(&self.output)?;
+            self.output.clear();
+            return write_records(session, &mut self.stream);
+        }
         while self.written < self.output.len() {
             match self.stream.write(&self.output[self.written..]) {
                 Ok(count) => self.written += count,
@@ -111,7 +125,11 @@ impl Pipe {
     /// Reads what is there: `None` when there is nothing (more) now.
     pub(crate) fn read(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
-            match self.stream.read(scratch) {
+            let read = match &mut self.session {
+                Some(session) => read_plaintext(session, &mut self.stream, scratch),
+                None => self.stream.read(scratch),
+            };
+            match read {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => return Ok(Some(count)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
@@ -120,6 +138,37 @@ impl Pipe {
             }
         }
     }
+}
+
+/// Reads through TLS; what it has to answer is written.
+fn read_plaintext(
+    session: &mut ClientConnection,
+    stream: &mut TcpStream,
+    scratch: &mut [u8],
+) -> io::Result<usize> {
+    loop {
+        match session.reader().read(scratch) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        if session.read_tls(stream)? == 0 {
+            return Ok(0);
+        }
+        session.process_new_packets().map_err(io::Error::other)?;
+        write_records(session, stream)?;
+    }
+}
+
+fn write_records(session: &mut ClientConnection, stream: &mut TcpStream) -> io::Result<()> {
+    while session.wants_write() {
+        match session.write_tls(stream) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Cuts a stream of bytes into frames; payloads are passed on as they come.
