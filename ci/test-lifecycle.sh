@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What needs a process of its own: the engine quits in every state a connection can be in, an editor reloads the
-# extension under live connections, and many connections leave nothing behind.
+# extension under live connections, a reader stops in the middle of a flood, and many connections leave nothing behind.
 #
-#   ci/test-lifecycle.sh [quit] [reload] [endurance]    all of them, or some
+#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance]    all of them, or some
 #   CYCLES=N ci/test-lifecycle.sh endurance             N connections after the warm-up instead of 10 000
 #
 # Needs the addon in godot-project/addons (ci/build.sh puts it there) and, for name lookups that are not answered, a C
@@ -95,7 +95,14 @@ run_reload() {
   [[ -z $slow ]] || reload_with unload-during-a-lookup lookup
 }
 
-# ---- enduring
+# ---- memory
+
+run_flood() {
+  local log=$scratch/flood.log code=0
+  timeout --kill-after=5 120 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/flood.gd >"$log" 2>&1 || code=$?
+  passed=$((passed + $(grep -c '^ok ' "$log" || true)))
+  if ((code != 0)) || [[ -n $(complaints "$log") ]]; then fail "flood: exit code $code" "$log"; fi
+}
 
 run_endurance() {
   local log=$scratch/endurance.log code=0
@@ -107,9 +114,9 @@ run_endurance() {
 }
 
 parts=("$@")
-if ((${#parts[@]} == 0)); then parts=(quit reload endurance); fi
+if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance); fi
 for part in "${parts[@]}"; do
-  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, endurance)."
+  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance)."
 done
 find_godot
 [[ -f $addon/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"

@@ -6,6 +6,8 @@ extends SceneTree
 ## In each cycle a client connects to a multiplayer server or to an accepted stream, a message goes each way, and the
 ## server closes first.
 
+const ThisProcess := preload("this_process.gd")
+
 const ADDRESS := "127.0.0.1"
 const BATCH := 50
 const WARM_UP := 1000
@@ -132,17 +134,8 @@ func _measure() -> Dictionary:
 	return {
 		"objects": int(Performance.get_monitor(Performance.OBJECT_COUNT)),
 		"descriptors": DirAccess.get_files_at("/proc/self/fd").size(),
-		"resident_kib": _resident_kib(),
+		"resident_kib": ThisProcess.resident_kib(),
 	}
-
-
-func _resident_kib() -> int:
-	# Such a file says that it is empty.
-	var status := FileAccess.open("/proc/self/status", FileAccess.READ).get_buffer(4096).get_string_from_ascii()
-	for line in status.split("\n"):
-		if line.begins_with("VmRSS:"):
-			return line.to_int()
-	return 0
 
 
 func _finish() -> void:
@@ -158,7 +151,7 @@ func _finish() -> void:
 	var ballast := PackedByteArray()
 	ballast.resize(16 << 20)
 	ballast.fill(1)
-	var grown := _resident_kib() - int(after.resident_kib)
+	var grown := ThisProcess.resident_kib() - int(after.resident_kib)
 	_check(grown > 8 << 10, "memory is measured: %d KiB more for %d KiB" % [grown, ballast.size() >> 10])
 	_check(after.resident_kib - _before.resident_kib <= TOLERATED_KIB, "resident memory within 1 MiB")
 	quit(0 if _failures == 0 else 1)
