@@ -67,6 +67,9 @@ pub(crate) struct Server {
     events: VecDeque<ListenerEvent>,
     /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each poll.
     reports: Vec<ListenerEvent>,
+    /// Newcomers of the current poll, whose ids the I/O thread is to send: it is told of all at once, since waking it takes
+    /// longer than the rest of a welcome.
+    welcomed: Batch,
     /// Members whose end the current poll shows.
     due: VecDeque<i32>,
     /// Members whose end the next poll shows.
@@ -86,6 +89,7 @@ impl Server {
             close_requests: Arc::default(),
             events: VecDeque::new(),
             reports: Vec::new(),
+            welcomed: Batch::default(),
             due: VecDeque::new(),
             due_next: VecDeque::new(),
             carried: Statistics::default(),
@@ -145,6 +149,7 @@ impl Server {
                 return signal;
             }
         }
+        drop(std::mem::take(&mut self.welcomed));
         None
     }
 
@@ -158,7 +163,8 @@ impl Server {
         let id = self.ids.assign(&SystemRandom);
         let (name, memory) = (link.id(), link.memory());
         // Refused only if the newcomer is already gone, which its next event tells.
-        _ = link.send(MessageKind::Binary, Bytes::copy_from_slice(&encode_peer_id(id)));
+        let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
+        _ = link.send_in(&mut self.welcomed, MessageKind::Binary, greeting);
         let peer =
             Peer::fed_member(Arc::clone(settings), link, address, opened, Arc::clone(&self.close_requests));
         let member = Member {
