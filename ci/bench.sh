@@ -3,8 +3,8 @@
 #
 #   ci/bench.sh [--quick] [--rounds=N] [--seconds=N] [--no-build] [SCENARIO...]
 #
-# SCENARIO: a file of godot-project/bench/scenarios without its ending; all but `scale` if none is given. `scale` takes one
-# server of ours to 10 000 clients. --quick: one round of a second each. The order of the two changes from round to round.
+# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `yardstick`; all but `scale` if none is given. `scale`
+# takes one server of ours to 10 000 clients; `yardstick` is the flood at an echo server of the same crates without an engine. --quick: one round of a second each. The order of the two changes from round to round.
 #
 # Results go to build/bench/: results.md (table), results.json (every number), results.svg and scale.svg (charts). Runs by
 # hand, on a machine that does nothing else: nothing here passes or fails.
@@ -35,9 +35,10 @@ if ((${#scenarios[@]} == 0)); then
     name=$(basename "$file" .gd)
     [[ $name == scale ]] || scenarios+=("$name")
   done
+  scenarios+=(yardstick)
 fi
 for name in "${scenarios[@]}"; do
-  [[ -f $project/bench/scenarios/$name.gd ]] || die "there is no scenario '$name' in godot-project/bench/scenarios."
+  [[ $name == yardstick || -f $project/bench/scenarios/$name.gd ]] || die "there is no scenario '$name' in godot-project/bench/scenarios."
 done
 
 # Runs scenario $1 on $2 in round $3 with $4 clients (0: the scenario's own number) and notes what it measured.
@@ -54,6 +55,23 @@ measure() {
   awk -v OFS='\t' -v s="$scenario" -v i="$impl" -v r="$round" -v c="$clients" \
     '/^BENCH [a-z]/ { print s, i, r, c, $2, $3 }' "$log" >>"$measurements"
   say "  $impl: $(awk '/^BENCH [a-z]/ { printf "%s%s %.4g", sep, $2, $3; sep = ", " }' "$log")"
+}
+
+# The load of `flood` and one client's, at the echo server without an engine, in round $1.
+measure_yardstick() {
+  local round=$1 load metric clients window log=$results/yardstick-$round.log port
+  for load in "messages_per_s 100 8" "messages_per_s_one 1 256"; do
+    read -r metric clients window <<<"$load"
+    "$target_dir/release/echo_server" --spin >"$log" 2>&1 &
+    echo_server=$!
+    until port=$(sed -n 's/^LISTENING *//p' "$log") && [[ -n $port ]]; do sleep 0.05; done
+    "$target_dir/release/load" clients "port=$port" "clients=$clients" "window=$window" "seconds=$seconds" at-once=4 >>"$log" 2>&1
+    kill "$echo_server" && wait "$echo_server" 2>/dev/null || true
+    awk -v OFS='\t' -v r="$round" -v m="$metric" '
+      $1 == "echoes" { echoes = $2 } $1 == "seconds" { seconds = $2 }
+      END { if (seconds > 0) print "yardstick", "rust", r, 0, m, echoes / seconds }' "$log" >>"$measurements"
+  done
+  say "  no engine: $(awk -F '\t' -v r="$round" '$1 == "yardstick" && $3 == r { printf "%s%s %.4g", sep, $5, $6; sep = ", " }' "$measurements")"
 }
 
 # Says on what this was measured.
@@ -76,7 +94,9 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 for ((round = 1; round <= rounds; round++)); do
   for name in "${scenarios[@]}"; do
     say "round $round of $rounds: $name"
-    if [[ $name == scale ]]; then
+    if [[ $name == yardstick ]]; then
+      measure_yardstick "$round"
+    elif [[ $name == scale ]]; then
       for clients in 1000 3000 10000; do measure scale rust "$round" "$clients"; done
     elif ((round % 2)); then
       for impl in "${impls[@]}"; do measure "$name" "$impl" "$round" 0; done

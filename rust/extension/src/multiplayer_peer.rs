@@ -369,7 +369,7 @@ impl RustWebSocketMultiplayerPeer {
     #[func]
     fn get_peer_address(&self, id: i64) -> GString {
         fence(GString::new(), || match self.peer("get_peer_address", id) {
-            Some(state) => state.with(|peer| peer.remote().0.into()),
+            Some(state) => state.with(|peer| (&peer.remote().0).into()),
             None => GString::new(),
         })
     }

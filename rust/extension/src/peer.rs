@@ -69,7 +69,7 @@ pub(crate) struct Peer {
     /// Where a multiplayer server learns that the script has closed this connection.
     close_requests: Option<Arc<CloseRequests>>,
     /// The other side's address and port while there is a connection.
-    remote: Option<(String, u16)>,
+    remote: Option<Remote>,
     /// What `put_packet` sends.
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
@@ -83,11 +83,24 @@ pub(crate) struct Peer {
     reports: Vec<LinkEvent>,
 }
 
+/// Put into words when somebody asks: hardly anybody does, and every newcomer has one.
+enum Remote {
+    Address(SocketAddr),
+    /// As the engine's stream tells it.
+    OfStream(String, u16),
+}
+
 impl Default for Peer {
     fn default() -> Self {
+        Self::with(Arc::new(Settings::new(CONNECT_TIMEOUT)), PeerView::new())
+    }
+}
+
+impl Peer {
+    fn with(settings: Arc<Settings>, view: PeerView) -> Self {
         Self {
-            settings: Arc::new(Settings::new(CONNECT_TIMEOUT)),
-            view: PeerView::new(),
+            settings,
+            view,
             driver: None,
             counters: Arc::default(),
             is_fed: false,
@@ -102,9 +115,7 @@ impl Default for Peer {
             reports: Vec::new(),
         }
     }
-}
 
-impl Peer {
     /// The server's end of a connection of a multiplayer server, which brings its events with [`feed`](Self::feed) and
     /// learns through `close_requests` that the script has closed it.
     pub(crate) fn fed_member(
@@ -116,7 +127,7 @@ impl Peer {
     ) -> Self {
         let mut peer = Self::fed(settings, String::new(), Driver::Remote(link));
         peer.view.apply([Event::Opened(opened)]);
-        peer.remote = Some(remote_text(address));
+        peer.remote = Some(Remote::Address(address));
         peer.close_requests = Some(close_requests);
         peer
     }
@@ -130,7 +141,7 @@ impl Peer {
     fn fed(settings: Arc<Settings>, url: String, driver: Driver) -> Self {
         let mut view = PeerView::new();
         view.start(url);
-        let mut peer = Self { settings, view, is_fed: true, ..Self::default() };
+        let mut peer = Self { is_fed: true, ..Self::with(settings, view) };
         peer.drive(driver);
         peer
     }
@@ -150,8 +161,12 @@ impl Peer {
     }
 
     /// The other side's address and port, empty and 0 without a connection.
-    pub(crate) fn remote(&self) -> (&str, u16) {
-        self.remote.as_ref().map_or(("", 0), |(host, port)| (host, *port))
+    pub(crate) fn remote(&self) -> (String, u16) {
+        match &self.remote {
+            Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
+            Some(Remote::OfStream(host, port)) => (host.clone(), *port),
+            None => (String::new(), 0),
+        }
     }
 
     /// Starts connecting.
@@ -183,7 +198,10 @@ impl Peer {
         self.forget_connection();
         self.view.start(String::new());
         let no_delay = self.no_delay;
-        self.remote = stream.open().and_then(|mut open| open.start(no_delay));
+        self.remote = stream
+            .open()
+            .and_then(|mut open| open.start(no_delay))
+            .map(|(host, port)| Remote::OfStream(host, port));
         self.drive(Driver::accept(stream, self.settings.link_options(no_delay)));
         Ok(())
     }
@@ -213,7 +231,7 @@ impl Peer {
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
         {
-            self.remote = Some(remote_text(address));
+            self.remote = Some(Remote::Address(address));
         }
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
@@ -261,7 +279,7 @@ impl Peer {
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(events, &mut self.reports)
         {
-            self.remote = Some(remote_text(address));
+            self.remote = Some(Remote::Address(address));
         }
     }
 
@@ -506,8 +524,4 @@ impl Peer {
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
     Target::parse(url)
         .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
-}
-
-fn remote_text(address: SocketAddr) -> (String, u16) {
-    (address_text(address.ip()), address.port())
 }

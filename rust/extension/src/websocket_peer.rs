@@ -221,7 +221,7 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_connected_host(&self) -> GString {
-        self.read(GString::new(), |peer| peer.remote().0.into())
+        self.read(GString::new(), |peer| (&peer.remote().0).into())
     }
 
     #[func]

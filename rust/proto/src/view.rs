@@ -25,9 +25,9 @@ pub enum ReadyState {
 pub struct PeerView {
     state: ReadyState,
     /// Met by the last poll, shown by the next.
-    unshown: Option<Closed>,
+    unshown: Option<Box<Closed>>,
     /// Shown since the state became CLOSED.
-    shown: Option<Closed>,
+    shown: Option<Box<Closed>>,
     packets: VecDeque<Message>,
     packet_bytes: usize,
     last_popped: MessageKind,
@@ -80,14 +80,14 @@ impl PeerView {
                     self.packets.push_back(message);
                 }
                 Event::Closed(closed) if self.state == ReadyState::Open && !self.packets.is_empty() => {
-                    self.unshown = Some(closed);
+                    self.unshown = Some(Box::new(closed));
                 }
-                Event::Closed(closed) => self.show(closed),
+                Event::Closed(closed) => self.show(Box::new(closed)),
             }
         }
     }
 
-    fn show(&mut self, closed: Closed) {
+    fn show(&mut self, closed: Box<Closed>) {
         self.state = ReadyState::Closed;
         self.shown = Some(closed);
     }

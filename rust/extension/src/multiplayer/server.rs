@@ -51,7 +51,7 @@ struct Member {
     /// Its packets that nobody has taken yet.
     unread: usize,
     /// Met while packets were unread: the next poll shows it.
-    met_end: Option<Closed>,
+    met_end: Option<Box<Closed>>,
     /// `peer_disconnected` has been emitted; the member goes when its handlers have run.
     end_is_shown: bool,
 }
@@ -189,7 +189,7 @@ impl Server {
                 None
             }
             Event::Closed(closed) => {
-                member.met_end = Some(closed);
+                member.met_end = Some(Box::new(closed));
                 if member.unread > 0 && is_open(member) {
                     self.due_next.push_back(id);
                     return None;
@@ -211,7 +211,7 @@ impl Server {
             incoming.forget(id);
         }
         if let Some(closed) = member.met_end.take() {
-            member.state.with(|peer| peer.feed([Event::Closed(closed)]));
+            member.state.with(|peer| peer.feed([Event::Closed(*closed)]));
         }
         Some(Signal::Disconnected(id))
     }

@@ -5,6 +5,7 @@ use std::{
     error::Error,
     io,
     net::{Ipv4Addr, SocketAddr},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -22,6 +23,8 @@ const SCRATCH: usize = 256 * 1024;
 const EVENTS: usize = 1024;
 /// Between everybody being in and the measured part.
 const SETTLE: Duration = Duration::from_millis(200);
+/// Between the report and the end of the connections.
+const FAREWELL: Duration = Duration::from_millis(300);
 /// How finely sending at a rate is paced.
 const PACE: Duration = Duration::from_millis(1);
 
@@ -99,6 +102,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     report.add("p99_us", crowd.latencies.quantile(0.99));
     report.add("longest_us", crowd.latencies.longest());
     report.write(options)?;
+    // Who looks for the report stops then; until that nobody is to see the connections go.
+    thread::sleep(FAREWELL);
     Ok(())
 }
 
