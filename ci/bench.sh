@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Measures the engine's own classes and ours side by side, in the same engine, with the same scripts and load.
 #
-#   ci/bench.sh [--quick] [--rounds=N] [--seconds=N] [--no-build] [SCENARIO...]
+#   ci/bench.sh [--quick] [--rounds=N] [--seconds=N] [--no-build] [--publish] [SCENARIO...]
 #
-# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `yardstick`; all but `scale` if none is given. `scale`
-# takes one server of ours to 10 000 clients; `yardstick` is the flood at an echo server of the same crates without an engine. --quick: one round of a second each. The order of the two changes from round to round.
+# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `yardstick`; all but `scale` if none is given.
+# `scale` takes one server of ours to 10 000 clients; `yardstick` is the flood at an echo server of the same crates without an
+# engine. --quick: one round of a second each. The order of the two changes from round to round.
 #
-# Results go to build/bench/: results.md (table), results.json (every number), results.svg and scale.svg (charts). Runs by
-# hand, on a machine that does nothing else: nothing here passes or fails.
+# Results go to build/bench/: results.md (table), results.json (every number), results.svg and scale.svg (charts); with
+# --publish to docs/benchmark too, where the README shows them. Runs by hand, on a machine that does nothing else: nothing
+# here passes or fails.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-rounds=5 seconds=3 build=true impls=(builtin rust)
+rounds=5 seconds=3 build=true publish=false impls=(builtin rust)
 scenarios=()
 while (($#)); do
   case $1 in
@@ -19,8 +21,9 @@ while (($#)); do
     --rounds=*) rounds=${1#*=} ;;
     --seconds=*) seconds=${1#*=} ;;
     --no-build) build=false ;;
+    --publish) publish=true ;;
     --rust-only) impls=(rust) ;;
-    -*) die "unknown option '$1' (known: --quick, --rounds=N, --seconds=N, --no-build, --rust-only)." ;;
+    -*) die "unknown option '$1' (known: --quick, --rounds=N, --seconds=N, --no-build, --publish, --rust-only)." ;;
     *) scenarios+=("$1") ;;
   esac
   shift
@@ -59,7 +62,8 @@ measure() {
 
 # The load of `flood` and one client's, at the echo server without an engine, in round $1.
 measure_yardstick() {
-  local round=$1 load metric clients window log=$results/yardstick-$round.log port
+  local round=$1 load metric clients window port log
+  log=$results/yardstick-$round.log
   for load in "messages_per_s 100 8" "messages_per_s_one 1 256"; do
     read -r metric clients window <<<"$load"
     "$target_dir/release/echo_server" --spin >"$log" 2>&1 &
@@ -83,7 +87,7 @@ title() {
 
 find_godot
 mkdir -p "$results"
-rm -f "$results"/*.log "$results"/load-*.txt
+rm -f "$results"/*.log "$results"/load-*.txt "$results"/*.svg
 if $build; then "$root_dir/ci/build.sh" --release; fi
 (cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench)
 prepare_project "$project"
@@ -107,4 +111,9 @@ for ((round = 1; round <= rounds; round++)); do
 done
 "$target_dir/release/report" "$root_dir/ci/bench-scenarios.tsv" "$measurements" "$results" "$(title)"
 cat "$results/results.md"
+if $publish; then
+  mkdir -p "$root_dir/docs/benchmark"
+  cp "$results"/results.{md,json,svg} "$root_dir/docs/benchmark/"
+  [[ ! -f $results/scale.svg ]] || cp "$results/scale.svg" "$root_dir/docs/benchmark/"
+fi
 say "the results are in ${results#"$root_dir/"}/: results.md, results.json, results.svg"
