@@ -19,7 +19,8 @@ use crate::{
     connect::{Race, Standing},
     limits::Amount,
     link::ListenerShared,
-    queues::{Mailbox, Order, Shared},
+    orders::{Order, Orders},
+    queues::{Mailbox, Shared},
     reactor::{Sockets, Turn},
     resolve::Resolution,
     tls::{ClientTls, Received, TlsSession},
@@ -256,12 +257,13 @@ impl Conn {
             self.deliver_events(turn);
         }
         more |= self.linger(turn);
-        self.account_for_writes();
+        self.account_for_writes(turn.orders);
+        turn.orders.release_memory();
         more
     }
 
     /// Publishes what the kernel has taken and what it has refused.
-    fn account_for_writes(&mut self) {
+    fn account_for_writes(&mut self, orders: &mut Orders) {
         // Once the connection is over for its owner, nothing counts any more (`refuse_sends`).
         if !matches!(self.stage, Stage::Connected(_)) {
             return;
@@ -275,7 +277,7 @@ impl Conn {
             bytes: self.unsent.bytes.saturating_sub(left.bytes),
             messages: self.unsent.messages.saturating_sub(left.messages),
         };
-        self.shared.offered(taken, left);
+        self.shared.offered(taken, left, orders);
         (self.unsent, self.refused) = (left, left);
     }
 
@@ -285,9 +287,10 @@ impl Conn {
     /// On the owner's thread: writes what was just ordered. True if the I/O thread has to go on.
     pub(crate) fn write_at_once(&mut self, now: Instant) -> bool {
         let deadline = self.protocol.next_deadline();
-        self.carry_out_orders(&mut Vec::new(), &mut Compressor::default(), now);
+        let mut orders = Orders::default();
+        self.carry_out_orders(&mut orders, &mut Compressor::default(), now);
         self.write();
-        self.account_for_writes();
+        self.account_for_writes(&mut orders);
         self.protocol.next_deadline() != deadline
             || !matches!(&self.stage, Stage::Connected(wire) if wire.writable)
     }
@@ -411,9 +414,9 @@ impl Conn {
         self.newcomer = None;
     }
 
-    fn carry_out_orders(&mut self, orders: &mut Vec<Order>, compressor: &mut Compressor, now: Instant) {
+    fn carry_out_orders(&mut self, orders: &mut Orders, compressor: &mut Compressor, now: Instant) {
         self.shared.take_orders(orders);
-        for order in orders.drain(..) {
+        for order in orders.drain() {
             match order {
                 Order::Send(kind, payload) => {
                     self.unsent.bytes += payload.len();
@@ -441,9 +444,6 @@ impl Conn {
                 }
                 Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
             }
-        }
-        if orders.capacity() > 1024 {
-            orders.shrink_to(1024);
         }
     }
 

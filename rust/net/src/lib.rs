@@ -11,6 +11,7 @@ mod ids;
 mod limits;
 mod link;
 mod listener;
+mod orders;
 mod queues;
 mod random;
 mod reactor;

@@ -20,7 +20,8 @@ use crate::{
     ClientTls, Counters, ReceiveLimits, SendLimits, ServerTls, SystemRandom,
     conn::Conn,
     listener::{Acceptor, ListenError, ListenOptions, bind},
-    queues::{Batch, Command, Mailbox, Order, ReactorHandle, Shared, lock},
+    orders::Order,
+    queues::{Batch, Command, Mailbox, ReactorHandle, Shared, lock},
     thread,
 };
 

@@ -19,6 +19,7 @@ use crate::{
     conn::Conn,
     limits::{Amount, Receiving, SendLimits, Sending},
     listener::Acceptor,
+    orders::{Order, Orders},
     resolve::{Asker, Resolution},
 };
 
@@ -129,10 +130,10 @@ impl Shared {
     }
 
     /// Swaps the waiting orders into the empty `orders`; an order that comes after asks for attention again.
-    pub(crate) fn take_orders(&self, orders: &mut Vec<Order>) {
+    pub(crate) fn take_orders(&self, orders: &mut Orders) {
         let mut outbox = self.lock_outbox();
         outbox.attention_asked = false;
-        outbox.orders.move_to(orders);
+        std::mem::swap(&mut outbox.orders, orders);
     }
 
     /// Counts what was accepted for sending since the last call.
@@ -142,9 +143,12 @@ impl Shared {
         self.counters.sent(messages, bytes);
     }
 
-    /// The kernel has taken `taken` of what was accepted for sending, and left `left`.
-    pub(crate) fn offered(&self, taken: Amount, left: Amount) {
-        self.lock_outbox().sending.offered(taken, left);
+    /// The kernel has taken `taken` of what was accepted for sending, and left `left`. The emptied `orders` that said so lend
+    /// their memory to those to come.
+    pub(crate) fn offered(&self, taken: Amount, left: Amount, orders: &mut Orders) {
+        let mut outbox = self.lock_outbox();
+        outbox.sending.offered(taken, left);
+        outbox.orders.take_memory_of(orders);
     }
 
     pub(crate) fn set_send_limits(&self, limits: SendLimits) {
@@ -201,65 +205,12 @@ struct Outbox {
     sending: Sending,
 }
 
-/// Room for so many orders stays when they are taken: a burst does not keep its memory.
-const KEPT_ORDERS: usize = 4;
-
-/// Orders in the order in which they were given. Mostly there is one, which needs no memory of its own.
-#[derive(Debug, Default)]
-struct Orders {
-    first: Option<Order>,
-    others: Vec<Order>,
-}
-
-impl Orders {
-    fn push(&mut self, order: Order) {
-        match self.first {
-            None => self.first = Some(order),
-            Some(_) => self.others.push(order),
-        }
-    }
-
-    fn move_to(&mut self, orders: &mut Vec<Order>) {
-        orders.extend(self.first.take());
-        orders.append(&mut self.others);
-        if self.others.capacity() > KEPT_ORDERS {
-            self.others = Vec::new();
-        }
-    }
-
-    fn forget_sends(&mut self) {
-        let mut orders = Vec::new();
-        self.move_to(&mut orders);
-        orders
-            .into_iter()
-            .filter(|order| !matches!(order, Order::Send(..)))
-            .for_each(|order| self.push(order));
-    }
-}
-
 impl Outbox {
     /// True if the reactor has to be asked to look.
     fn push(&mut self, order: Order) -> bool {
         self.orders.push(order);
         !std::mem::replace(&mut self.attention_asked, true)
     }
-}
-
-/// From a link's owner to the I/O thread, in order.
-#[derive(Debug)]
-pub(crate) enum Order {
-    Send(MessageKind, Bytes),
-    Close(u16, String),
-    Leave,
-    /// The owner is gone: leave unless a close handshake is under way, report nothing any more.
-    Abandon,
-    /// There is room for messages again.
-    Resume,
-    /// The owner has had the chance to answer what was reported.
-    SettleFault,
-    SetHeartbeatInterval(Option<Duration>),
-    SetCloseTimeout(Duration),
-    SetNoDelay(bool),
 }
 
 /// Reports of the I/O thread, until their owner takes them.

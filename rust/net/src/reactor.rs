@@ -16,7 +16,8 @@ use crate::{
     conn::Conn,
     ids::IdMap,
     listener::{Accepted, Acceptor},
-    queues::{Command, Order, ReactorHandle, Shared, discard, lock},
+    orders::Orders,
+    queues::{Command, ReactorHandle, Shared, discard, lock},
     resolve::{Asker, Resolution, Resolver},
     tls::TlsSession,
     transport::Transport,
@@ -35,7 +36,7 @@ const SCRATCH: usize = 64 * 1024;
 pub(crate) struct Turn<'a> {
     pub(crate) now: Instant,
     /// Empty; for taking orders without an allocation each time.
-    pub(crate) orders: &'a mut Vec<Order>,
+    pub(crate) orders: &'a mut Orders,
     pub(crate) scratch: &'a mut [u8],
     /// Shared by all connections, so that a broadcast is compressed once.
     pub(crate) compressor: &'a mut Compressor,
@@ -137,7 +138,7 @@ pub(crate) struct Reactor {
     ready: ReadyList,
     resolver: Resolver,
     commands: Vec<Command>,
-    orders: Vec<Order>,
+    orders: Orders,
     scratch: Box<[u8]>,
     compressor: Compressor,
     running: bool,
@@ -157,7 +158,7 @@ impl Reactor {
             ready: ReadyList::default(),
             resolver: Resolver::default(),
             commands: Vec::new(),
-            orders: Vec::new(),
+            orders: Orders::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             compressor: Compressor::default(),
             running: true,
