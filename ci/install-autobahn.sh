@@ -17,13 +17,6 @@ is_usable() {
   [[ -n $1 ]] && "$1" -c 'import sys, ssl, zlib, ctypes; assert sys.version_info[:2] == (2, 7)' >/dev/null 2>&1
 }
 
-debian_mirror() {
-  local uri
-  uri=$(sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\).*/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-  [[ -n $uri ]] || uri=$(sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)*([^[:space:]]+).*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
-  [[ -n $uri ]] && echo "$uri"
-}
-
 # Unpacks Python 2.7 and the libraries that newer Debians lack; the system's own libc serves it.
 unpack_debian_python() {
   local scratch=$home/apt root=$home/python mirror package

@@ -8,9 +8,7 @@
 # Debian "forky", unpacked with the libraries it needs into a folder of its own under the user's cache
 # folder: nothing on the system changes, no root needed, about 150 MB once.
 set -euo pipefail
-
-say() { echo "install-godot: $*" >&2; }
-die() { say "$*"; exit 1; }
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 minimum_minor=3
 cache=${RUST_WEBSOCKET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rust-websocket}/godot
@@ -48,13 +46,6 @@ own_engine() {
     say "ignoring $candidate: version '$version', 4.$minimum_minor or newer is needed"
   done
   return 1
-}
-
-debian_mirror() {
-  local uri
-  uri=$(sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\/debian\)\/*[[:space:]]*$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
-  [[ -n $uri ]] || uri=$(sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+\/debian)\/?[[:space:]].*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
-  [[ -n $uri ]] && echo "$uri"
 }
 
 # Downloads and unpacks Debian's packages named in $@ with all their dependencies.

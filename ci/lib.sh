@@ -80,3 +80,11 @@ prepare_project() {
   if grep -A 1 'SCRIPT ERROR' "$log" >&2; then die "a script of the project has an error."; fi
   touch "$cache/prepared"
 }
+
+# The Debian mirror that apt is set up for; other releases are there too.
+debian_mirror() {
+  local uri
+  uri=$(sed -n 's/^URIs:[[:space:]]*\([^[:space:]]*\/debian\)\/*[[:space:]]*$/\1/p' /etc/apt/sources.list.d/*.sources 2>/dev/null | head -n 1)
+  [[ -n $uri ]] || uri=$(sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+\/debian)\/?[[:space:]].*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
+  [[ -n $uri ]] && echo "$uri"
+}

@@ -17,6 +17,7 @@ mod multiplayer;
 mod multiplayer_peer;
 mod pace;
 mod peer;
+mod raw_packet;
 mod registration;
 mod report;
 mod settings;

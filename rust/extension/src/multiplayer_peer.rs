@@ -5,7 +5,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
@@ -21,6 +20,7 @@ use crate::{
     engine_stream::Holder,
     multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
     peer::PeerState,
+    raw_packet::{RawPacket, copy_packet},
     report::{Refusal, fence},
     state_table::StateTable,
     tls_options,
@@ -144,28 +144,20 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         fence(Error::ERR_BUG, || {
             let state = Self::state_of(&this);
             let (result, packet) = state.with(|multiplayer| match multiplayer.next_packet() {
-                Ok(Some(payload)) => (Ok(Error::OK), (payload.as_ptr(), saturate(payload.len()))),
-                Ok(None) => (Ok(Error::ERR_UNAVAILABLE), (std::ptr::null(), 0)),
-                Err(refusal) => (Err(refusal), (std::ptr::null(), 0)),
+                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload)),
+                Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
+                Err(refusal) => (Err(refusal), RawPacket::NONE),
             });
             // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
-            unsafe {
-                *r_buffer.ptr() = RawPtr::new(packet.0);
-                *r_buffer_size.ptr() = packet.1;
-            }
+            unsafe { packet.hand_out(&r_buffer, &r_buffer_size) };
             result.unwrap_or_else(|refusal| state.reports.answer(Err(refusal)))
         })
     }
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
-        let len = usize::try_from(p_buffer_size).unwrap_or(0);
-        let payload = if len == 0 || p_buffer.ptr().is_null() {
-            Bytes::new()
-        } else {
-            // SAFETY: the engine passes a buffer of that many bytes, valid for this call; it is copied.
-            Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(p_buffer.ptr(), len) })
-        };
+        // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
+        let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
         fence(Error::ERR_BUG, || Self::state_of(&this).put_packet(payload))
     }
 

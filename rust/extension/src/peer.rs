@@ -21,7 +21,7 @@ use crate::{
     multiplayer::CloseRequests,
     pace::Pace,
     report::{Cause, Refusal, Reports},
-    settings::Settings,
+    settings::{NO_DELAY, Settings},
 };
 
 /// Seconds from `connect_to_url` or `accept_stream` to the completed handshake.
@@ -42,11 +42,6 @@ impl PeerState {
     /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may use the peer.
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Peer) -> R) -> R {
         call(&mut self.peer.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Has the processor fetch its memory, for those who use many: see [`LinkMemory::fetch`](rust_websocket_net::LinkMemory::fetch).
-    pub(crate) fn fetch(&self) {
-        std::hint::black_box(self.peer.is_poisoned());
     }
 
     /// Runs `call`, then answers its refusal.
@@ -74,7 +69,6 @@ pub(crate) struct Peer {
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Option<Message>,
-    no_delay: bool,
     pace: Pace,
     /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
     sends_at_once: bool,
@@ -108,7 +102,6 @@ impl Peer {
             remote: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
-            no_delay: true,
             pace: Pace::default(),
             sends_at_once: false,
             events: Vec::new(),
@@ -177,7 +170,7 @@ impl Peer {
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(url.to_owned());
-        let options = self.settings.link_options(self.no_delay);
+        let options = self.settings.link_options();
         self.drive(Driver::connect(ClientRequest { target }, security, options));
         Ok(())
     }
@@ -197,12 +190,11 @@ impl Peer {
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(String::new());
-        let no_delay = self.no_delay;
         self.remote = stream
             .open()
-            .and_then(|mut open| open.start(no_delay))
+            .and_then(|mut open| open.start(NO_DELAY))
             .map(|(host, port)| Remote::OfStream(host, port));
-        self.drive(Driver::accept(stream, self.settings.link_options(no_delay)));
+        self.drive(Driver::accept(stream, self.settings.link_options()));
         Ok(())
     }
 

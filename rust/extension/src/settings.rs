@@ -10,6 +10,9 @@ use crate::{
     report::{Cause, Refusal},
 };
 
+/// TCP_NODELAY of a new connection, as the engine sets it; a script may change it later.
+pub(crate) const NO_DELAY: bool = true;
+
 /// What a script has set. Refused values change nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -154,12 +157,12 @@ impl Settings {
     }
 
     /// For a connection of the I/O thread that starts now.
-    pub(crate) fn link_options(&self, no_delay: bool) -> LinkOptions {
+    pub(crate) fn link_options(&self) -> LinkOptions {
         LinkOptions {
             config: Arc::new(self.config()),
             send_limits: self.send_limits(),
             receive_limits: self.receive_limits(),
-            no_delay,
+            no_delay: NO_DELAY,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     },
     engine_stream::{EngineStream, Holder},
     peer::{Peer, PeerState},
+    raw_packet::{RawPacket, copy_packet},
     report::{Refusal, fence},
     state_table::StateTable,
     tls_options,
@@ -120,14 +121,11 @@ impl IPacketPeerExtension for RustWebSocketPeer {
         fence(Error::ERR_BUG, || {
             let state = Self::state_of(&this);
             let (error, packet) = state.with(|peer| match peer.next_packet() {
-                Ok(payload) => (Ok(()), (payload.as_ptr(), saturate(payload.len()))),
-                Err(refusal) => (Err(refusal), (std::ptr::null(), 0)),
+                Ok(payload) => (Ok(()), RawPacket::of(payload)),
+                Err(refusal) => (Err(refusal), RawPacket::NONE),
             });
             // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
-            unsafe {
-                *r_buffer.ptr() = RawPtr::new(packet.0);
-                *r_buffer_size.ptr() = packet.1;
-            }
+            unsafe { packet.hand_out(&r_buffer, &r_buffer_size) };
             match error {
                 Ok(()) => Error::OK,
                 Err(None) => Error::ERR_UNAVAILABLE,
@@ -138,13 +136,8 @@ impl IPacketPeerExtension for RustWebSocketPeer {
 
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
-        let len = usize::try_from(p_buffer_size).unwrap_or(0);
-        let payload = if len == 0 || p_buffer.ptr().is_null() {
-            Bytes::new()
-        } else {
-            // SAFETY: the engine passes a buffer of that many bytes, valid for this call; it is copied.
-            Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(p_buffer.ptr(), len) })
-        };
+        // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
+        let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
         Self::answer(&this, |peer| peer.put_packet(payload))
     }
 

@@ -23,7 +23,7 @@ mod wire;
 
 pub use counters::{Counters, Statistics};
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
-pub use link::{Link, LinkEvent, LinkId, LinkMemory, LinkOptions, Listener, ListenerEvent};
+pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent, Sender};
 pub use listener::{ListenError, ListenOptions};
 pub use queues::Batch;
 pub use random::SystemRandom;

@@ -272,8 +272,8 @@ impl Link {
     }
 
     /// For those who send to many links at once.
-    pub fn memory(&self) -> LinkMemory {
-        LinkMemory(Arc::clone(&self.shared))
+    pub fn sender(&self) -> Sender {
+        Sender(Arc::clone(&self.shared))
     }
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
@@ -282,15 +282,21 @@ impl Link {
     }
 }
 
-/// Knows where a link keeps what sending touches.
+/// The part of a link that sends one of the copies of a message to many. It knows nothing but where the link keeps what
+/// sending touches.
 #[derive(Debug, Clone)]
-pub struct LinkMemory(Arc<Shared>);
+pub struct Sender(Arc<Shared>);
 
-impl LinkMemory {
-    /// Has the processor fetch it. A message to many links waits for each one's memory in turn, since taking a lock lets nothing
-    /// overtake it; looking at all of them before lets these waits overlap.
+impl Sender {
+    /// Has the processor fetch what sending touches. A message to many links waits for each one's memory in turn, since taking a
+    /// lock lets nothing overtake it; looking at all of them before lets these waits overlap.
     pub fn fetch(&self) {
         self.0.fetch();
+    }
+
+    /// Like [`Link::send_in`]; but false, and not counted as refused, if the message is not taken.
+    pub fn try_send_in(&self, batch: &mut Batch, kind: MessageKind, payload: &Bytes) -> bool {
+        self.0.try_order_send_in(batch, kind, payload)
     }
 }
 

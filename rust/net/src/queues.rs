@@ -80,26 +80,31 @@ impl Shared {
         payload: Bytes,
     ) -> Result<(), SendError> {
         if self.queue_send(kind, payload)? {
-            batch.reactor.get_or_insert_with(|| self.reactor.clone());
-            batch.links.push(self.id);
+            batch.push(self);
         }
         Ok(())
+    }
+
+    /// False if the message is not taken, for whatever reason.
+    pub(crate) fn try_order_send_in(&self, batch: &mut Batch, kind: MessageKind, payload: &Bytes) -> bool {
+        let mut outbox = self.lock_outbox();
+        let is_taken = outbox.check(payload.len()).is_ok();
+        if is_taken && outbox.push_send(kind, payload.clone()) {
+            batch.push(self);
+        }
+        is_taken
     }
 
     /// True if the I/O thread is to be told.
     pub(crate) fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<bool, SendError> {
         let mut outbox = self.lock_outbox();
-        if outbox.closed {
-            return Err(SendError::NotOpen);
+        if let Err(error) = outbox.check(payload.len()) {
+            if matches!(error, SendError::BufferFull) {
+                self.counters.send_refused();
+            }
+            return Err(error);
         }
-        if !outbox.sending.has_room(payload.len()) {
-            self.counters.send_refused();
-            return Err(SendError::BufferFull);
-        }
-        outbox.sending.accepted(payload.len());
-        outbox.sent.bytes += payload.len();
-        outbox.sent.messages += 1;
-        Ok(outbox.push(Order::Send(kind, payload)))
+        Ok(outbox.push_send(kind, payload))
     }
 
     /// Looks at the outbox's memory, to no other end than to have it at hand.
@@ -178,6 +183,13 @@ pub struct Batch {
     reactor: Option<ReactorHandle>,
 }
 
+impl Batch {
+    fn push(&mut self, link: &Shared) {
+        self.reactor.get_or_insert_with(|| link.reactor.clone());
+        self.links.push(link.id);
+    }
+}
+
 impl fmt::Debug for Batch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Batch").field("links", &self.links.len()).finish()
@@ -206,6 +218,21 @@ struct Outbox {
 }
 
 impl Outbox {
+    /// Whether a message of `len` bytes is taken.
+    fn check(&self, len: usize) -> Result<(), SendError> {
+        if self.closed {
+            return Err(SendError::NotOpen);
+        }
+        if self.sending.has_room(len) { Ok(()) } else { Err(SendError::BufferFull) }
+    }
+
+    fn push_send(&mut self, kind: MessageKind, payload: Bytes) -> bool {
+        self.sending.accepted(payload.len());
+        self.sent.bytes += payload.len();
+        self.sent.messages += 1;
+        self.push(Order::Send(kind, payload))
+    }
+
     /// True if the reactor has to be asked to look.
     fn push(&mut self, order: Order) -> bool {
         self.orders.push(order);

@@ -105,7 +105,12 @@ impl Transport {
 
 /// Every byte leaves through here; `write_vectored` would raise SIGPIPE.
 fn send(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-    SockRef::from(stream).send_vectored_with_flags(slices, SEND_FLAGS)
+    let socket = SockRef::from(stream);
+    match slices {
+        // Less to copy and check for the kernel; most writes are one piece.
+        [slice] => socket.send_with_flags(slice, SEND_FLAGS),
+        _ => socket.send_vectored_with_flags(slices, SEND_FLAGS),
+    }
 }
 
 /// A socket to write to without SIGPIPE, for those who want a [`Write`].

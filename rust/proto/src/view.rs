@@ -29,7 +29,6 @@ pub struct PeerView {
     /// Shown since the state became CLOSED.
     shown: Option<Box<Closed>>,
     packets: VecDeque<Message>,
-    packet_bytes: usize,
     last_popped: MessageKind,
     requested_url: String,
     selected_protocol: String,
@@ -44,7 +43,6 @@ impl PeerView {
             unshown: None,
             shown: None,
             packets: VecDeque::new(),
-            packet_bytes: 0,
             last_popped: MessageKind::Binary,
             requested_url: String::new(),
             selected_protocol: String::new(),
@@ -76,7 +74,6 @@ impl PeerView {
                     }
                 }
                 Event::Message(message) => {
-                    self.packet_bytes += message.payload.len();
                     self.packets.push_back(message);
                 }
                 Event::Closed(closed) if self.state == ReadyState::Open && !self.packets.is_empty() => {
@@ -125,7 +122,6 @@ impl PeerView {
     /// The next packet, if any.
     pub fn pop(&mut self) -> Option<Message> {
         let message = self.packets.pop_front()?;
-        self.packet_bytes -= message.payload.len();
         self.last_popped = message.kind;
         Some(message)
     }
@@ -133,17 +129,6 @@ impl PeerView {
     /// Packets to read.
     pub fn available(&self) -> usize {
         self.packets.len()
-    }
-
-    /// Payload bytes of the packets to read.
-    pub fn available_bytes(&self) -> usize {
-        self.packet_bytes
-    }
-
-    /// Forgets the packets that nobody will read; returns how many bytes they held.
-    pub fn discard_packets(&mut self) -> usize {
-        self.packets.clear();
-        std::mem::take(&mut self.packet_bytes)
     }
 
     /// Whether the last popped packet was text.
@@ -252,15 +237,13 @@ mod tests {
     fn packets() {
         let mut view = open_view();
         view.apply([message(MessageKind::Text, "one"), message(MessageKind::Binary, "three")]);
-        assert_eq!((view.available(), view.available_bytes()), (2, 8));
+        assert_eq!(view.available(), 2);
         assert!(!view.was_string_packet());
         assert_eq!(view.pop().map(|message| message.payload), Some(Bytes::from_static(b"one")));
         assert!(view.was_string_packet());
-        assert_eq!((view.available(), view.available_bytes()), (1, 5));
+        assert_eq!(view.available(), 1);
         view.pop();
         assert!(!view.was_string_packet() && view.pop().is_none());
-        view.apply([message(MessageKind::Text, "gone")]);
-        assert_eq!((view.discard_packets(), view.available(), view.available_bytes()), (4, 0, 0));
     }
 
     /// F2: the built-in loses what comes together with the close.

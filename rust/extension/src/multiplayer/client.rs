@@ -60,7 +60,7 @@ impl Client {
     ) -> Self {
         let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
         let deadline = Instant::now().checked_add(timeout);
-        let driver = Driver::connect(request, security, settings.link_options(true));
+        let driver = Driver::connect(request, security, settings.link_options());
         let peer = Peer::fed_client(Arc::clone(settings), url, driver);
         Self {
             server: Arc::new(PeerState::new(peer)),

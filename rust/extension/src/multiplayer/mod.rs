@@ -176,7 +176,7 @@ impl Multiplayer {
         let address = parse_bind_address(bind_address)?;
         let tls = tls?;
         self.settings.check_handshake()?;
-        let options = ListenOptions { address, port, link: self.settings.link_options(true), tls };
+        let options = ListenOptions { address, port, link: self.settings.link_options(), tls };
         let server = Server::new(options).map_err(|error| listen_refusal(&error, bind_address, port))?;
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));

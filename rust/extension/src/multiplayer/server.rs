@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{
-    Batch, Link, LinkId, LinkMemory, ListenError, ListenOptions, Listener, ListenerEvent, Statistics,
+    Batch, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Sender, Statistics,
     SystemRandom,
 };
 use rust_websocket_proto::{
@@ -47,13 +47,21 @@ impl CloseRequests {
 struct Member {
     state: Arc<PeerState>,
     link: LinkId,
-    memory: LinkMemory,
+    sender: Sender,
     /// Its packets that nobody has taken yet.
     unread: usize,
     /// Met while packets were unread: the next poll shows it.
     met_end: Option<Box<Closed>>,
     /// `peer_disconnected` has been emitted; the member goes when its handlers have run.
     end_is_shown: bool,
+}
+
+impl Member {
+    /// Whether a script may have the peer of this member (`get_peer`), and so have changed it. The engine object, which keeps the
+    /// state, is kept as long as the member.
+    fn is_shown(&self) -> bool {
+        Arc::strong_count(&self.state) > 1
+    }
 }
 
 /// A multiplayer peer that is a server.
@@ -110,7 +118,7 @@ impl Server {
 
     /// What the script has set counts for newcomers from now on.
     pub(crate) fn apply_settings(&self, settings: &Settings) {
-        self.listener.set_link_options(settings.link_options(true));
+        self.listener.set_link_options(settings.link_options());
     }
 
     /// Collects what has happened since the last poll.
@@ -161,7 +169,7 @@ impl Server {
         settings: &Arc<Settings>,
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
-        let (name, memory) = (link.id(), link.memory());
+        let (name, sender) = (link.id(), link.sender());
         // Refused only if the newcomer is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
         _ = link.send_in(&mut self.welcomed, MessageKind::Binary, greeting);
@@ -170,7 +178,7 @@ impl Server {
         let member = Member {
             state: Arc::new(PeerState::new(peer)),
             link: name,
-            memory,
+            sender,
             unread: 0,
             met_end: None,
             end_is_shown: false,
@@ -265,11 +273,16 @@ impl Server {
             }
             _ => {
                 for member in self.members.values() {
-                    member.state.fetch();
-                    member.memory.fetch();
+                    member.sender.fetch();
                 }
                 let mut batch = Batch::default();
                 for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
+                    if !member.is_shown()
+                        && member.sender.try_send_in(&mut batch, MessageKind::Binary, payload)
+                    {
+                        continue;
+                    }
+                    // The long way tells why not, and knows what a script has set for this peer alone.
                     let result = member.state.with(|peer| peer.put_packet_in(&mut batch, payload.clone()));
                     note_refusal(*id, member, result, &mut refused);
                 }
