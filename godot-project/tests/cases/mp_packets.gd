@@ -214,3 +214,15 @@ func test_settings_of_connections_made_later() -> void:
 	expect_error("outbound|buffer")
 	ours("live_change", is_ours(session.server), mp_send(session.server, session.ids[0], "x".repeat(500)), ERR_OUT_OF_MEMORY)
 	same("received", mp_receive(session.clients[0], 1).size(), 1)
+
+
+## A packet to all, one of whom has a limit of its own that refuses it.
+func test_broadcast_past_a_peer_with_settings_of_its_own() -> void:
+	var session := mp_session(3)
+	session.server.get_peer(session.ids[1]).outbound_buffer_size = 50
+	expect_error("outbound|buffer")
+	ours("answer", is_ours(session.server), mp_send(session.server, 0, "x".repeat(500)), ERR_OUT_OF_MEMORY)
+	same("small", mp_send(session.server, 0, "small"), OK)
+	for index in [0, 2]:
+		same("received %d" % index, mp_receive(session.clients[index], 2).size(), 2)
+	same("received 1", mp_receive(session.clients[1], 1), PackedStringArray(["%s small" % label(1)]))
