@@ -209,6 +209,12 @@ impl Conn {
         }
     }
 
+    /// Whether the first input of a newcomer's TLS session is to come: the one that a signature is made for.
+    pub(crate) fn begins_tls(&self) -> bool {
+        self.newcomer.is_some()
+            && matches!(&self.stage, Stage::Connected(wire) if wire.transport.awaits_first_bytes())
+    }
+
     /// The name lookup has ended.
     pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) {
         if !matches!(self.stage, Stage::Resolving) {

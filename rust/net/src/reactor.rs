@@ -85,12 +85,14 @@ struct Entry {
     conn: Arc<Mutex<Conn>>,
     /// What the kernel has said since its last turn.
     readiness: Readiness,
+    /// Its next input begins a TLS handshake.
+    begins_tls: bool,
     armed: Option<Instant>,
 }
 
 impl Entry {
     fn new(conn: Arc<Mutex<Conn>>) -> Self {
-        Self { conn, readiness: Readiness::default(), armed: None }
+        Self { conn, readiness: Readiness::default(), begins_tls: false, armed: None }
     }
 }
 
@@ -99,6 +101,7 @@ struct Standing {
     /// It can do more, but others should come first.
     more: bool,
     is_done: bool,
+    begins_tls: bool,
     deadline: Option<Instant>,
     /// The listener of a newcomer that is none any more.
     settled_at: Option<usize>,
@@ -106,9 +109,14 @@ struct Standing {
 
 /// Whose turn is next. Each stands in it once, however many reasons there are: whoever always has more to do would
 /// otherwise get a further share with every event, and the others would wait longer and longer.
+///
+/// A turn in which a TLS handshake begins takes as long as a thousand others, for the signature: one of these at a time, and
+/// those who have become ready meanwhile come first. So a crowd of newcomers holds nobody up, and gets in one after the
+/// other instead of all together at its end.
 #[derive(Default)]
 struct ReadyList {
     queue: VecDeque<usize>,
+    slow: VecDeque<usize>,
     waiting: HashSet<usize>,
 }
 
@@ -119,10 +127,26 @@ impl ReadyList {
         }
     }
 
+    fn push_slow(&mut self, id: usize) {
+        if self.waiting.insert(id) {
+            self.slow.push_back(id);
+        }
+    }
+
     fn pop(&mut self) -> Option<usize> {
         let id = self.queue.pop_front()?;
         self.waiting.remove(&id);
         Some(id)
+    }
+
+    fn pop_slow(&mut self) -> Option<usize> {
+        let id = self.slow.pop_front()?;
+        self.waiting.remove(&id);
+        Some(id)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 }
 
@@ -205,6 +229,9 @@ impl Reactor {
             let Some(id) = self.ready.pop() else { break };
             self.work(id);
         }
+        if let Some(id) = self.ready.pop_slow() {
+            self.work(id);
+        }
         self.compressor.release();
         if self.conns.is_empty() {
             self.compressor.clear();
@@ -212,7 +239,7 @@ impl Reactor {
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
-        if !self.ready.queue.is_empty() {
+        if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
         let (deadline, _) = self.deadlines.first()?;
@@ -229,6 +256,10 @@ impl Reactor {
                     writable: event.is_writable() || event.is_write_closed(),
                     is_ending: event.is_read_closed() || event.is_error(),
                 };
+                if entry.begins_tls {
+                    self.ready.push_slow(id);
+                    continue;
+                }
             } else if let Some(acceptor) = self.acceptors.get_mut(&id) {
                 acceptor.handle_readiness();
             }
@@ -355,6 +386,7 @@ impl Reactor {
             Standing {
                 more,
                 is_done: conn.is_done(),
+                begins_tls: conn.begins_tls(),
                 deadline: conn.next_deadline(),
                 settled_at: newcomer_of.filter(|_| conn.newcomer_of().is_none()),
             }
@@ -375,6 +407,7 @@ impl Reactor {
             return;
         }
         let Some(entry) = self.conns.get_mut(&id) else { return };
+        entry.begins_tls = standing.begins_tls;
         if standing.deadline != entry.armed {
             if let Some(armed) = entry.armed {
                 self.deadlines.remove(&(armed, id));
@@ -435,8 +468,14 @@ impl Reactor {
         let transport = Transport::new(stream, session);
         let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
         let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
-        self.conns.insert(id, Entry::new(Arc::new(Mutex::new(conn))));
-        self.ready.push(id);
+        let begins_tls = conn.begins_tls();
+        let entry = Entry { begins_tls, ..Entry::new(Arc::new(Mutex::new(conn))) };
+        self.conns.insert(id, entry);
+        if begins_tls {
+            self.ready.push_slow(id);
+        } else {
+            self.ready.push(id);
+        }
     }
 
     /// Runs `operation` on a connection with what it needs.
@@ -541,6 +580,21 @@ mod tests {
         assert_eq!((ready.pop(), ready.pop()), (Some(1), Some(2)));
         ready.push(1);
         assert_eq!((ready.pop(), ready.pop(), ready.pop()), (Some(3), Some(1), None));
+    }
+
+    #[test]
+    fn handshakes_begin_behind_those_who_are_ready() {
+        let mut ready = ReadyList::default();
+        ready.push_slow(1);
+        ready.push_slow(2);
+        ready.push(3);
+        ready.push(1);
+        assert_eq!((ready.pop(), ready.pop()), (Some(3), None));
+        assert_eq!(ready.pop_slow(), Some(1));
+        assert!(!ready.is_empty());
+        ready.push(1);
+        assert_eq!((ready.pop(), ready.pop_slow(), ready.pop_slow()), (Some(1), Some(2), None));
+        assert!(ready.is_empty());
     }
 
     #[test]

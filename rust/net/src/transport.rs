@@ -78,6 +78,14 @@ impl Transport {
         }
     }
 
+    /// Whether it is TLS and nothing has come in yet.
+    pub(crate) fn awaits_first_bytes(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.awaits_first_bytes(),
+        }
+    }
+
     /// Whether the transport has something to write by itself.
     pub(crate) fn has_pending_output(&self) -> bool {
         match self {

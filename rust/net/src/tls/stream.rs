@@ -55,15 +55,21 @@ pub(crate) struct TlsStream {
     /// Why nothing more can be read, behind what was decrypted before.
     failure: Option<String>,
     close_notify_queued: bool,
+    has_received: bool,
 }
 
 impl TlsStream {
     pub(crate) fn new(socket: TcpStream, session: TlsSession) -> Self {
-        Self { socket, session: session.0, failure: None, close_notify_queued: false }
+        Self { socket, session: session.0, failure: None, close_notify_queued: false, has_received: false }
     }
 
     pub(crate) fn socket(&mut self) -> &mut TcpStream {
         &mut self.socket
+    }
+
+    /// Whether nothing has come in yet.
+    pub(crate) fn awaits_first_bytes(&self) -> bool {
+        !self.has_received
     }
 
     /// Whether the handshake is complete.
@@ -84,7 +90,9 @@ impl TlsStream {
         if let Some(failure) = &self.failure {
             return Err(io::Error::new(io::ErrorKind::InvalidData, failure.clone()));
         }
-        if self.session.read_tls(&mut self.socket)? == 0 {
+        let count = self.session.read_tls(&mut self.socket)?;
+        self.has_received = true;
+        if count == 0 {
             // Whatever says that this was the orderly end has been said before.
             self.failure = Some(self.describe_cut());
         }
