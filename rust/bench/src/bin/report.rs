@@ -251,7 +251,7 @@ fn bars(rows: &[Row], measurements: &[Measurement], title: &str) -> String {
          <text class=\"note\" x=\"20\" y=\"47\">{}</text>",
         escape(title)
     );
-    for times in [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0] {
+    for times in [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 300.0, 1000.0] {
         if (lowest..=highest).contains(&f64::log10(times)) {
             let class = if times == 1.0 { "one" } else { "grid" };
             let at = x(times);
@@ -289,19 +289,20 @@ fn bars(rows: &[Row], measurements: &[Measurement], title: &str) -> String {
 
 /// What grows with the number of clients: for each metric a curve, as a share of its largest value.
 fn growth(measurements: &[Measurement], title: &str) -> Option<String> {
-    const CURVES: [(&str, &str, &str); 4] = [
+    const CURVES: [(&str, &str, &str); 5] = [
         ("connect_seconds", "s until all are in", "#0969da"),
         ("kib_per_connection", "KiB per connection", "#1a7f37"),
-        ("echo_us_per_message", "µs of main thread per echoed message", "#d9642c"),
-        ("idle_frame_us", "µs of main thread per idle frame", "#8250df"),
+        ("echo_us_per_message", "µs per echoed message", "#d9642c"),
+        ("idle_frame_us", "µs per idle frame", "#8250df"),
+        ("broadcast_us", "µs per broadcast to all", "#bf3989"),
     ];
-    let (width, height, gap) = (900.0, 300.0, 225.0);
+    let (width, height, gap) = (900.0, 300.0, 178.0);
     let mut svg = String::new();
     _ = write!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\">{STYLE}<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\
-         <text class=\"title\" x=\"20\" y=\"28\">One server, growing</text>\
+         <text class=\"title\" x=\"20\" y=\"28\">One server with more and more clients (µs: of the main thread)</text>\
          <text class=\"note\" x=\"20\" y=\"47\">{}</text>",
         escape(title)
     );
@@ -331,8 +332,11 @@ fn growth(measurements: &[Measurement], title: &str) -> Option<String> {
 }
 
 fn panel(svg: &mut String, left: f64, points: &[(f64, f64)], scale: (f64, f64), label: &str, color: &str) {
-    let (top, bottom, width) = (100.0, 260.0, 165.0);
-    let x = |clients: f64| left + clients / scale.0 * width;
+    let (top, bottom, width) = (100.0, 260.0, 128.0);
+    let fewest = points.first().map_or(1.0, |point| point.0);
+    let decades = (scale.0 / fewest).log10().max(1e-9);
+    // Logarithmic, as the numbers of clients are chosen.
+    let x = |clients: f64| left + 14.0 + (clients / fewest).log10() / decades * (width - 28.0);
     let y = |value: f64| bottom - value / (scale.1 * 1.25) * (bottom - top);
     _ = write!(
         svg,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -39,7 +40,7 @@ impl CloseRequests {
     }
 
     fn take(&self) -> Vec<LinkId> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -126,7 +127,13 @@ impl Server {
         self.due.append(&mut self.due_next);
         self.due.extend(self.close_requests.take().iter().filter_map(|link| self.by_link.get(link)));
         self.listener.take_events(&mut self.reports);
-        self.events.extend(self.reports.drain(..));
+        if self.events.is_empty() {
+            // The two change places, as they are.
+            let spent = mem::replace(&mut self.events, mem::take(&mut self.reports).into());
+            self.reports = spent.into();
+        } else {
+            self.events.extend(self.reports.drain(..));
+        }
         if self.reports.capacity() > KEPT_REPORTS {
             self.reports.shrink_to(KEPT_REPORTS);
         }
@@ -157,7 +164,7 @@ impl Server {
                 return signal;
             }
         }
-        drop(std::mem::take(&mut self.welcomed));
+        drop(mem::take(&mut self.welcomed));
         None
     }
 
@@ -211,7 +218,7 @@ impl Server {
     /// Shows the loss of a member to the script's handlers; [`remove`](Self::remove) follows.
     fn show_end(&mut self, id: i32, incoming: &mut Incoming) -> Option<Signal> {
         let member = self.members.get_mut(&id)?;
-        if std::mem::replace(&mut member.end_is_shown, true) {
+        if mem::replace(&mut member.end_is_shown, true) {
             return None; // a handler has polled, or closed the connection once more
         }
         if !is_open(member) {
