@@ -356,18 +356,20 @@ impl Conn {
         }
     }
 
-    /// Leaves the input to the owner's thread while that reads, and takes it back when it has stopped.
+    /// Leaves the input to the owner's thread while that reads, and takes it back when it has stopped or the connection is over.
     fn share_reading(&mut self, turn: &mut Turn<'_>) {
-        let Stage::Connected(wire) = &mut self.stage else { return };
-        if self.owner_reads_until.is_some_and(|until| until > turn.now) {
+        let is_over = matches!(self.stage, Stage::Lingering { .. });
+        let (Stage::Connected(wire) | Stage::Lingering { wire, .. }) = &mut self.stage else { return };
+        if !is_over && self.owner_reads_until.is_some_and(|until| until > turn.now) {
             return;
         }
         let is_shared = self.owner_reads_until.is_some();
-        let is_read = std::mem::take(&mut self.owner_has_read);
+        let is_read = std::mem::take(&mut self.owner_has_read) && !is_over;
         if is_read != is_shared {
             let interest = if is_read { Interest::WRITABLE } else { Interest::READABLE | Interest::WRITABLE };
             if turn.sockets.change_interest(wire.token, wire.transport.socket(), interest).is_err() {
-                // The kernel goes on as before, which is right too: it wakes this thread once too often.
+                // For want of memory in the kernel, which goes on as before. It wakes this thread without need then; or, where
+                // the input is to be taken back, the next turn, which is due at once, tries again.
                 return;
             }
             wire.readable |= !is_read;
@@ -692,6 +694,7 @@ impl Conn {
         if !matches!(self.stage, Stage::Lingering { .. }) {
             return false;
         }
+        self.share_reading(turn);
         self.write();
         let Stage::Lingering { wire, deadline } = &mut self.stage else { return false };
         // What a connection without a TLS session was to say goes nowhere.
