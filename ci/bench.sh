@@ -53,7 +53,7 @@ measure() {
     say "  $impl did not finish; see ${log#"$root_dir/"}"
     return 0
   fi
-  # Shows what else was printed; nothing is what is hoped for.
+  # Shows what else was printed; nothing is what is hoped for, and then grep fails.
   grep -vE '^(BENCH |Godot Engine|Initialize godot-rust|$)' "$log" >&2 || true
   awk -v OFS='\t' -v s="$scenario" -v i="$impl" -v r="$round" -v c="$clients" \
     '/^BENCH [a-z]/ { print s, i, r, c, $2, $3 }' "$log" >>"$measurements"
@@ -68,8 +68,12 @@ measure_yardstick() {
     read -r metric clients window <<<"$load"
     "$target_dir/release/echo_server" --spin >"$log" 2>&1 &
     echo_server=$!
-    until port=$(sed -n 's/^LISTENING *//p' "$log") && [[ -n $port ]]; do sleep 0.05; done
+    until port=$(sed -n 's/^LISTENING *//p' "$log") && [[ -n $port ]]; do
+      kill -0 "$echo_server" 2>/dev/null || die "the echo server ended: see ${log#"$root_dir/"}"
+      sleep 0.05
+    done
     "$target_dir/release/load" clients "port=$port" "clients=$clients" "window=$window" "seconds=$seconds" at-once=4 >>"$log" 2>&1
+    # It runs until it is ended; how it then ended says nothing.
     kill "$echo_server" && wait "$echo_server" 2>/dev/null || true
     awk -v OFS='\t' -v r="$round" -v m="$metric" '
       $1 == "echoes" { echoes = $2 } $1 == "seconds" { seconds = $2 }

@@ -141,6 +141,7 @@ wait_for_all() {
 # No process may have complained.
 check_logs() {
   local complaints
+  # grep fails when it finds nothing, which is the good case; the last line judges.
   complaints=$(grep -nE 'ERROR:|\[panic|panicked at|[Ll]eaked|CrashHandler' "$logs"/*.log | head -n 40) || true
   [[ -z $complaints ]] || echo "${complaints//"$logs/"/}" >&2
   [[ -z $complaints ]]
@@ -165,6 +166,7 @@ play_round() {
   echo
   timeout 60 "$GODOT" --headless --path "$project" -s res://demo/check/report.gd -- \
     "--logs=$logs" "--bots=$bots" "--leavers=$leavers" --joiners=1 >"$logs/report.log" 2>&1 || failed=true
+  # Only shows the report, which was judged above.
   grep -vE '^Godot Engine|^$' "$logs/report.log" || true
   echo
   check_logs || failed=true

@@ -34,7 +34,7 @@ own_engine() {
   local candidate version
   if [[ -n ${GODOT:-} ]]; then
     candidate=$(command -v "$GODOT") || die "GODOT is set to '$GODOT', which is not an executable file."
-    version=$(version_of "$candidate") || true
+    version=$(version_of "$candidate") || true # empty then, which the next line refuses
     is_new_enough "$version" || die "GODOT is set to '$GODOT', which says its version is '$version': 4.$minimum_minor or newer is needed."
     echo "$candidate"
     return 0
@@ -86,7 +86,7 @@ debian_engine() {
     [[ $(uname -m) == x86_64 ]] || die "no Godot found, and Debian's package is unpacked on x86_64 only: install Godot and set GODOT to its executable."
     unpack_debian godot
     write_wrapper "$root/usr/bin/godot" "$wrapper.new"
-    version=$(version_of "$wrapper.new") || true
+    version=$(version_of "$wrapper.new") || true # empty then, which the next line refuses
     is_new_enough "$version" || die "the unpacked engine does not run (it says its version is '$version'); remove $cache and try again."
     mv "$wrapper.new" "$wrapper"
     say "Godot $version is ready"
