@@ -15,6 +15,7 @@ mod orders;
 mod queues;
 mod random;
 mod reactor;
+mod ready;
 mod resolve;
 mod thread;
 mod tls;

@@ -1,7 +1,7 @@
 //! The I/O thread: waits for sockets, orders and deadlines, and lets each connection work.
 
 use std::{
-    collections::{BTreeSet, HashSet, VecDeque},
+    collections::BTreeSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
@@ -18,6 +18,7 @@ use crate::{
     listener::{Accepted, Acceptor},
     orders::Orders,
     queues::{Command, ReactorHandle, Shared, discard, lock},
+    ready::ReadyList,
     resolve::{Asker, Resolution, Resolver},
     tls::TlsSession,
     transport::Transport,
@@ -107,49 +108,6 @@ struct Standing {
     settled_at: Option<usize>,
 }
 
-/// Whose turn is next. Each stands in it once, however many reasons there are: whoever always has more to do would
-/// otherwise get a further share with every event, and the others would wait longer and longer.
-///
-/// A turn in which a TLS handshake begins takes as long as a thousand others, for the signature: one of these at a time, and
-/// those who have become ready meanwhile come first. So a crowd of newcomers holds nobody up, and gets in one after the
-/// other instead of all together at its end.
-#[derive(Default)]
-struct ReadyList {
-    queue: VecDeque<usize>,
-    slow: VecDeque<usize>,
-    waiting: HashSet<usize>,
-}
-
-impl ReadyList {
-    fn push(&mut self, id: usize) {
-        if self.waiting.insert(id) {
-            self.queue.push_back(id);
-        }
-    }
-
-    fn push_slow(&mut self, id: usize) {
-        if self.waiting.insert(id) {
-            self.slow.push_back(id);
-        }
-    }
-
-    fn pop(&mut self) -> Option<usize> {
-        let id = self.queue.pop_front()?;
-        self.waiting.remove(&id);
-        Some(id)
-    }
-
-    fn pop_slow(&mut self) -> Option<usize> {
-        let id = self.slow.pop_front()?;
-        self.waiting.remove(&id);
-        Some(id)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-}
-
 pub(crate) struct Reactor {
     poll: Poll,
     handle: ReactorHandle,
@@ -225,7 +183,7 @@ impl Reactor {
         self.handle_events(events);
         self.handle_commands();
         self.expire_deadlines();
-        for _ in 0..self.ready.queue.len() {
+        for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop() else { break };
             self.work(id);
         }
@@ -569,32 +527,6 @@ mod tests {
             assert!(Instant::now() < deadline, "nothing was reported");
             std::thread::yield_now();
         }
-    }
-
-    #[test]
-    fn whoever_is_ready_for_several_reasons_gets_one_turn() {
-        let mut ready = ReadyList::default();
-        for id in [1, 2, 1, 1, 3, 2] {
-            ready.push(id);
-        }
-        assert_eq!((ready.pop(), ready.pop()), (Some(1), Some(2)));
-        ready.push(1);
-        assert_eq!((ready.pop(), ready.pop(), ready.pop()), (Some(3), Some(1), None));
-    }
-
-    #[test]
-    fn handshakes_begin_behind_those_who_are_ready() {
-        let mut ready = ReadyList::default();
-        ready.push_slow(1);
-        ready.push_slow(2);
-        ready.push(3);
-        ready.push(1);
-        assert_eq!((ready.pop(), ready.pop()), (Some(3), None));
-        assert_eq!(ready.pop_slow(), Some(1));
-        assert!(!ready.is_empty());
-        ready.push(1);
-        assert_eq!((ready.pop(), ready.pop_slow(), ready.pop_slow()), (Some(1), Some(2), None));
-        assert!(ready.is_empty());
     }
 
     #[test]
