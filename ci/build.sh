@@ -80,7 +80,7 @@ mkdir -p "$destination"
 # A new file, moved into place: an engine that has the old one loaded keeps it.
 cp "$target_dir/$profile/$built" "$destination/$installed.new"
 mv "$destination/$installed.new" "$destination/$installed"
-cp "$root_dir/addon.gdextension" "$destination/rust_websocket.gdextension"
+cp -R "$root_dir/addon/." "$destination/"
 cp "$root_dir/LICENSE" "$destination/LICENSE.txt"
 if [[ ! $destination/THIRD-PARTY-LICENSES.txt -nt $root_dir/Cargo.lock ]]; then
   "$root_dir/ci/third-party.sh" >"$destination/THIRD-PARTY-LICENSES.txt.new"
