@@ -15,22 +15,25 @@
     )
 )]
 
+mod authority;
 mod buffer;
 mod config;
 mod connection;
 mod deflate;
 mod error;
 mod event;
+mod fields;
 mod frame;
 mod handshake;
 mod mask;
 mod message;
 pub mod multiplayer;
+mod quoted;
 mod target;
 mod timer;
 mod view;
 
-pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
+pub use config::{ClientRequest, Config, DeflateConfig, Random};
 pub use connection::Connection;
 pub use deflate::Compressor;
 pub use error::{
@@ -38,6 +41,8 @@ pub use error::{
     TransportEnd,
 };
 pub use event::{Closed, Event, Message, MessageKind, Opened};
+pub use fields::HandshakeLineError;
 pub use frame::is_valid_close_code;
-pub use target::{Scheme, Target, TargetError};
+pub use quoted::{Escaped, Quoted};
+pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};
 pub use view::{PeerView, ReadyState};
