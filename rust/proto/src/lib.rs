@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod admission;
 mod buffer;
 mod config;
 mod connection;
