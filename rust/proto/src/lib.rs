@@ -29,6 +29,7 @@ mod message;
 pub mod multiplayer;
 mod target;
 mod timer;
+mod token;
 mod view;
 
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
