@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, ClientTls, Counters, Link, LinkEvent, LinkOptions, SendLimits};
+use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions, SendLimits};
 use rust_websocket_proto::{ClientRequest, Event, MessageKind, SendError};
 
 use crate::{engine_stream::EngineStream, local::Local};
@@ -72,47 +72,26 @@ impl Driver {
         }
     }
 
-    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    pub(crate) fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
         match self {
-            Self::Remote(link) => link.send(kind, payload),
-            Self::Local(local) => local.send(kind, payload),
-        }
-    }
-
-    /// Like [`send`](Self::send), for a script that waits for the answer in a tight loop.
-    pub(crate) fn send_at_once(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        match self {
-            Self::Remote(link) => link.send_at_once(kind, payload),
+            Self::Remote(link) => link.push(kind, payload, how),
             Self::Local(local) => local.send(kind, payload),
         }
     }
 
     /// For a script that polls in a tight loop, before each [`poll`](Self::poll).
-    pub(crate) fn receive_at_once(&self) {
+    pub(crate) fn drive(&self) {
         match self {
-            Self::Remote(link) => link.receive_at_once(),
+            Self::Remote(link) => link.drive(),
             Self::Local(_) => {} // does everything in `poll` anyway
         }
     }
 
     /// The script's loop is over, or it does not wait for anything.
-    pub(crate) fn leave_receiving(&self) {
+    pub(crate) fn stop_driving(&self) {
         match self {
-            Self::Remote(link) => link.leave_receiving(),
+            Self::Remote(link) => link.stop_driving(),
             Self::Local(_) => {}
-        }
-    }
-
-    /// Like [`send`](Self::send), as one of many.
-    pub(crate) fn send_in(
-        &mut self,
-        batch: &mut Batch,
-        kind: MessageKind,
-        payload: Bytes,
-    ) -> Result<(), SendError> {
-        match self {
-            Self::Remote(link) => link.send_in(batch, kind, payload),
-            Self::Local(local) => local.send(kind, payload),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use godot::global::Error;
-use rust_websocket_net::{Batch, Counters, Link, LinkEvent, Statistics};
+use rust_websocket_net::{Batch, Counters, How, Link, LinkEvent, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
     SendError, Target, is_valid_close_code,
@@ -239,9 +239,9 @@ impl Peer {
         self.pace.polled(Instant::now);
         let Some(driver) = &self.driver else { return };
         if self.pace.looks_for_answer() {
-            driver.receive_at_once();
+            driver.drive();
         } else if has_waited && !self.pace.awaits_answer() {
-            driver.leave_receiving();
+            driver.stop_driving();
         }
     }
 
@@ -351,23 +351,18 @@ impl Peer {
 
     /// Sends one of the copies of a packet to many.
     pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refusal> {
-        let kind = self.write_mode;
-        self.send_with(payload, |driver, payload| driver.send_in(batch, kind, payload))
+        self.push(self.write_mode, payload, How::With(batch))
     }
 
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
         if std::mem::take(&mut self.sends_at_once) {
             self.pace.asked();
-            return self.send_with(payload, |driver, payload| driver.send_at_once(kind, payload));
+            return self.push(kind, payload, How::Here);
         }
-        self.send_with(payload, |driver, payload| driver.send(kind, payload))
+        self.push(kind, payload, How::Now)
     }
 
-    fn send_with(
-        &mut self,
-        payload: Bytes,
-        send: impl FnOnce(&mut Driver, Bytes) -> Result<(), SendError>,
-    ) -> Result<(), Refusal> {
+    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refusal> {
         let not_open = || {
             let message = "Nothing can be sent: the connection is not open.";
             Refusal::new(Error::FAILED, Cause::SendClosed, message)
@@ -382,7 +377,7 @@ impl Peer {
             let message = format!("A message of {len} bytes is larger than outbound_buffer_size ({limit}).");
             return Err(Refusal::new(Error::ERR_OUT_OF_MEMORY, Cause::MessageTooBig, message));
         }
-        send(driver, payload).map_err(|error| match error {
+        driver.push(kind, payload, how).map_err(|error| match error {
             SendError::BufferFull => Refusal::new(
                 Error::ERR_OUT_OF_MEMORY,
                 Cause::BufferFull,

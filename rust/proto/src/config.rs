@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{HandshakeLineError, Target, fields};
+use crate::{HandshakeLineError, Target, fields, token};
 
 /// Limits, timeouts and handshake contents of a connection, or of many that share them. Fixed from the handshake on.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Config {
     /// # Errors
     /// What is wrong with the first bad entry.
     pub fn check_supported_protocols(protocols: &[String]) -> Result<(), HandshakeLineError> {
-        match protocols.iter().find(|protocol| !fields::is_token(protocol.as_bytes())) {
+        match protocols.iter().find(|protocol| !token::is_token(protocol.as_bytes())) {
             Some(protocol) => Err(HandshakeLineError::Protocol(protocol.clone())),
             None => Ok(()),
         }

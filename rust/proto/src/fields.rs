@@ -1,6 +1,6 @@
-//! Header fields that a script adds to a handshake, and the grammar of their names.
+//! Header fields that a script adds to a handshake.
 
-use crate::authority;
+use crate::{authority, token::is_token};
 
 /// Why an entry of `handshake_headers` or `supported_protocols` is refused. Of a header only the name is shown: what follows
 /// may be a secret.
@@ -99,15 +99,6 @@ fn is_reserved(name: &str) -> bool {
     let is_ours = name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let reserved = ["Connection", "Upgrade", "Content-Length", "Transfer-Encoding"];
     is_ours || reserved.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
-}
-
-/// RFC 9110 section 5.6.2.
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|byte| is_token_byte(*byte))
-}
-
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

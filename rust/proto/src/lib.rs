@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod admission;
 mod authority;
 mod buffer;
 mod config;
@@ -31,6 +32,7 @@ pub mod multiplayer;
 mod quoted;
 mod target;
 mod timer;
+mod token;
 mod view;
 
 pub use config::{ClientRequest, Config, DeflateConfig, Random};

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{
-    Batch, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Sender, Statistics,
+    Batch, How, Link, LinkId, ListenError, ListenOptions, Listener, ListenerEvent, Outbox, Statistics,
     SystemRandom,
 };
 use rust_websocket_proto::{
@@ -48,7 +48,7 @@ impl CloseRequests {
 struct Member {
     state: Arc<PeerState>,
     link: LinkId,
-    sender: Sender,
+    outbox: Outbox,
     /// Its packets that nobody has taken yet.
     unread: usize,
     /// Met while packets were unread: the next poll shows it.
@@ -176,16 +176,16 @@ impl Server {
         settings: &Arc<Settings>,
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
-        let (name, sender) = (link.id(), link.sender());
+        let (name, outbox) = (link.id(), link.outbox());
         // Refused only if the newcomer is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
-        _ = link.send_in(&mut self.welcomed, MessageKind::Binary, greeting);
+        _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
         let peer =
             Peer::fed_member(Arc::clone(settings), link, address, opened, Arc::clone(&self.close_requests));
         let member = Member {
             state: Arc::new(PeerState::new(peer)),
             link: name,
-            sender,
+            outbox,
             unread: 0,
             met_end: None,
             end_is_shown: false,
@@ -280,12 +280,12 @@ impl Server {
             }
             _ => {
                 for member in self.members.values() {
-                    member.sender.fetch();
+                    member.outbox.prefetch();
                 }
                 let mut batch = Batch::default();
                 for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
                     if !member.is_shown()
-                        && member.sender.try_send_in(&mut batch, MessageKind::Binary, payload)
+                        && member.outbox.push(MessageKind::Binary, payload, How::With(&mut batch)).is_ok()
                     {
                         continue;
                     }

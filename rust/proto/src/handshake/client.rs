@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     CloseCause, Config, DeflateConfig, HttpResponse, Opened, Random, ResponseError, Target,
-    buffer::ReceiveBuffer,
-    deflate,
-    fields::{is_named, is_token},
+    buffer::ReceiveBuffer, deflate, fields::is_named, token::is_token,
 };
 
 /// How much of a refusing server's body is kept.

@@ -13,7 +13,7 @@ use crate::{
     authority::is_authority,
     buffer::ReceiveBuffer,
     deflate::{self, Agreed},
-    fields::{is_token, is_token_byte},
+    token::{is_token, is_token_byte},
 };
 
 /// Waits for a request.
