@@ -10,8 +10,8 @@ use bytes::Bytes;
 use godot::global::Error;
 use rust_websocket_net::{Batch, Counters, How, Link, LinkEvent, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
-    SendError, Target, is_valid_close_code,
+    ClientRequest, Event, HttpResponse, Message, MessageKind, Opened, PeerView, Quoted, ReadyState,
+    SendError, Target, is_valid_close_code, shown_url,
 };
 
 use crate::{
@@ -501,14 +501,16 @@ impl Peer {
         self.driver.as_ref().map_or(&self.counters, Driver::counters).read()
     }
 
-    /// What a server answered instead of upgrading the connection.
-    pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
-        self.view.close_cause().and_then(CloseCause::http_response)
+    /// What a server answered to the handshake.
+    pub(crate) fn handshake_response(&self) -> Option<&HttpResponse> {
+        self.view.handshake_response()
     }
 }
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
-    Target::parse(url)
-        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
+    Target::parse(url).map_err(|error| {
+        let url = shown_url(url);
+        Refusal::invalid(Cause::Target, format!("The URL {} cannot be used: {error}.", Quoted(&url)))
+    })
 }

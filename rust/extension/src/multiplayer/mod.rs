@@ -5,14 +5,15 @@ mod server;
 
 use std::{
     collections::VecDeque,
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::global::Error;
-use rust_websocket_net::{ListenError, ListenOptions, ServerTls, Statistics};
+use rust_websocket_net::{
+    ListenError, ListenOptions, LocalAddress, LocalAddressError, ServerTls, Statistics,
+};
 use rust_websocket_proto::{ClientRequest, HttpResponse, Message, multiplayer::SERVER_ID};
 
 pub(crate) use self::server::CloseRequests;
@@ -451,9 +452,9 @@ impl Multiplayer {
         }
     }
 
-    /// Reads the answer with which a server refused a client's connection.
-    pub(crate) fn refused_upgrade<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
-        self.with_client(|peer| read(peer.refused_upgrade()))
+    /// Reads what a server answered to a client's handshake.
+    pub(crate) fn handshake_response<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
+        self.with_client(|peer| read(peer.handshake_response()))
     }
 
     pub(crate) fn refuses_new_connections(&self) -> bool {
@@ -486,15 +487,15 @@ pub(crate) fn unknown_peer(call: &str, id: impl Into<i64>) -> Refusal {
 }
 
 /// `*` is every address.
-fn parse_bind_address(text: &str) -> Result<Option<IpAddr>, Refusal> {
+fn parse_bind_address(text: &str) -> Result<Option<LocalAddress>, Refusal> {
     if text == "*" {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| {
-        Refusal::invalid(
-            Cause::Listen,
-            format!("create_server: '{text}' is no address to listen on; use \"*\" or an IP address."),
-        )
+    text.parse().map(Some).map_err(|error: LocalAddressError| {
+        let message = format!(
+            "create_server: cannot listen there: {error}; use \"*\" or an IP address of this machine."
+        );
+        Refusal::invalid(Cause::Listen, message)
     })
 }
 
