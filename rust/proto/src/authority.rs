@@ -8,8 +8,14 @@ pub(crate) fn is_reg_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed)
 }
 
-/// Whether this is a host, perhaps with a port; user information is none.
+/// Whether this is a host, perhaps with a port; user information is none. The engine's own client leaves the brackets of an
+/// IPv6 address out.
 pub(crate) fn is_authority(text: &str) -> bool {
+    if text.matches(':').count() > 1 && !text.starts_with('[') {
+        let without_port =
+            text.rsplit_once(':').filter(|(_, port)| is_port(port)).map(|(address, _)| address);
+        return is_ipv6(text) || without_port.is_some_and(is_ipv6);
+    }
     let (is_host, rest) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         Some((address, rest)) => (is_ipv6(address), rest),
         None => {
@@ -17,9 +23,11 @@ pub(crate) fn is_authority(text: &str) -> bool {
             (is_reg_name(name), rest)
         }
     };
-    let is_port = rest.is_empty()
-        || rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
-    is_host && is_port
+    is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A zone belongs to the sender's machine and should not be sent (RFC 6874 section 3), which not everybody knows.
@@ -42,12 +50,15 @@ mod tests {
             "[::1]",
             "[::1]:80",
             "[fe80::1%25eth0]:1",
+            "::1",
+            "::1:65535",
+            "fd00::2:1",
             "a_b~!$&'()*+,;=%20",
         ] {
             assert!(is_authority(text), "{text}");
         }
         for text in [
-            "", ":80", "a b", "a/b", "a@b", "a:b", "a:1:2", "::1", "[::1", "[::1]x", "[x]", "[]", "]",
+            "", ":80", "a b", "a/b", "a@b", "a:b", "a:1:2", "x::1", "[::1", "[::1]x", "[x]", "[]", "]",
             "[::1%]", "ä", "`", "{a}", "\"", "a\\b", "<", "a|b", "a^b",
         ] {
             assert!(!is_authority(text), "{text}");
