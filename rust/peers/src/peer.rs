@@ -1,68 +1,34 @@
-//! The state and behaviour of a WebSocket peer, apart from the engine class that shows it.
+//! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
 use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
 };
 
 use bytes::Bytes;
-use godot::global::Error;
-use rust_websocket_net::{Batch, Counters, Link, LinkEvent, Statistics};
+use rust_websocket_net::{Batch, Counters, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, PeerView, ReadyState,
-    SendError, Target, is_valid_close_code,
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
+    is_valid_close_code,
 };
 
 use crate::{
-    convert::address_text,
-    driver::{Driver, Security},
-    engine_stream::EngineStream,
-    multiplayer::CloseRequests,
-    pace::Pace,
-    report::{Cause, Refusal, Reports},
-    settings::{NO_DELAY, Settings},
+    Carrier, Class, How, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused, Settings,
+    Subject, multiplayer::CloseRequests, pace::Pace,
 };
 
-/// Seconds from `connect_to_url` or `accept_stream` to the completed handshake.
-const CONNECT_TIMEOUT: f64 = 30.0;
-
-/// What an engine object holds: the peer behind a lock, and what it has printed.
-#[derive(Default)]
-pub(crate) struct PeerState {
-    peer: Mutex<Peer>,
-    pub(crate) reports: Reports,
-}
-
-impl PeerState {
-    pub(crate) fn new(peer: Peer) -> Self {
-        Self { peer: Mutex::new(peer), reports: Reports::default() }
-    }
-
-    /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may use the peer.
-    pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Peer) -> R) -> R {
-        call(&mut self.peer.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Runs `call`, then answers its refusal.
-    pub(crate) fn answer(&self, call: impl FnOnce(&mut Peer) -> Result<(), Refusal>) -> Error {
-        let result = self.with(call);
-        self.reports.answer(result)
-    }
-}
-
 /// One WebSocket connection after the other, as a script sees them.
-pub(crate) struct Peer {
+pub struct Peer {
     /// Shared with the multiplayer server and its other members until a script changes them here.
-    pub(crate) settings: Arc<Settings>,
+    settings: Arc<Settings>,
     view: PeerView,
-    driver: Option<Driver>,
+    carrier: Option<Box<dyn Carrier>>,
     /// Of the connection, also after its end.
     counters: Arc<Counters>,
     /// A multiplayer peer owns the connection and brings its events.
     is_fed: bool,
-    /// Where a multiplayer server learns that the script has closed this connection.
-    close_requests: Option<Arc<CloseRequests>>,
+    /// Where a multiplayer server learns that the script has closed this connection, and this member's id.
+    close_requests: Option<(Arc<CloseRequests>, i32)>,
     /// The other side's address and port while there is a connection.
     remote: Option<Remote>,
     /// What `put_packet` sends.
@@ -72,21 +38,41 @@ pub(crate) struct Peer {
     pace: Pace,
     /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
     sends_at_once: bool,
-    // Emptied by every poll; kept for their memory.
-    events: Vec<Event>,
-    reports: Vec<LinkEvent>,
+    // Emptied by every poll; kept for its memory.
+    events: Vec<LinkEvent>,
+    /// Of the last call that was refused, until the next attempt to connect.
+    refusal: Option<String>,
 }
 
-/// Put into words when somebody asks: hardly anybody does, and every newcomer has one.
+/// A peer as its engine object and a multiplayer peer hold it.
+pub type PeerState = Locked<Peer>;
+
+/// Put into words when somebody asks: hardly anybody does, and every member has one.
 enum Remote {
     Address(SocketAddr),
     /// As the engine's stream tells it.
     OfStream(String, u16),
 }
 
+/// What a server's handshake over an accepted stream starts with.
+pub struct Accepted {
+    /// Moves the bytes of the stream.
+    pub carrier: Box<dyn Carrier>,
+    /// The other side's address and port, as the stream's owner writes them.
+    pub remote: Option<(String, u16)>,
+}
+
 impl Default for Peer {
     fn default() -> Self {
-        Self::with(Arc::new(Settings::new(CONNECT_TIMEOUT)), PeerView::new())
+        Self::with(Arc::new(Settings::new(Class::Peer)), PeerView::new())
+    }
+}
+
+impl Subject for Peer {
+    fn note_refusal(&mut self, refused: &Refused) {
+        if refused.is_reported() {
+            self.refusal = Some(refused.to_string());
+        }
     }
 }
 
@@ -95,7 +81,7 @@ impl Peer {
         Self {
             settings,
             view,
-            driver: None,
+            carrier: None,
             counters: Arc::default(),
             is_fed: false,
             close_requests: None,
@@ -105,7 +91,7 @@ impl Peer {
             pace: Pace::default(),
             sends_at_once: false,
             events: Vec::new(),
-            reports: Vec::new(),
+            refusal: None,
         }
     }
 
@@ -113,12 +99,12 @@ impl Peer {
     /// learns through `close_requests` that the script has closed it.
     pub(crate) fn fed_member(
         settings: Arc<Settings>,
-        link: Link,
+        carrier: Box<dyn Carrier>,
         address: SocketAddr,
         opened: Opened,
-        close_requests: Arc<CloseRequests>,
+        close_requests: (Arc<CloseRequests>, i32),
     ) -> Self {
-        let mut peer = Self::fed(settings, String::new(), Driver::Remote(link));
+        let mut peer = Self::fed(settings, String::new(), carrier);
         peer.view.apply([Event::Opened(opened)]);
         peer.remote = Some(Remote::Address(address));
         peer.close_requests = Some(close_requests);
@@ -127,34 +113,47 @@ impl Peer {
 
     /// The connection of a multiplayer client, which takes what happens with [`take_events`](Self::take_events) and
     /// brings what is to be shown with [`feed`](Self::feed).
-    pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, driver: Driver) -> Self {
-        Self::fed(settings, url.to_owned(), driver)
+    pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, carrier: Box<dyn Carrier>) -> Self {
+        Self::fed(settings, url.to_owned(), carrier)
     }
 
-    fn fed(settings: Arc<Settings>, url: String, driver: Driver) -> Self {
+    fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
         let mut view = PeerView::new();
         view.start(url);
         let mut peer = Self { is_fed: true, ..Self::with(settings, view) };
-        peer.drive(driver);
+        peer.start(carrier);
         peer
     }
 
-    /// What the script has set, to change it for this peer alone.
-    pub(crate) fn settings_mut(&mut self) -> &mut Settings {
-        Arc::make_mut(&mut self.settings)
+    /// A property's value.
+    pub fn get<P: Property>(&self) -> &P::Value {
+        P::get(&self.settings)
+    }
+
+    /// Changes a property, for this peer alone.
+    ///
+    /// # Errors
+    /// [`Refused::OutOfRange`]; it keeps its value then.
+    pub fn set<P: Property>(&mut self, value: P::Value, now: Now<'_>) -> Result<(), Refused> {
+        P::set(Arc::make_mut(&mut self.settings), value)?;
+        if let (Some(carrier), Some(setting)) = (&mut self.carrier, P::live(&self.settings)) {
+            carrier.set(setting, now);
+        }
+        Ok(())
     }
 
     /// What a script sees of the connection.
-    pub(crate) fn view(&self) -> &PeerView {
+    pub fn view(&self) -> &PeerView {
         &self.view
     }
 
-    pub(crate) fn ready_state(&self) -> ReadyState {
+    /// The state to show.
+    pub fn ready_state(&self) -> ReadyState {
         self.view.ready_state()
     }
 
     /// The other side's address and port, empty and 0 without a connection.
-    pub(crate) fn remote(&self) -> (String, u16) {
+    pub fn remote(&self) -> (String, u16) {
         match &self.remote {
             Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
             Some(Remote::OfStream(host, port)) => (host.clone(), *port),
@@ -162,96 +161,100 @@ impl Peer {
         }
     }
 
-    /// Starts connecting.
-    pub(crate) fn connect(&mut self, url: &str, security: Result<Security, Refusal>) -> Result<(), Refusal> {
+    /// Starts connecting to `url` over what `dial` starts.
+    ///
+    /// # Errors
+    /// There is a connection already, or something about the URL, the settings or `dial` is wrong.
+    pub fn connect(
+        &mut self,
+        url: &str,
+        dial: Result<impl FnOnce(ClientRequest, LinkOptions) -> Box<dyn Carrier>, Refused>,
+    ) -> Result<(), Refused> {
         self.check_idle("connect_to_url")?;
         let target = parse_target(url)?;
-        let security = security?;
+        let dial = dial?;
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(url.to_owned());
         let options = self.settings.link_options();
-        self.drive(Driver::connect(ClientRequest { target }, security, options));
+        self.start(dial(ClientRequest { target }, options));
         Ok(())
     }
 
-    fn drive(&mut self, driver: Driver) {
-        self.counters = Arc::clone(driver.counters());
-        self.driver = Some(driver);
+    fn start(&mut self, carrier: Box<dyn Carrier>) {
+        self.counters = Arc::clone(carrier.counters());
+        self.carrier = Some(carrier);
     }
 
-    /// Starts a server's handshake over a stream of the engine.
-    pub(crate) fn accept(&mut self, stream: Option<EngineStream>) -> Result<(), Refusal> {
-        let Some(stream) = stream else {
-            let message = "accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.";
-            return Err(Refusal::invalid(Cause::Stream, message));
-        };
+    /// Starts a server's handshake over a stream; `None` if the script's is of no use.
+    ///
+    /// # Errors
+    /// There is a connection already, or something about the stream or the settings is wrong.
+    pub fn accept(&mut self, stream: Option<impl FnOnce(LinkOptions) -> Accepted>) -> Result<(), Refused> {
+        let stream = stream.ok_or(Refused::Stream)?;
         self.check_idle("accept_stream")?;
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start(String::new());
-        self.remote = stream
-            .open()
-            .and_then(|mut open| open.start(NO_DELAY))
-            .map(|(host, port)| Remote::OfStream(host, port));
-        self.drive(Driver::accept(stream, self.settings.link_options()));
+        let Accepted { carrier, remote } = stream(self.settings.link_options());
+        self.remote = remote.map(|(host, port)| Remote::OfStream(host, port));
+        self.start(carrier);
         Ok(())
     }
 
-    fn check_idle(&self, call: &str) -> Result<(), Refusal> {
+    fn check_idle(&self, call: &'static str) -> Result<(), Refused> {
         if matches!(self.view.ready_state(), ReadyState::Connecting | ReadyState::Open) {
-            let message = format!("{call}: this peer has a connection already; close it first.");
-            return Err(Refusal::new(Error::ERR_ALREADY_IN_USE, Cause::InUse, message));
+            return Err(Refused::InUse { call, is_multiplayer: false });
         }
         Ok(())
     }
 
     fn forget_connection(&mut self) {
-        self.driver = None;
+        self.carrier = None;
         self.is_fed = false;
         self.close_requests = None;
         self.remote = None;
         self.last_packet = None;
+        self.refusal = None;
     }
 
     /// Takes what has happened and shows it.
-    pub(crate) fn poll(&mut self) {
+    pub fn poll(&mut self, now: Now<'_>) {
         if self.is_fed {
             return;
         }
-        self.keep_pace();
-        if let Some(driver) = &mut self.driver
-            && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
-        {
-            self.remote = Some(Remote::Address(address));
+        self.keep_pace(now);
+        if let Some(carrier) = &mut self.carrier {
+            carrier.poll(&mut self.events, now);
         }
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
         }
-        self.view.apply(self.events.drain(..));
+        let remote = &mut self.remote;
+        self.view.apply(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
         self.settle();
         self.sends_at_once = self.pace.is_tight() && self.view.available() <= 1;
     }
 
     /// A script that waits in a tight loop for an answer reads by itself.
-    fn keep_pace(&mut self) {
+    fn keep_pace(&mut self, now: Now<'_>) {
         let has_waited = self.pace.awaits_answer();
-        self.pace.polled(Instant::now);
-        let Some(driver) = &self.driver else { return };
+        self.pace.polled(now);
+        let Some(carrier) = &self.carrier else { return };
         if self.pace.looks_for_answer() {
-            driver.receive_at_once();
+            carrier.receive_at_once();
         } else if has_waited && !self.pace.awaits_answer() {
-            driver.leave_receiving();
+            carrier.leave_receiving();
         }
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
     fn drop_messages(&mut self) {
-        let driver = &mut self.driver;
+        let carrier = &mut self.carrier;
         self.events.retain(|event| {
-            let Event::Message(message) = event else { return true };
-            if let Some(driver) = driver {
-                driver.consumed(message.payload.len());
+            let LinkEvent::Protocol(Event::Message(message)) = event else { return true };
+            if let Some(carrier) = carrier {
+                carrier.consumed(message.payload.len());
             }
             false
         });
@@ -265,13 +268,13 @@ impl Peer {
 
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
     /// noted here.
-    pub(crate) fn take_events(&mut self, events: &mut Vec<Event>) {
-        self.keep_pace();
+    pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
+        self.keep_pace(now);
         self.sends_at_once = self.pace.is_tight();
-        if let Some(driver) = &mut self.driver
-            && let Some(address) = driver.poll(events, &mut self.reports)
-        {
-            self.remote = Some(Remote::Address(address));
+        if let Some(carrier) = &mut self.carrier {
+            carrier.poll(&mut self.events, now);
+            let remote = &mut self.remote;
+            events.extend(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
         }
     }
 
@@ -284,8 +287,8 @@ impl Peer {
     }
 
     fn consumed(&mut self, bytes: usize) {
-        if let Some(driver) = &mut self.driver {
-            driver.consumed(bytes);
+        if let Some(carrier) = &mut self.carrier {
+            carrier.consumed(bytes);
         }
     }
 
@@ -295,7 +298,7 @@ impl Peer {
         if !self.is_fed {
             return; // the script's own by now
         }
-        self.driver = None;
+        self.carrier = None;
         self.close_requests = None;
         self.view.aborted();
         self.settle();
@@ -307,33 +310,29 @@ impl Peer {
             return;
         }
         self.remote = None;
-        match &self.driver {
-            // The I/O thread delivers what was accepted and ends the connection by itself.
-            Some(Driver::Remote(_)) => self.driver = None,
-            // One that is fed is not polled any more.
-            Some(Driver::Local(local)) if self.is_fed || local.is_released() => self.driver = None,
-            _ => {}
+        // One that is fed is not polled any more.
+        if self.is_fed || self.carrier.as_ref().is_some_and(|carrier| !carrier.needs_polls()) {
+            self.carrier = None;
         }
     }
 
-    /// The next packet. It stays where it is until the next call.
-    pub(crate) fn next_packet(&mut self) -> Result<&[u8], Option<Refusal>> {
+    /// The next packet; `None` if the connection is open and there is none yet. It stays where it is until the next call.
+    ///
+    /// # Errors
+    /// [`Refused::NothingToReceive`].
+    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, Refused> {
         match self.view.pop() {
             Some(message) => {
                 self.consumed(message.payload.len());
-                Ok(&self.last_packet.insert(message).payload)
+                Ok(Some(&self.last_packet.insert(message).payload))
             }
-            None if self.view.ready_state() == ReadyState::Open => Err(None),
-            None => Err(Some(Refusal::new(
-                Error::FAILED,
-                Cause::ReceiveClosed,
-                "get_packet: there is no packet and the connection is not open.",
-            ))),
+            None if self.view.ready_state() == ReadyState::Open => Ok(None),
+            None => Err(Refused::NothingToReceive),
         }
     }
 
     /// Takes up to `most` packets at once.
-    pub(crate) fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
+    pub fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
         let mut packets = Vec::with_capacity(most.min(self.view.available()));
         while packets.len() < most
             && let Some(message) = self.view.pop()
@@ -345,63 +344,57 @@ impl Peer {
     }
 
     /// Sends what `put_packet` was given.
-    pub(crate) fn put_packet(&mut self, payload: Bytes) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn put_packet(&mut self, payload: Bytes) -> Result<(), Refused> {
         self.send(self.write_mode, payload)
     }
 
     /// Sends one of the copies of a packet to many.
-    pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refusal> {
-        let kind = self.write_mode;
-        self.send_with(payload, |driver, payload| driver.send_in(batch, kind, payload))
+    pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refused> {
+        self.push(self.write_mode, payload, How::With(batch))
     }
 
-    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
-        if std::mem::take(&mut self.sends_at_once) {
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The connection is not open, or the outbound limits are reached; nothing is sent then.
+    pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
+        let how = if std::mem::take(&mut self.sends_at_once) {
             self.pace.asked();
-            return self.send_with(payload, |driver, payload| driver.send_at_once(kind, payload));
-        }
-        self.send_with(payload, |driver, payload| driver.send(kind, payload))
+            How::Here
+        } else {
+            How::Now
+        };
+        self.push(kind, payload, how)
     }
 
-    fn send_with(
-        &mut self,
-        payload: Bytes,
-        send: impl FnOnce(&mut Driver, Bytes) -> Result<(), SendError>,
-    ) -> Result<(), Refusal> {
-        let not_open = || {
-            let message = "Nothing can be sent: the connection is not open.";
-            Refusal::new(Error::FAILED, Cause::SendClosed, message)
+    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
+        let Some(carrier) = self.carrier.as_mut().filter(|_| self.view.can_send()) else {
+            return Err(Refused::Closed);
         };
-        let Some(driver) = self.driver.as_mut().filter(|_| self.view.can_send()) else {
-            return Err(not_open());
-        };
-        let limit = self.settings.outbound_buffer_size;
-        if limit != 0 && i64::try_from(payload.len()).is_ok_and(|len| len > limit) {
+        let (size, limit) = (payload.len(), self.settings.outbound_buffer_size);
+        if limit != 0 && i64::try_from(size).is_ok_and(|size| size > limit) {
             self.counters.send_refused();
-            let len = payload.len();
-            let message = format!("A message of {len} bytes is larger than outbound_buffer_size ({limit}).");
-            return Err(Refusal::new(Error::ERR_OUT_OF_MEMORY, Cause::MessageTooBig, message));
+            return Err(Refused::TooBig { size, limit });
         }
-        send(driver, payload).map_err(|error| match error {
-            SendError::BufferFull => Refusal::new(
-                Error::ERR_OUT_OF_MEMORY,
-                Cause::BufferFull,
-                "The outbound buffer is full: the other side does not read fast enough \
-                 (outbound_buffer_size, max_queued_packets).",
-            ),
-            // Lost, and still shown as open until the next poll: no mistake of the script.
-            _ => Refusal::silent(Error::FAILED, Cause::SendClosed),
+        carrier.push(kind, payload, how).map_err(|error| match error {
+            SendError::BufferFull => Refused::Full,
+            _ => Refused::Lost,
         })
     }
 
-    /// Starts the close handshake, or with a negative code ends the connection without one. A refusal is only to
-    /// be printed: the connection closes all the same.
-    pub(crate) fn close(&mut self, code: i64, reason: &str) -> Result<(), Refusal> {
+    /// Starts the close handshake, or with a negative code ends the connection without one.
+    ///
+    /// # Errors
+    /// [`Refused::CloseCode`], only to be reported: the connection closes all the same.
+    pub fn close(&mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
         if self.view.ready_state() == ReadyState::Closed {
             return Ok(());
         }
-        if let (Some(requests), Some(Driver::Remote(link))) = (&self.close_requests, &self.driver) {
-            requests.push(link.id());
+        if let (Some((requests, id)), true) = (&self.close_requests, self.carrier.is_some()) {
+            requests.push(*id);
         }
         if code < 0 {
             self.abort();
@@ -409,111 +402,107 @@ impl Peer {
         }
         let valid_code = u16::try_from(code).ok().filter(|_| is_valid_close_code(code));
         self.view.close_called();
-        match &mut self.driver {
-            Some(driver) if self.view.ready_state() == ReadyState::Closing => {
-                driver.close(valid_code.unwrap_or(1000), reason);
+        match &mut self.carrier {
+            Some(carrier) if self.view.ready_state() == ReadyState::Closing => {
+                carrier.close(valid_code.unwrap_or(1000), reason, now);
             }
             // It was connecting: nobody waits for anything.
-            driver => *driver = None,
+            carrier => *carrier = None,
         }
         self.settle();
-        match valid_code {
-            Some(_) => Ok(()),
-            None => Err(Refusal::invalid(
-                Cause::CloseCode,
-                format!(
-                    "close: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is."
-                ),
-            )),
-        }
+        valid_code.map(|_| ()).ok_or(Refused::CloseCode(code))
     }
 
     fn abort(&mut self) {
         self.view.aborted();
-        match self.driver.take() {
-            Some(Driver::Remote(link)) => link.leave(),
-            // Dropping it writes what the stream takes and ends the stream.
-            Some(Driver::Local(_)) | None => {}
+        if let Some(mut carrier) = self.carrier.take() {
+            carrier.leave();
         }
         self.settle();
     }
 
-    pub(crate) fn set_no_delay(&mut self, enabled: bool) -> Result<(), Refusal> {
-        let Some(driver) = &mut self.driver else {
-            return Err(Refusal::new(
-                Error::ERR_UNCONFIGURED,
-                Cause::NoConnection,
-                "set_no_delay: there is no connection.",
-            ));
-        };
-        driver.set_no_delay(enabled);
+    /// Changes TCP_NODELAY of the live connection.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn set_no_delay(&mut self, enabled: bool, now: Now<'_>) -> Result<(), Refused> {
+        let carrier = self.carrier.as_mut().ok_or(Refused::NoConnection("set_no_delay"))?;
+        carrier.set(LiveSetting::NoDelay(enabled), now);
         Ok(())
     }
 
-    pub(crate) fn buffered_amount(&self) -> usize {
-        self.driver.as_ref().map_or(0, Driver::buffered_amount)
+    /// Payload bytes accepted and not yet taken by the system.
+    pub fn buffered_amount(&self) -> usize {
+        self.carrier.as_ref().map_or(0, |carrier| carrier.buffered_amount())
     }
 
-    pub(crate) fn write_mode(&self) -> MessageKind {
+    /// What `put_packet` sends.
+    pub fn write_mode(&self) -> MessageKind {
         self.write_mode
     }
 
-    pub(crate) fn set_write_mode(&mut self, kind: MessageKind) {
+    /// Changes what `put_packet` sends.
+    pub fn set_write_mode(&mut self, kind: MessageKind) {
         self.write_mode = kind;
     }
 
-    pub(crate) fn set_outbound_buffer_size(&mut self, size: i64) -> Result<(), Refusal> {
-        self.settings_mut().set_outbound_buffer_size(size)?;
-        self.apply_send_limits();
-        Ok(())
-    }
-
-    pub(crate) fn set_max_queued_packets(&mut self, count: i64) -> Result<(), Refusal> {
-        self.settings_mut().set_max_queued_packets(count)?;
-        self.apply_send_limits();
-        Ok(())
-    }
-
-    fn apply_send_limits(&mut self) {
-        if let Some(driver) = &mut self.driver {
-            driver.set_send_limits(self.settings.send_limits());
-        }
-    }
-
-    pub(crate) fn set_heartbeat_interval(&mut self, seconds: f64) -> Result<(), Refusal> {
-        self.settings_mut().set_heartbeat_interval(seconds)?;
-        if let Some(driver) = &mut self.driver {
-            driver.set_heartbeat_interval(self.settings.heartbeat());
-        }
-        Ok(())
-    }
-
-    pub(crate) fn set_close_timeout(&mut self, seconds: f64) -> Result<(), Refusal> {
-        self.settings_mut().set_close_timeout(seconds)?;
-        if let Some(driver) = &mut self.driver {
-            driver.set_close_timeout(self.settings.close_timeout());
-        }
-        Ok(())
-    }
-
     /// Seconds; -1 before the first answered ping.
-    pub(crate) fn round_trip_time(&self) -> f64 {
-        self.driver.as_ref().and_then(Driver::round_trip_time).map_or(-1.0, |time| time.as_secs_f64())
+    pub fn round_trip_time(&self) -> f64 {
+        let time = self.carrier.as_ref().and_then(|carrier| carrier.round_trip_time());
+        time.map_or(-1.0, |time| time.as_secs_f64())
     }
 
     /// What the connection has carried so far.
-    pub(crate) fn statistics(&self) -> Statistics {
-        self.driver.as_ref().map_or(&self.counters, Driver::counters).read()
+    pub fn statistics(&self) -> Statistics {
+        // A live connection counts what was sent when it is asked for its counters.
+        self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
+    }
+
+    /// Why the connection ended, in one sentence; empty while connected and after a clean close.
+    pub fn error_message(&self) -> String {
+        self.view.close_cause().map(ToString::to_string).unwrap_or_default()
     }
 
     /// What a server answered instead of upgrading the connection.
-    pub(crate) fn refused_upgrade(&self) -> Option<&HttpResponse> {
+    pub fn refused_upgrade(&self) -> Option<&HttpResponse> {
         self.view.close_cause().and_then(CloseCause::http_response)
     }
 }
 
+/// Notes the address that the event tells, if it is that.
+fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
+    match event {
+        LinkEvent::Connected(address) => {
+            *remote = Some(Remote::Address(address));
+            None
+        }
+        LinkEvent::Protocol(event) => Some(event),
+    }
+}
+
 /// Reads the URL of `connect_to_url` or `create_client`.
-pub(crate) fn parse_target(url: &str) -> Result<Target, Refusal> {
-    Target::parse(url)
-        .map_err(|error| Refusal::invalid(Cause::Target, format!("The URL '{url}' cannot be used: {error}.")))
+pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
+    Target::parse(url).map_err(|problem| Refused::Url { url: url.to_owned(), problem })
+}
+
+/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
+pub fn address_text(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_engine_does() {
+        let text = |address: &str| address_text(address.parse().unwrap());
+        assert_eq!(text("127.0.0.1"), "127.0.0.1");
+        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
+        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
+        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
+    }
 }
