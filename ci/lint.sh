@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, lints and documentation of the Rust crates, and the shell scripts; no warning passes.
+# Formatting, lints and documentation of the Rust crates, shell scripts, links between pages; no warning passes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -14,3 +14,5 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-p
 say "shell scripts"
 for script in ci/*.sh .ci/run; do bash -n "$script"; done
 if command -v shellcheck >/dev/null; then shellcheck -x -S warning ci/*.sh .ci/run; fi
+say "links"
+ci/check-links.sh

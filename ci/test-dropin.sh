@@ -12,10 +12,14 @@ class=RustWebSocketPeer
 addon=$root_dir/godot-project/addons/rust_websocket
 [[ $class == WebSocketPeer || -f $addon/rust_websocket.gdextension ]] || die "the addon is not built: run ci/build.sh first."
 
-# What the README tells a user to do is what is done below.
-in_readme=$(awk '/^## In your project/ { here = 1 } here && /^```/ { block++; next } here && block == 1 { print } block == 2 { exit }' "$root_dir/README.md")
-in_script=$(sed -n '/^# README: In your/,/^# README: end/p' "${BASH_SOURCE[0]}" | grep -v '^# README')
-[[ -n $in_readme && $in_readme == "$in_script" ]] || die "the README's commands for a project's CI are not those of this test."
+# What the pages tell a user to do is what is done below.
+commands=$(sed -n '/^# COMMANDS/,/^# END/p' "${BASH_SOURCE[0]}" | grep -v '^# ')
+for page in README.md docs/ci.md; do
+  # The first block of code that mentions the list of extensions.
+  shown=$(awk '/^ *```/ { if (code && block ~ /extension_list/) { printf "%s", block; exit } code = !code; block = ""; next }
+    code { sub(/^ +/, ""); block = block $0 "\n" }' "$root_dir/$page")
+  [[ -n $shown && $shown == "$commands" ]] || die "the commands for a project that no editor has opened: $page has others than this test."
+done
 
 find_godot
 godot() { timeout 120 "$GODOT" "$@"; }
@@ -37,11 +41,11 @@ fi
 cd "$project"
 log=$project/log.txt
 {
-# README: In your project's CI
+# COMMANDS
 mkdir -p .godot
 echo "res://addons/rust_websocket/rust_websocket.gdextension" > .godot/extension_list.cfg
 godot --headless --import
-# README: end
+# END
 } >"$log" 2>&1 || { cat "$log" >&2; die "the commands for a project's CI failed."; }
 [[ $class != WebSocketPeer ]] || rm -f .godot/extension_list.cfg
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{ClientTls, Counters, Link, LinkEvent, LinkOptions};
-use rust_websocket_peers::{Accepted, Carrier, How, LiveSetting, NO_DELAY, Now};
+use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions};
+use rust_websocket_peers::{Accepted, Carrier, LiveSetting, NO_DELAY, Now};
 use rust_websocket_proto::{ClientRequest, MessageKind, SendError};
 
 use crate::{engine_stream::EngineStream, local::Local};

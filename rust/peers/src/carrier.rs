@@ -6,22 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Counters, Link, LinkEvent, SendLimits};
+use rust_websocket_net::{Counters, How, Link, LinkEvent, SendLimits};
 use rust_websocket_proto::{MessageKind, SendError};
 
 /// Asks for the time. It is asked only where it matters: reading the clock costs a quarter of an idle poll.
 pub type Now<'a> = &'a dyn Fn() -> Instant;
-
-/// How a message is sent.
-#[derive(Debug)]
-pub enum How<'a> {
-    /// By itself.
-    Now,
-    /// As one of many; whoever writes them is notified once, when the batch ends.
-    With(&'a mut Batch),
-    /// On this thread if possible: the caller waits for the answer and does nothing else.
-    Here,
-}
 
 /// What a script may change while the connection lives.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +62,12 @@ pub trait Carrier: Send {
     /// Whether a connection that is over for the script must still be polled, to deliver what was accepted.
     fn needs_polls(&self) -> bool;
 
-    /// For a script that polls in a tight loop, before each [`poll`](Self::poll): reads on this thread.
-    fn receive_at_once(&self) {}
+    /// For a script that polls in a tight loop, before each [`poll`](Self::poll): this thread does what another would do, as far
+    /// as it can be done without waiting.
+    fn drive(&self) {}
 
-    /// The script's loop is over, or it does not wait for anything.
-    fn leave_receiving(&self) {}
+    /// No more calls of [`drive`](Self::drive) follow for now.
+    fn stop_driving(&self) {}
 }
 
 /// The I/O thread moves the bytes and finishes by itself.
@@ -87,11 +77,7 @@ impl Carrier for Link {
     }
 
     fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
-        match how {
-            How::Now => self.send(kind, payload),
-            How::With(batch) => self.send_in(batch, kind, payload),
-            How::Here => self.send_at_once(kind, payload),
-        }
+        Link::push(self, kind, payload, how)
     }
 
     fn close(&mut self, code: u16, reason: &str, _now: Now<'_>) {
@@ -131,11 +117,11 @@ impl Carrier for Link {
         false
     }
 
-    fn receive_at_once(&self) {
-        Link::receive_at_once(self);
+    fn drive(&self) {
+        Link::drive(self);
     }
 
-    fn leave_receiving(&self) {
-        Link::leave_receiving(self);
+    fn stop_driving(&self) {
+        Link::stop_driving(self);
     }
 }

@@ -27,11 +27,12 @@ mod refused;
 mod settings;
 mod view;
 
-pub use carrier::{Carrier, How, LiveSetting, Now};
+pub use carrier::{Carrier, LiveSetting, Now};
 pub use id_map::IdMap;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
-    Emission, Listening, Multiplayer, PeerIdError, Refusals, SERVER_ID, Sending, Signal, Status, TransferMode,
+    Emission, Listening, Multiplayer, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
+    TransferMode,
 };
 pub use peer::{Accepted, Peer, PeerState, address_text};
 pub use refused::{Allowed, Refused, Reported};

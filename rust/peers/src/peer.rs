@@ -6,15 +6,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Counters, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
     is_valid_close_code,
 };
 
 use crate::{
-    Carrier, Class, How, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused, Settings,
-    Subject, multiplayer::CloseRequests, pace::Pace,
+    Carrier, Class, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused, Settings, Subject,
+    multiplayer::CloseRequests, pace::Pace,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -242,9 +242,9 @@ impl Peer {
         self.pace.polled(now);
         let Some(carrier) = &self.carrier else { return };
         if self.pace.looks_for_answer() {
-            carrier.receive_at_once();
+            carrier.drive();
         } else if has_waited && !self.pace.awaits_answer() {
-            carrier.leave_receiving();
+            carrier.stop_driving();
         }
     }
 

@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod admission;
 mod buffer;
 mod config;
 mod connection;
@@ -27,6 +28,7 @@ mod mask;
 mod message;
 mod target;
 mod timer;
+mod token;
 
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
 pub use connection::Connection;

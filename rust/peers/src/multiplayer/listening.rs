@@ -1,8 +1,8 @@
 //! What brings a server its clients.
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Link, LinkId, LinkOptions, Listener, ListenerEvent, Sender};
-use rust_websocket_proto::MessageKind;
+use rust_websocket_net::{How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+use rust_websocket_proto::{MessageKind, SendError};
 
 use crate::Carrier;
 
@@ -10,8 +10,8 @@ use crate::Carrier;
 pub trait Listening {
     /// A client's connection.
     type Link: Carrier + 'static;
-    /// Sends to it as one of many.
-    type Sender: Sending;
+    /// Takes messages for it.
+    type Outbox: TakesCopies;
 
     /// The port that it listens on.
     fn local_port(&self) -> u16;
@@ -23,7 +23,7 @@ pub trait Listening {
     fn id_of(link: &Self::Link) -> LinkId;
 
     /// For messages to many.
-    fn sender_of(link: &Self::Link) -> Self::Sender;
+    fn outbox_of(link: &Self::Link) -> Self::Outbox;
 
     /// Stops or resumes accepting.
     fn set_accepting(&self, accepting: bool);
@@ -32,18 +32,21 @@ pub trait Listening {
     fn set_link_options(&self, options: LinkOptions);
 }
 
-/// Sends one of the copies of a message to many.
-pub trait Sending {
-    /// Fetches what sending touches into the processor's cache.
-    fn fetch(&self);
+/// Takes copies of messages that go to many.
+pub trait TakesCopies {
+    /// Has the processor fetch what [`push`](Self::push) touches.
+    fn prefetch(&self);
 
-    /// Sends, unless the message is not taken; that is not counted as refused.
-    fn try_send_in(&self, batch: &mut Batch, kind: MessageKind, payload: &Bytes) -> bool;
+    /// Like [`Carrier::push`], but a refusal is not counted.
+    ///
+    /// # Errors
+    /// As there.
+    fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError>;
 }
 
 impl Listening for Listener {
     type Link = Link;
-    type Sender = Sender;
+    type Outbox = Outbox;
 
     fn local_port(&self) -> u16 {
         self.local_address().port()
@@ -57,8 +60,8 @@ impl Listening for Listener {
         link.id()
     }
 
-    fn sender_of(link: &Link) -> Sender {
-        link.sender()
+    fn outbox_of(link: &Link) -> Outbox {
+        link.outbox()
     }
 
     fn set_accepting(&self, accepting: bool) {
@@ -70,12 +73,12 @@ impl Listening for Listener {
     }
 }
 
-impl Sending for Sender {
-    fn fetch(&self) {
-        Sender::fetch(self);
+impl TakesCopies for Outbox {
+    fn prefetch(&self) {
+        Outbox::prefetch(self);
     }
 
-    fn try_send_in(&self, batch: &mut Batch, kind: MessageKind, payload: &Bytes) -> bool {
-        Sender::try_send_in(self, batch, kind, payload)
+    fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
+        Outbox::push(self, kind, payload, how)
     }
 }

@@ -19,7 +19,7 @@ use self::{
     server::Server,
 };
 pub use self::{
-    listening::{Listening, Sending},
+    listening::{Listening, TakesCopies},
     protocol::{PeerIdError, SERVER_ID},
 };
 use crate::{Carrier, Class, Now, Peer, PeerState, Property, Refused, Settings, Subject, peer::parse_target};

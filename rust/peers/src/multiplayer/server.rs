@@ -8,16 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, LinkId, ListenerEvent, Statistics, SystemRandom};
+use rust_websocket_net::{Batch, How, LinkId, ListenerEvent, Statistics, SystemRandom};
 use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
 
 use super::{
-    Incoming, Listening, Refusals, Sending, Signal,
+    Incoming, Listening, Refusals, Signal, TakesCopies,
     protocol::{PeerIds, Recipients, encode_peer_id, server_recipients},
 };
-use crate::{
-    Carrier, How, IdMap, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd,
-};
+use crate::{Carrier, IdMap, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
 
 /// A burst does not keep its memory.
 const KEPT_REPORTS: usize = 1024;
@@ -38,10 +36,10 @@ impl CloseRequests {
 }
 
 /// A client that has an id.
-struct Member<S> {
+struct Member<O> {
     state: Arc<PeerState>,
     link: LinkId,
-    sender: S,
+    outbox: O,
     /// Its packets that nobody has taken yet.
     unread: usize,
     held_end: HeldEnd,
@@ -49,7 +47,7 @@ struct Member<S> {
     end_is_shown: bool,
 }
 
-impl<S> Member<S> {
+impl<O> Member<O> {
     /// Whether a script may have the peer of this member (`get_peer`), and so have changed it. The engine object, which keeps the
     /// state, is kept as long as the member.
     fn is_shown(&self) -> bool {
@@ -84,7 +82,7 @@ impl<S> Member<S> {
 pub(crate) struct Server<L: Listening> {
     listener: L,
     ids: PeerIds,
-    members: IdMap<i32, Member<L::Sender>>,
+    members: IdMap<i32, Member<L::Outbox>>,
     by_link: IdMap<LinkId, i32>,
     close_requests: Arc<CloseRequests>,
     /// Of the current poll, not looked at yet.
@@ -191,7 +189,7 @@ impl<L: Listening> Server<L> {
         settings: &Arc<Settings>,
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
-        let (name, sender) = (L::id_of(&link), L::sender_of(&link));
+        let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
         // Refused only if the client is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
         _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
@@ -200,7 +198,7 @@ impl<L: Listening> Server<L> {
         let member = Member {
             state: Arc::new(Locked::new(peer)),
             link: name,
-            sender,
+            outbox,
             unread: 0,
             held_end: HeldEnd::default(),
             end_is_shown: false,
@@ -290,11 +288,13 @@ impl<L: Listening> Server<L> {
             return Ok(refused);
         }
         for member in self.members.values() {
-            member.sender.fetch();
+            member.outbox.prefetch();
         }
         let mut batch = Batch::default();
         for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
-            if !member.is_shown() && member.sender.try_send_in(&mut batch, MessageKind::Binary, payload) {
+            if !member.is_shown()
+                && member.outbox.push(MessageKind::Binary, payload, How::With(&mut batch)).is_ok()
+            {
                 continue;
             }
             member.send(*id, |peer| peer.put_packet_in(&mut batch, payload.clone()), &mut refused);
