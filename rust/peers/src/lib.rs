@@ -17,6 +17,7 @@
 )]
 
 mod carrier;
+mod close_requests;
 mod held_end;
 mod id_map;
 mod locked;

@@ -14,7 +14,7 @@ use rust_websocket_proto::{
 
 use crate::{
     Carrier, Class, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused, Settings, Subject,
-    multiplayer::CloseRequests, pace::Pace,
+    close_requests::CloseRequests, pace::Pace,
 };
 
 /// One WebSocket connection after the other, as a script sees them.

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use rust_websocket_net::{LinkOptions, ListenError, ListenOptions, Listener, ServerTls, Statistics};
 use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
 
-pub(crate) use self::server::CloseRequests;
 use self::{
     client::{Client, Fault, Step},
     incoming::{Incoming, Packet},

@@ -1,11 +1,6 @@
 //! The server side: a listener and its members.
 
-use std::{
-    collections::VecDeque,
-    mem,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Batch, How, LinkId, ListenerEvent, Statistics, SystemRandom};
@@ -15,25 +10,13 @@ use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
     protocol::{PeerIds, Recipients, encode_peer_id, server_recipients},
 };
-use crate::{Carrier, IdMap, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
+use crate::{
+    Carrier, IdMap, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings,
+    close_requests::CloseRequests, held_end::HeldEnd,
+};
 
 /// A burst does not keep its memory.
 const KEPT_REPORTS: usize = 1024;
-
-/// The members whose connection the script has closed through their peer, which notes it here, so that a poll does not have
-/// to look at everybody.
-#[derive(Debug, Default)]
-pub(crate) struct CloseRequests(Mutex<Vec<i32>>);
-
-impl CloseRequests {
-    pub(crate) fn push(&self, id: i32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-    }
-
-    fn take(&self) -> Vec<i32> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 /// A client that has an id.
 struct Member<O> {
