@@ -24,9 +24,9 @@ mod wire;
 
 pub use counters::{Counters, Statistics};
 pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
-pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent, Sender};
+pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
 pub use listener::{ListenError, ListenOptions};
-pub use queues::Batch;
+pub use queues::{Batch, How};
 pub use random::SystemRandom;
 pub use resolve::Lookup;
 pub use thread::shutdown;

@@ -21,7 +21,7 @@ use crate::{
     conn::Conn,
     listener::{Acceptor, ListenError, ListenOptions, bind},
     orders::Order,
-    queues::{Batch, Command, Mailbox, ReactorHandle, Shared, lock},
+    queues::{Command, How, Mailbox, ReactorHandle, Shared, lock},
     thread,
 };
 
@@ -43,7 +43,7 @@ pub struct LinkOptions {
 
 /// Names a link within the process; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LinkId(pub(crate) usize);
+pub struct LinkId(pub usize);
 
 /// What a link reports.
 #[derive(Debug)]
@@ -66,10 +66,10 @@ impl LinkEvent {
 
 /// What a listener reports.
 #[derive(Debug)]
-pub enum ListenerEvent {
+pub enum ListenerEvent<L = Link> {
     /// A newcomer completed its upgrade; its later events follow as [`ListenerEvent::Link`]. Dropping the link
     /// turns the newcomer away.
-    Accepted(Link, SocketAddr, Opened),
+    Accepted(L, SocketAddr, Opened),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }
@@ -143,28 +143,23 @@ impl Link {
         self.shared.id
     }
 
-    /// Queues a message for the I/O thread, which writes it without waiting for anything else.
+    /// Accepts a message; `how` says how the I/O thread comes to know of it.
     ///
     /// # Errors
-    /// [`SendError::BufferFull`] when the limits are reached; nothing is queued then.
-    pub fn send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        self.shared.order_send(kind, payload)
+    /// [`SendError::BufferFull`] when the limits are reached (the refusal is counted), [`SendError::NotOpen`] once this
+    /// side has closed or the connection has ended. Nothing is queued then.
+    pub fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
+        let pushed = match how {
+            How::Here => self.push_here(kind, payload),
+            how => self.shared.push(kind, payload, how),
+        };
+        if matches!(pushed, Err(SendError::BufferFull)) {
+            self.shared.counters.send_refused();
+        }
+        pushed
     }
 
-    /// Like [`send`](Self::send), for a message to many: the I/O thread is told once, when the batch ends.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn send_in(&self, batch: &mut Batch, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        self.shared.order_send_in(batch, kind, payload)
-    }
-
-    /// Like [`send`](Self::send), for an owner that does nothing but wait for an answer: where nothing is in the way, the
-    /// message goes to the kernel from this thread. That costs the owner a system call and spares the message a change of threads.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn send_at_once(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    fn push_here(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
         let mut payload = Some(payload);
         let mut result = Ok(());
         self.at_once(|conn| {
@@ -181,23 +176,23 @@ impl Link {
             }
         });
         match payload {
-            Some(payload) => self.send(kind, payload),
+            Some(payload) => self.shared.push(kind, payload, How::Now),
             None => result,
         }
     }
 
-    /// For an owner that does nothing but wait for an answer, before [`take_events`](Self::take_events): where nothing is in
-    /// the way, reads on this thread what has come.
-    pub fn receive_at_once(&self) {
+    /// For an owner that polls in a tight loop, before [`take_events`](Self::take_events): this thread does what the I/O thread
+    /// would do, as far as it can be done without waiting.
+    pub fn drive(&self) {
         if self.client.as_ref().is_some_and(|client| client.reports.is_filled()) {
             return;
         }
         self.at_once(|conn| conn.read_at_once(&mut [0; READ_AT_ONCE], Instant::now()));
     }
 
-    /// No more calls of [`receive_at_once`](Self::receive_at_once) follow for now. Without this the I/O thread finds out by itself
-    /// after a few milliseconds.
-    pub fn leave_receiving(&self) {
+    /// No more calls of [`drive`](Self::drive) follow for now. Without this the I/O thread finds out by itself after a few
+    /// milliseconds.
+    pub fn stop_driving(&self) {
         self.at_once(|conn| conn.leave_reading(Instant::now()));
     }
 
@@ -272,8 +267,8 @@ impl Link {
     }
 
     /// For those who send to many links at once.
-    pub fn sender(&self) -> Sender {
-        Sender(Arc::clone(&self.shared))
+    pub fn outbox(&self) -> Outbox {
+        Outbox(Arc::clone(&self.shared))
     }
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
@@ -282,21 +277,25 @@ impl Link {
     }
 }
 
-/// The part of a link that sends one of the copies of a message to many. It knows nothing but where the link keeps what
-/// sending touches.
+/// The part of a link that accepts messages, for those who send copies of one to many. It knows nothing but where the
+/// link keeps what that touches, and keeps no connection alive.
 #[derive(Debug, Clone)]
-pub struct Sender(Arc<Shared>);
+pub struct Outbox(Arc<Shared>);
 
-impl Sender {
-    /// Has the processor fetch what sending touches. A message to many links waits for each one's memory in turn, since taking a
-    /// lock lets nothing overtake it; looking at all of them before lets these waits overlap.
-    pub fn fetch(&self) {
+impl Outbox {
+    /// Has the processor fetch what [`push`](Self::push) touches. A message to many links waits for each one's memory in turn,
+    /// since taking a lock lets nothing overtake it; looking at all of them before lets these waits overlap.
+    pub fn prefetch(&self) {
         self.0.fetch();
     }
 
-    /// Like [`Link::send_in`]; but false, and not counted as refused, if the message is not taken.
-    pub fn try_send_in(&self, batch: &mut Batch, kind: MessageKind, payload: &Bytes) -> bool {
-        self.0.try_order_send_in(batch, kind, payload)
+    /// Like [`Link::push`], but a refusal is not counted: who sends copies asks again through the link, which says why. Here
+    /// [`How::Here`] is [`How::Now`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
+        self.0.push(kind, payload.clone(), how)
     }
 }
 
@@ -353,6 +352,12 @@ impl Listener {
             self.shared.seen(seen);
         }
     }
+
+    /// As [`Link::drive`].
+    pub fn drive(&self) {}
+
+    /// As [`Link::stop_driving`].
+    pub fn stop_driving(&self) {}
 
     /// Stops or resumes accepting; newcomers wait in the kernel's backlog meanwhile.
     pub fn set_accepting(&self, accepting: bool) {

@@ -66,44 +66,20 @@ impl Shared {
         }
     }
 
-    pub(crate) fn order_send(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    pub(crate) fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
         if self.queue_send(kind, payload)? {
-            self.attend();
+            match how {
+                How::With(batch) => batch.push(self),
+                How::Now | How::Here => self.attend(),
+            }
         }
         Ok(())
-    }
-
-    pub(crate) fn order_send_in(
-        &self,
-        batch: &mut Batch,
-        kind: MessageKind,
-        payload: Bytes,
-    ) -> Result<(), SendError> {
-        if self.queue_send(kind, payload)? {
-            batch.push(self);
-        }
-        Ok(())
-    }
-
-    /// False if the message is not taken, for whatever reason.
-    pub(crate) fn try_order_send_in(&self, batch: &mut Batch, kind: MessageKind, payload: &Bytes) -> bool {
-        let mut outbox = self.lock_outbox();
-        let is_taken = outbox.check(payload.len()).is_ok();
-        if is_taken && outbox.push_send(kind, payload.clone()) {
-            batch.push(self);
-        }
-        is_taken
     }
 
     /// True if the I/O thread is to be told.
     pub(crate) fn queue_send(&self, kind: MessageKind, payload: Bytes) -> Result<bool, SendError> {
         let mut outbox = self.lock_outbox();
-        if let Err(error) = outbox.check(payload.len()) {
-            if matches!(error, SendError::BufferFull) {
-                self.counters.send_refused();
-            }
-            return Err(error);
-        }
+        outbox.check(payload.len())?;
         Ok(outbox.push_send(kind, payload))
     }
 
@@ -172,6 +148,18 @@ impl Shared {
         outbox.orders.forget_sends();
         outbox.sending.clear();
     }
+}
+
+/// How the I/O thread comes to know of a message.
+#[derive(Debug)]
+pub enum How<'a> {
+    /// It is notified, and writes the message without waiting for anything else.
+    Now,
+    /// It is notified with the batch, of all links in it at once.
+    With(&'a mut Batch),
+    /// For an owner that does nothing but wait for an answer: where nothing is in the way, the message goes to the kernel from
+    /// this thread. That costs the owner a system call and spares the message a change of threads. Else as [`How::Now`].
+    Here,
 }
 
 /// Links that have something for the I/O thread, which is told of all of them at once when this is dropped: waking

@@ -490,7 +490,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Link, LinkEvent, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
+        How, Link, LinkEvent, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
         SystemRandom,
     };
 
@@ -531,12 +531,12 @@ mod tests {
 
     #[test]
     fn a_panic_ends_its_connection_and_no_other() {
-        panic_while(|link| _ = link.send(MessageKind::Binary, Bytes::new()));
+        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Now));
     }
 
     #[test]
     fn so_does_a_panic_on_the_owner_s_thread() {
-        panic_while(|link| _ = link.send_at_once(MessageKind::Binary, Bytes::new()));
+        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Here));
     }
 
     fn panic_while(sending: impl Fn(&Link)) {
@@ -562,7 +562,7 @@ mod tests {
         }
         let Event::Closed(Closed { cause, .. }) = next_event(&doomed) else { panic!("expected the end") };
         assert!(cause.to_string().contains("internal error"), "{cause}");
-        assert!(doomed.send(MessageKind::Binary, Bytes::new()).is_err());
+        assert!(doomed.push(MessageKind::Binary, Bytes::new(), How::Now).is_err());
 
         let mut accepted = Vec::new();
         let mut events = Vec::new();
@@ -573,7 +573,7 @@ mod tests {
             }
         }
         for link in &accepted {
-            _ = link.send(MessageKind::Text, Bytes::from_static(b"alive"));
+            _ = link.push(MessageKind::Text, Bytes::from_static(b"alive"), How::Now);
         }
         assert!(matches!(next_event(&healthy), Event::Message(message) if message.payload == "alive"));
     }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{ReceiveLimits, SendLimits};
+use rust_websocket_net::{How, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{MessageKind, SendError};
 use util::{Client, PATIENCE, Server, options, pair, wait_until};
 
@@ -24,7 +24,7 @@ fn spin(client: &mut Client, mut read: impl FnMut() -> bool, mut done: impl FnMu
     while !done(client) {
         assert!(Instant::now() < deadline, "waited in vain");
         if read() {
-            client.link.receive_at_once();
+            client.link.drive();
         }
         client.poll();
     }
@@ -59,9 +59,9 @@ fn both_threads_together_keep_the_order() {
     for index in 0..4000 {
         // Sometimes alone, sometimes behind others that the I/O thread has.
         if index % 3 == 0 {
-            client.link.send_at_once(MessageKind::Binary, number(index)).unwrap();
+            client.link.push(MessageKind::Binary, number(index), How::Here).unwrap();
         } else {
-            client.link.send(MessageKind::Binary, number(index)).unwrap();
+            client.link.push(MessageKind::Binary, number(index), How::Now).unwrap();
         }
         let least = index as usize / 8 * 8;
         spin(
@@ -92,9 +92,9 @@ fn what_comes_after_the_owner_has_stopped_reading_is_read_by_the_other_thread() 
         let end = Instant::now() + Duration::from_millis(20);
         spin(&mut client, || true, |_| Instant::now() >= end);
         if says_so {
-            client.link.leave_receiving();
+            client.link.stop_driving();
         }
-        server.only().link.send(MessageKind::Text, Bytes::from_static(b"late")).unwrap();
+        server.only().link.push(MessageKind::Text, Bytes::from_static(b"late"), How::Now).unwrap();
         spin(&mut client, || false, |client| client.messages.len() == 1);
     }
 }
@@ -108,7 +108,7 @@ fn a_close_met_by_the_owner_is_completed_by_the_other_thread() {
     spin(&mut client, || true, |client| client.closed.is_some());
     let closed = client.closed.as_ref().unwrap();
     assert_eq!((closed.code, closed.reason.as_str()), (Some(4001), "enough"));
-    assert_eq!(client.link.send_at_once(MessageKind::Binary, Bytes::new()), Err(SendError::NotOpen));
+    assert_eq!(client.link.push(MessageKind::Binary, Bytes::new(), How::Here), Err(SendError::NotOpen));
     wait_until("the answer", || {
         server.poll();
         server.only().closed.is_some()
@@ -138,7 +138,7 @@ fn the_limits_hold_for_what_is_sent_and_read_at_once() {
     // Nobody takes anything: after what the kernel holds, sending is refused.
     let mut accepted = 0;
     let deadline = Instant::now() + PATIENCE;
-    while client.link.send_at_once(MessageKind::Binary, vec![0; 5000].into()).is_ok() {
+    while client.link.push(MessageKind::Binary, vec![0; 5000].into(), How::Here).is_ok() {
         accepted += 1;
         assert!(Instant::now() < deadline, "it is never full");
     }
@@ -155,7 +155,7 @@ fn the_limits_hold_for_what_is_sent_and_read_at_once() {
 
     // The owner reads no more than it may hold.
     for index in 0..50 {
-        server.only().link.send(MessageKind::Binary, number(index)).unwrap();
+        server.only().link.push(MessageKind::Binary, number(index), How::Now).unwrap();
     }
     let end = Instant::now() + Duration::from_millis(100);
     spin(&mut client, || true, |_| Instant::now() >= end);

@@ -17,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{ListenError, ListenOptions, Listener, ReceiveLimits, SendLimits};
+use rust_websocket_net::{How, ListenError, ListenOptions, Listener, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{MessageKind, SendError};
 use util::{Client, Server, listen, options, pair, request, request_for, wait_until};
 
@@ -26,9 +26,12 @@ fn messages_are_echoed_in_order() {
     let (mut client, mut server) = pair(options(), options());
     server.echoes = true;
     for index in 0..500_u32 {
-        client.link.send(MessageKind::Binary, Bytes::copy_from_slice(&index.to_le_bytes())).unwrap();
+        client
+            .link
+            .push(MessageKind::Binary, Bytes::copy_from_slice(&index.to_le_bytes()), How::Now)
+            .unwrap();
     }
-    client.link.send(MessageKind::Text, Bytes::from_static("done ✓".as_bytes())).unwrap();
+    client.link.push(MessageKind::Text, Bytes::from_static("done ✓".as_bytes()), How::Now).unwrap();
     wait_until("all echoes", || {
         server.poll();
         client.poll();
@@ -46,7 +49,7 @@ fn messages_are_echoed_in_order() {
 fn a_close_handshake_ends_both_sides_with_its_code() {
     let (mut client, mut server) = pair(options(), options());
     client.link.close(4001, "enough");
-    assert_eq!(client.link.send(MessageKind::Text, Bytes::new()), Err(SendError::NotOpen));
+    assert_eq!(client.link.push(MessageKind::Text, Bytes::new(), How::Now), Err(SendError::NotOpen));
     wait_until("both closed", || {
         server.poll();
         client.poll();
@@ -65,7 +68,7 @@ fn what_was_accepted_before_leaving_arrives() {
         roomy.receive_limits = ReceiveLimits { bytes: usize::MAX, messages: usize::MAX };
         let (client, mut server) = pair(options(), roomy);
         for _ in 0..100 {
-            client.link.send(MessageKind::Binary, Bytes::from(vec![7; 20_000])).unwrap();
+            client.link.push(MessageKind::Binary, Bytes::from(vec![7; 20_000]), How::Now).unwrap();
         }
         match how {
             "leave" => client.link.leave(),
@@ -93,7 +96,7 @@ fn a_reader_that_does_not_consume_holds_the_sender_back_and_loses_nothing() {
     loop {
         let mut payload = vec![0; 1024];
         payload[..4].copy_from_slice(&sent.to_le_bytes());
-        match client.link.send(MessageKind::Binary, payload.into()) {
+        match client.link.push(MessageKind::Binary, payload.into(), How::Now) {
             Ok(()) => sent += 1,
             Err(error) => {
                 assert_eq!(error, SendError::BufferFull);
@@ -133,7 +136,7 @@ fn what_nobody_has_offered_to_the_kernel_is_capped() {
     server.poll();
     server.only().consumes = false;
     let mut accepted = 0;
-    while client.link.send(MessageKind::Binary, Bytes::from(vec![0; 65_536])).is_ok() {
+    while client.link.push(MessageKind::Binary, Bytes::from(vec![0; 65_536]), How::Now).is_ok() {
         accepted += 65_536;
         assert!(accepted < 64 * 1024 * 1024, "no limit at all");
     }
@@ -253,7 +256,7 @@ fn a_close_timeout_beyond_what_the_clock_can_hold_never_ends() {
     let (client, mut server) = pair(patient.clone(), patient);
     // More than the kernel takes at once: the rest is sent while the connection lingers.
     for _ in 0..100 {
-        client.link.send(MessageKind::Binary, Bytes::from(vec![7; 60_000])).unwrap();
+        client.link.push(MessageKind::Binary, Bytes::from(vec![7; 60_000]), How::Now).unwrap();
     }
     drop(client);
     wait_until("the end", || {
@@ -273,7 +276,7 @@ fn garbage_gets_an_http_answer_and_the_others_go_on() {
     stranger.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     server.echoes = true;
-    client.link.send(MessageKind::Text, Bytes::from_static(b"still here")).unwrap();
+    client.link.push(MessageKind::Text, Bytes::from_static(b"still here"), How::Now).unwrap();
     wait_until("the echo", || {
         server.poll();
         client.poll();
@@ -307,7 +310,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
         echoes: false,
     };
     let kept = links.into_values().next().unwrap();
-    kept.link.send(MessageKind::Text, Bytes::from_static(b"kept")).unwrap();
+    kept.link.push(MessageKind::Text, Bytes::from_static(b"kept"), How::Now).unwrap();
     let mut newcomer = Client::connect(request(address), options());
     wait_until("both", || {
         client.poll();

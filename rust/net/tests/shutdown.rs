@@ -11,7 +11,7 @@ mod util;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rust_websocket_net::{ReceiveLimits, shutdown};
+use rust_websocket_net::{How, ReceiveLimits, shutdown};
 use rust_websocket_proto::MessageKind;
 use util::{Client, Server, options, pair, request, wait_until};
 
@@ -27,7 +27,7 @@ fn shutting_down_under_load_ends_every_link_and_the_next_use_starts_again() {
     });
     for client in &clients {
         for _ in 0..200 {
-            _ = client.link.send(MessageKind::Binary, Bytes::from(vec![1; 4096]));
+            _ = client.link.push(MessageKind::Binary, Bytes::from(vec![1; 4096]), How::Now);
         }
     }
     // One is still looking for a name, one still connecting.
@@ -38,7 +38,7 @@ fn shutting_down_under_load_ends_every_link_and_the_next_use_starts_again() {
     for client in &mut clients {
         client.poll();
         assert!(client.closed.is_some());
-        assert!(client.link.send(MessageKind::Text, Bytes::new()).is_err());
+        assert!(client.link.push(MessageKind::Text, Bytes::new(), How::Now).is_err());
     }
     seeking.poll();
     assert!(seeking.closed.is_some());
@@ -47,7 +47,7 @@ fn shutting_down_under_load_ends_every_link_and_the_next_use_starts_again() {
     let (again, mut new_server) = pair(options(), options());
     new_server.echoes = true;
     let mut again = again;
-    again.link.send(MessageKind::Text, Bytes::from_static(b"again")).unwrap();
+    again.link.push(MessageKind::Text, Bytes::from_static(b"again"), How::Now).unwrap();
     wait_until("the echo", || {
         new_server.poll();
         again.poll();

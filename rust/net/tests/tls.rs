@@ -22,8 +22,8 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 use rust_websocket_net::{
-    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, Link, LinkOptions, ListenOptions,
-    Listener, SendLimits, ServerTls, ServerTrust, TlsError,
+    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How, Link, LinkOptions,
+    ListenOptions, Listener, SendLimits, ServerTls, ServerTrust, TlsError,
 };
 use rust_websocket_proto::MessageKind;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -147,7 +147,7 @@ fn messages_of_all_sizes_are_echoed() {
     });
     let sizes = [0, 1, 125, 126, 16_383, 16_384, 16_385, 50_000, 65_000];
     for (round, size) in sizes.into_iter().enumerate() {
-        client.link.send(MessageKind::Binary, Bytes::from(vec![7; size])).unwrap();
+        client.link.push(MessageKind::Binary, Bytes::from(vec![7; size]), How::Now).unwrap();
         wait_until("the echo", || {
             server.poll();
             client.poll();
@@ -172,8 +172,8 @@ fn full_pipes_in_both_directions_drain() {
         client.open && server.links.len() == 1
     });
     for _ in 0..120 {
-        client.link.send(MessageKind::Binary, Bytes::from(vec![1; 60_000])).unwrap();
-        server.only().link.send(MessageKind::Binary, Bytes::from(vec![2; 60_000])).unwrap();
+        client.link.push(MessageKind::Binary, Bytes::from(vec![1; 60_000]), How::Now).unwrap();
+        server.only().link.push(MessageKind::Binary, Bytes::from(vec![2; 60_000]), How::Now).unwrap();
     }
     wait_until("everything", || {
         client.poll();

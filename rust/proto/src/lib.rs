@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod admission;
 mod buffer;
 mod config;
 mod connection;
@@ -25,10 +26,9 @@ mod frame;
 mod handshake;
 mod mask;
 mod message;
-pub mod multiplayer;
 mod target;
 mod timer;
-mod view;
+mod token;
 
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
 pub use connection::Connection;
@@ -40,4 +40,3 @@ pub use error::{
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use frame::is_valid_close_code;
 pub use target::{Scheme, Target, TargetError};
-pub use view::{PeerView, ReadyState};

@@ -18,7 +18,7 @@ use std::{
 };
 
 use rust_websocket_net::{
-    Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
+    How, Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
 };
 use rust_websocket_proto::{Config, DeflateConfig, Event, Message};
 
@@ -90,7 +90,7 @@ impl Echo {
                             continue;
                         }
                         // Refused once the other side has closed, or does not read what it asked for.
-                        _ = link.send(message.kind, message.payload);
+                        _ = link.push(message.kind, message.payload, How::Now);
                     }
                 }
                 ListenerEvent::Link(id, Event::Closed(_)) => {

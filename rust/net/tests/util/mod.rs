@@ -10,7 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
+    How, Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits,
+    SendLimits,
 };
 use rust_websocket_proto::{ClientRequest, Closed, Event, Message, MessageKind, Target};
 
@@ -124,7 +125,10 @@ impl Server {
                 ListenerEvent::Link(id, event) => {
                     let client = self.links.get_mut(&id).expect("accepted before");
                     if let (true, Event::Message(message)) = (self.echoes, &event) {
-                        client.link.send(message.kind, message.payload.clone()).expect("room for the echo");
+                        client
+                            .link
+                            .push(message.kind, message.payload.clone(), How::Now)
+                            .expect("room for the echo");
                     }
                     client.handle(event);
                 }

@@ -7,7 +7,6 @@ mod server;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
-pub(crate) use headers::is_token;
 pub(crate) use server::ServerHandshake;
 
 use crate::{Config, Opened, deflate::Agreed};

@@ -5,13 +5,14 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     Upgraded,
     extensions::extensions,
-    headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key, is_token_byte},
-    is_token, push_extra_lines,
+    headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key},
+    push_extra_lines,
 };
 use crate::{
     Config, DeflateConfig, Opened, RequestError, Scheme,
     buffer::ReceiveBuffer,
     deflate::{self, Agreed},
+    token::{is_token, is_token_byte},
 };
 
 /// Waits for a request.
