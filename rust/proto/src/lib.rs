@@ -28,12 +28,10 @@ mod frame;
 mod handshake;
 mod mask;
 mod message;
-pub mod multiplayer;
 mod quoted;
 mod target;
 mod timer;
 mod token;
-mod view;
 
 pub use config::{ClientRequest, Config, DeflateConfig, Random};
 pub use connection::Connection;
@@ -47,4 +45,3 @@ pub use fields::HandshakeLineError;
 pub use frame::is_valid_close_code;
 pub use quoted::{Escaped, Quoted};
 pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};
-pub use view::{PeerView, ReadyState};
