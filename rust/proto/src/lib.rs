@@ -24,6 +24,7 @@ mod error;
 mod event;
 mod frame;
 mod handshake;
+pub mod http;
 mod mask;
 mod message;
 pub mod multiplayer;

@@ -110,7 +110,7 @@ fn host(headers: Headers<'_>) -> Result<&str, RequestError> {
 }
 
 /// What may stand between `//` and the next `/` (RFC 3986 section 3.2), user information excepted.
-fn is_authority(text: &str) -> bool {
+pub(crate) fn is_authority(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)
 }
