@@ -31,6 +31,7 @@ pub mod multiplayer;
 mod target;
 mod timer;
 mod token;
+pub mod tunnel;
 mod view;
 
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
