@@ -27,12 +27,10 @@ mod handshake;
 pub mod http;
 mod mask;
 mod message;
-pub mod multiplayer;
 mod target;
 mod timer;
 mod token;
 pub mod tunnel;
-mod view;
 
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
 pub use connection::Connection;
@@ -44,4 +42,3 @@ pub use error::{
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use frame::is_valid_close_code;
 pub use target::{Scheme, Target, TargetError};
-pub use view::{PeerView, ReadyState};

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::Now;
+
 /// The clock is asked once in so many polls: it costs a quarter of one.
 const POLLS: u16 = 16;
 /// A script that has polled so often in this time does nothing else. A game polls that often in a quarter of a second.
@@ -27,7 +29,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// To be called by each poll; `now` is asked seldom.
-    pub(crate) fn polled(&mut self, now: impl FnOnce() -> Instant) {
+    pub(crate) fn polled(&mut self, now: Now<'_>) {
         self.patience = self.patience.saturating_sub(1);
         self.polls += 1;
         if self.polls < POLLS {
@@ -70,11 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
     fn a_tight_loop_is_told_from_frames() {
         let start = Instant::now();
         let poll_every = |pace: &mut Pace, from: Instant, step: Duration| {
             for poll in 1..=u32::from(POLLS) * 2 {
-                pace.polled(|| from + step * poll);
+                pace.polled(&|| from + step * poll);
             }
         };
         let mut pace = Pace::default();
@@ -86,7 +89,7 @@ mod tests {
         pace.asked();
         assert!(pace.awaits_answer());
         for _ in 0..PATIENCE {
-            pace.polled(|| start + Duration::from_secs(10));
+            pace.polled(&|| start + Duration::from_secs(10));
         }
         assert!(!pace.awaits_answer(), "it waits for ever");
         pace.asked();
