@@ -26,12 +26,14 @@ mod event;
 mod fields;
 mod frame;
 mod handshake;
+pub mod http;
 mod mask;
 mod message;
 mod quoted;
 mod target;
 mod timer;
 mod token;
+pub mod tunnel;
 
 pub use config::{ClientRequest, Config, DeflateConfig, Random};
 pub use connection::Connection;

@@ -8,6 +8,7 @@ mod server;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
+pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_HEAD, MAX_LINES};
 pub(crate) use server::ServerHandshake;
 
 use crate::{Config, Opened, deflate::Agreed, fields};
