@@ -72,8 +72,20 @@ pub(crate) fn check_lines(lines: &[String]) -> Result<(), HandshakeLineError> {
     }
 }
 
-/// Checks a line by itself.
+/// Checks a line of a handshake by itself.
 pub(crate) fn check_line(line: &str) -> Result<(), HandshakeLineError> {
+    let (name, value) = check_grammar(line)?;
+    if is_reserved(name) {
+        return Err(HandshakeLineError::Reserved(line.to_owned()));
+    }
+    if name.eq_ignore_ascii_case("Host") && !authority::is_authority(value.trim_ascii()) {
+        return Err(HandshakeLineError::Host(line.to_owned()));
+    }
+    Ok(())
+}
+
+/// Name and value of a line that is one line of any HTTP message.
+pub(crate) fn check_grammar(line: &str) -> Result<(&str, &str), HandshakeLineError> {
     if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
         return Err(HandshakeLineError::ControlCharacter(line.to_owned()));
     }
@@ -83,13 +95,7 @@ pub(crate) fn check_line(line: &str) -> Result<(), HandshakeLineError> {
     if !is_token(name.as_bytes()) {
         return Err(HandshakeLineError::Name(line.to_owned()));
     }
-    if is_reserved(name) {
-        return Err(HandshakeLineError::Reserved(line.to_owned()));
-    }
-    if name.eq_ignore_ascii_case("Host") && !authority::is_authority(value.trim_ascii()) {
-        return Err(HandshakeLineError::Host(line.to_owned()));
-    }
-    Ok(())
+    Ok((name, value))
 }
 
 /// Whether a handshake depends on what it says itself in that field, or has no use for it: a second line of it is what
