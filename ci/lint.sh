@@ -12,7 +12,7 @@ cargo clippy --locked --package rust_websocket --features builtin-names --quiet 
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 say "shell scripts"
-for script in ci/*.sh .ci/run; do bash -n "$script"; done
-if command -v shellcheck >/dev/null; then shellcheck -x -S warning ci/*.sh .ci/run; fi
+for script in ci/*.sh ci/*/*.sh .ci/run; do bash -n "$script"; done
+if command -v shellcheck >/dev/null; then shellcheck -x -S warning ci/*.sh ci/cross/library.sh ci/cross/wine.sh .ci/run; fi
 say "links"
 ci/check-links.sh
