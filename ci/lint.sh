@@ -19,7 +19,8 @@ if lacks "gdlint and shellcheck" "python3 with pip" has_pip; then ((failed == 0)
   pip_site lint ci/lint-requirements.txt
   "$site/bin/shellcheck" -x -S warning "${scripts[@]}"
   say "GDScript"
-  PYTHONPATH=$site "$site/bin/gdlint" $(git ls-files --cached --others --exclude-standard "*.gd")
+  mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.gd')
+  PYTHONPATH=$site "$site/bin/gdlint" "${scripts[@]}"
 fi
 say "files beside scripts"
 # Godot 4.4 and newer make one for each script (opening or importing the project does it) and ask to commit it.
@@ -29,3 +30,5 @@ done
 for uid in $(git ls-files '*.uid'); do [[ -f ${uid%.uid} ]] || die "$uid belongs to no file: remove it."; done
 say "links"
 ci/check-links.sh
+say "order of the source files"
+ci/check-layers.py || say "(files are being moved: not enforced yet)"
