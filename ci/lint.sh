@@ -13,7 +13,7 @@ cargo clippy --locked --package rust_websocket --features builtin-names --quiet 
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 say "shell scripts"
-scripts=(ci/*.sh ci/lib/*.sh .ci/run)
+scripts=(ci/*.sh ci/*/*.sh .ci/run)
 for script in "${scripts[@]}"; do bash -n "$script"; done
 if lacks "gdlint and shellcheck" "python3 with pip" has_pip; then ((failed == 0)); else
   pip_site lint ci/lint-requirements.txt

@@ -148,6 +148,23 @@ func test_client_urls() -> void:
 	same("no_scheme", peer.create_client("127.0.0.1:1"), OK)
 
 
+## An IPv4 address in the form of an IPv6 one.
+func test_ipv4_mapped_bind_address() -> void:
+	var server := new_mp(other)
+	var port := free_port()
+	same("answer", server.create_server(port, "::ffff:127.0.0.1"), OK)
+	server.set_meta("port", port)
+	watch(server)
+	var client := mp_client(server)
+	same("connects", until(func() -> bool: return connected(client)), true)
+
+
+func test_bind_address_with_a_zone() -> void:
+	for address: String in ["fe80::1%no-such-interface", "fe80::1%", "127.0.0.1%lo"]:
+		expect_error("address")
+		same(address, new_mp().create_server(free_port(), address), ERR_INVALID_PARAMETER)
+
+
 func test_addresses() -> void:
 	var session := mp_session()
 	var id := session.ids[0]
