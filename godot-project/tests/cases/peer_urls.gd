@@ -66,13 +66,17 @@ func test_tls_options_of_a_server_are_refused() -> void:
 func test_request_as_sent() -> void:
 	var pair := client_asking_raw(func(client: Object) -> void:
 		client.supported_protocols = PackedStringArray(["chat", "superchat"])
-		client.handshake_headers = PackedStringArray(["X-First: one", "x-second:two", "Cookie: a=b; c=d"]), "/path/to?q=1&r=%20")
+		client.handshake_headers = PackedStringArray(["X-First: one", "x-second:two",
+			"Cookie: a=b; c=d"]), "/path/to?q=1&r=%20")
 	var key := pair.raw.header("Sec-WebSocket-Key")
 	same("key_is_16_bytes", Marshalls.base64_to_raw(key).size(), 16)
 	var port: int = pair.peer.get_requested_url().get_slice(":", 2).get_slice("/", 0).to_int()
 	var text: String = pair.raw.head().replace(key, "KEY").replace(":%d" % port, ":PORT")
-	same("request", text.split("\r\n"), PackedStringArray(["GET /path/to?q=1&r=%20 HTTP/1.1", "Host: 127.0.0.1:PORT", "Upgrade: websocket",
-		"Connection: Upgrade", "Sec-WebSocket-Key: KEY", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: chat,superchat",
+	same("request", text.split("\r\n"),
+		PackedStringArray(["GET /path/to?q=1&r=%20 HTTP/1.1", "Host: 127.0.0.1:PORT",
+		"Upgrade: websocket",
+		"Connection: Upgrade", "Sec-WebSocket-Key: KEY", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Protocol: chat,superchat",
 		"X-First: one", "x-second:two", "Cookie: a=b; c=d"]))
 
 
@@ -118,7 +122,8 @@ func test_request_target_text() -> void:
 func test_query_without_a_path() -> void:
 	var tcp := listen()
 	var peer: PacketPeer = watch(new_ws())
-	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d?x=1" % tcp.get_local_port()), OK)
+	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d?x=1" % tcp.get_local_port()),
+		OK)
 	if not impl_is_ours():
 		return
 	var raw: RawPeer = watch(RawPeer.new(take(tcp)))
