@@ -26,6 +26,7 @@ mod pace;
 mod peer;
 mod refused;
 mod settings;
+mod text;
 mod view;
 
 pub use carrier::{Carrier, LiveSetting, Now};
@@ -38,4 +39,5 @@ pub use multiplayer::{
 pub use peer::{Accepted, Peer, PeerState, address_text};
 pub use refused::{Allowed, Refused, Reported};
 pub use settings::{Class, NO_DELAY, Property, Settings, property};
+pub use text::{BrokenLine, Line, NotText, read_line, read_text};
 pub use view::{PeerView, ReadyState};
