@@ -319,7 +319,7 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`]; nothing is open then.
     pub fn bind(options: ListenOptions) -> Result<Self, ListenError> {
-        let reactor = thread::running().map_err(ListenError::Other)?;
+        let reactor = thread::running().map_err(|error| ListenError::new(error, options.port))?;
         let (socket, local_address) = bind(options.address, options.port)?;
         let shared = Arc::new(ListenerShared {
             id: reactor.next_id(),
