@@ -29,8 +29,8 @@ func test_failed_attempt_is_warned_of_once() -> void:
 		return
 	var port := free_port()
 	var url := "ws://somebody:secret@127.0.0.1:%d/game?token=hidden" % port
-	expect_warning("RustWebSocketPeer: connecting to ws://127.0.0.1:%d/game failed: the TCP connection failed" % port)
-	expect_warning("RustWebSocketMultiplayerPeer: connecting to ws://127.0.0.1:%d/game failed: the TCP connection failed" % port)
+	expect_warning("RustWebSocketPeer: connecting to 'ws://127.0.0.1:%d/game' failed: the TCP connection failed" % port)
+	expect_warning("RustWebSocketMultiplayerPeer: connecting to 'ws://127.0.0.1:%d/game' failed: the TCP connection failed" % port)
 	for attempt in 3:
 		var peer: PacketPeer = watch(new_ws())
 		equal(peer.connect_to_url(url), OK, "connect_to_url")
@@ -81,7 +81,7 @@ func test_sentence_of_a_refused_call_stays_until_the_next_attempt() -> void:
 	check(until_closed(peer), "it fails")
 	check("TCP connection failed" in peer.get_error_message(), peer.get_error_message())
 	var client := new_mp()
-	expect_error("9 is no address|'nowhere' is no address")
+	expect_error("'nowhere' is not an IP address")
 	client.create_server(0, "nowhere")
 	check("nowhere" in client.get_error_message(), client.get_error_message())
 	equal(client.create_server(0, ANY_ADDRESS), OK, "the next attempt")

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rust_websocket_proto::{Quoted, shown_url};
+
 /// The same text is not printed again for so long: scripts try again in a loop.
 const REPEAT_AFTER: Duration = Duration::from_secs(60);
 /// Texts remembered for that.
@@ -23,27 +25,14 @@ pub struct FailedAttempt {
 
 impl FailedAttempt {
     pub(crate) fn new(url: &str, sentence: String) -> Self {
-        Self { url: without_secrets(url), sentence }
+        Self { url: shown_url(url), sentence }
     }
 }
 
 impl fmt::Display for FailedAttempt {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "connecting to {} failed: {}.", self.url, self.sentence)
+        write!(formatter, "connecting to {} failed: {}.", Quoted(&self.url), self.sentence)
     }
-}
-
-/// What of a URL may be printed: neither user info, nor query, nor fragment.
-pub(crate) fn without_secrets(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let url = url.get(..end).unwrap_or_default();
-    let (scheme, rest) = match url.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), url),
-    };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{scheme}{host}{path}")
 }
 
 /// Which texts were printed in the last minute.
@@ -73,20 +62,6 @@ impl LatelyPrinted {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn f33_what_is_printed_of_a_url() {
-        for (url, shown) in [
-            ("ws://host:80/path?token=1#x", "ws://host:80/path"),
-            ("wss://user:pass@host", "wss://host"),
-            ("ws://a@b@host/p@th", "ws://host/p@th"),
-            ("host/?q", "host/"),
-            ("user:pass@[::1]:80", "[::1]:80"),
-            ("WS://host?x=user@b", "WS://host"),
-        ] {
-            assert_eq!(without_secrets(url), shown, "{url}");
-        }
-    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]

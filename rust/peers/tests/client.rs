@@ -109,7 +109,7 @@ fn messages_that_are_no_id() {
         first_message(&remote, payload);
         let happened = poll(&mut client, &clock);
         assert!(
-            happened.len() == 1 && happened[0].starts_with("connecting to ws://host/ failed: the server"),
+            happened.len() == 1 && happened[0].starts_with("connecting to 'ws://host/' failed: the server"),
             "{happened:?}"
         );
         assert_eq!(client.status(), Status::Disconnected);
@@ -128,7 +128,7 @@ fn a_server_that_assigns_no_id_in_time() {
     assert_eq!(
         poll(&mut client, &clock),
         [
-            "connecting to ws://host/ failed: the server did not assign a peer id in time: the handshake timeout of 3s has passed."
+            "connecting to 'ws://host/' failed: the server did not assign a peer id in time: the handshake timeout of 3s has passed."
         ]
     );
     assert_eq!(client.status(), Status::Disconnected);
@@ -141,7 +141,7 @@ fn f33_an_attempt_that_fails_says_so_without_a_signal() {
     remote.happens(refused_connection());
     assert_eq!(
         poll(&mut client, &clock),
-        ["connecting to ws://host/ failed: the TCP connection failed: nobody listens."]
+        ["connecting to 'ws://host/' failed: the TCP connection failed: nobody listens."]
     );
     assert_eq!(client.status(), Status::Disconnected);
     assert_eq!(client.error_message(), "the TCP connection failed: nobody listens");

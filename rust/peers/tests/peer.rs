@@ -329,7 +329,7 @@ fn f33_a_failed_attempt_is_told_once_and_without_secrets() {
     peer.poll(&clock.now());
     remote.happens(refused_connection());
     let failed = peer.poll(&clock.now()).unwrap().to_string();
-    assert_eq!(failed, "connecting to ws://host/path failed: the TCP connection failed: nobody listens.");
+    assert_eq!(failed, "connecting to 'ws://host/path' failed: the TCP connection failed: nobody listens.");
     assert!(peer.poll(&clock.now()).is_none());
     // The loss of an open connection is no failed attempt.
     let (mut peer, remote, clock) = open();

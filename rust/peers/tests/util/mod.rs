@@ -56,7 +56,7 @@ pub(crate) struct Remote(Arc<Mutex<Wire>>);
 
 impl Remote {
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Wire) -> R) -> R {
-        call(&mut self.0.lock().unwrap())
+        call(&mut self.0.lock().expect("no test panics while it holds this"))
     }
 
     pub(crate) fn happens(&self, event: Event) {
@@ -64,7 +64,9 @@ impl Remote {
     }
 
     pub(crate) fn connects(&self) {
-        self.with(|wire| wire.events.push(LinkEvent::Connected("[::ffff:127.0.0.1]:9080".parse().unwrap())));
+        self.with(|wire| {
+            wire.events.push(LinkEvent::Connected("[::ffff:127.0.0.1]:9080".parse().expect("an address")))
+        });
     }
 
     pub(crate) fn opens(&self) {
@@ -226,7 +228,7 @@ struct StreetState {
 
 impl Street {
     fn with<R>(&self, call: impl FnOnce(&mut StreetState) -> R) -> R {
-        call(&mut self.0.lock().unwrap())
+        call(&mut self.0.lock().expect("no test panics while it holds this"))
     }
 
     pub(crate) fn listener(&self) -> FakeListener {
@@ -242,7 +244,11 @@ impl Street {
             let mut link = remote.link();
             link.id = state.links;
             let Event::Opened(opened) = opened() else { unreachable!("it is that") };
-            state.events.push(ListenerEvent::Accepted(link, "10.0.0.1:5000".parse().unwrap(), opened));
+            state.events.push(ListenerEvent::Accepted(
+                link,
+                "10.0.0.1:5000".parse().expect("an address"),
+                opened,
+            ));
             state.links
         });
         Visitor { street: self.clone(), remote, link: LinkId(id) }
