@@ -16,7 +16,9 @@ type Client = Multiplayer<FakeListener>;
 
 fn connecting() -> (Client, Remote, Clock) {
     let (mut client, remote, clock) = (Client::default(), Remote::default(), Clock::new());
-    client.create_client("ws://me:secret@host/?x", remote.dial(), &clock.now()).unwrap();
+    client
+        .create_client("ws://me:secret@host/?x", remote.dial(), &clock.now())
+        .expect("a URL that can be used");
     (client, remote, clock)
 }
 

@@ -15,7 +15,7 @@ const URL: &str = "ws://user:secret@host/path?token=1";
 /// A peer that has just begun to connect.
 fn connecting() -> (Peer, Remote, Clock) {
     let (mut peer, remote) = (Peer::default(), Remote::default());
-    peer.connect(URL, remote.dial()).unwrap();
+    peer.connect(URL, remote.dial()).expect("a URL that can be used");
     (peer, remote, Clock::new())
 }
 
@@ -34,7 +34,7 @@ fn text(text: &'static str) -> Bytes {
 }
 
 fn take(peer: &mut Peer) -> Option<String> {
-    peer.next_packet().unwrap().map(|packet| String::from_utf8_lossy(packet).into_owned())
+    peer.next_packet().expect("open, or a packet").map(|packet| String::from_utf8_lossy(packet).into_owned())
 }
 
 #[test]

@@ -15,7 +15,7 @@ type Server = Multiplayer<FakeListener>;
 
 fn server() -> (Server, Street, Clock) {
     let (mut server, street) = (Server::default(), Street::default());
-    server.create_server(0, "*", Ok(None), |_| Ok(street.listener())).unwrap();
+    server.create_server(0, "*", Ok(None), |_| Ok(street.listener())).expect("nothing is in the way");
     (server, street, Clock::new())
 }
 
@@ -57,13 +57,13 @@ fn text(text: &'static str) -> Bytes {
 /// The next packet and its sender.
 fn take(server: &mut Server) -> Option<(i32, String)> {
     let sender = server.packet_peer();
-    let packet = server.next_packet().unwrap()?;
+    let packet = server.next_packet().expect("a server")?;
     Some((sender, String::from_utf8_lossy(packet).into_owned()))
 }
 
 fn send(server: &mut Server, target: i32, payload: &'static str) -> usize {
     server.target_peer = target;
-    server.put_packet(text(payload)).unwrap().len()
+    server.put_packet(text(payload)).expect("a target that exists").len()
 }
 
 #[test]
