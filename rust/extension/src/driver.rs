@@ -79,22 +79,6 @@ impl Driver {
         }
     }
 
-    /// For a script that polls in a tight loop, before each [`poll`](Self::poll).
-    pub(crate) fn drive(&self) {
-        match self {
-            Self::Remote(link) => link.drive(),
-            Self::Local(_) => {} // does everything in `poll` anyway
-        }
-    }
-
-    /// The script's loop is over, or it does not wait for anything.
-    pub(crate) fn stop_driving(&self) {
-        match self {
-            Self::Remote(link) => link.stop_driving(),
-            Self::Local(_) => {}
-        }
-    }
-
     /// Starts the close handshake.
     pub(crate) fn close(&mut self, code: u16, reason: &str) {
         match self {

@@ -15,7 +15,6 @@ mod local;
 mod mapped;
 mod multiplayer;
 mod multiplayer_peer;
-mod pace;
 mod peer;
 mod raw_packet;
 mod registration;

@@ -3,7 +3,6 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
 };
 
 use bytes::Bytes;
@@ -19,7 +18,6 @@ use crate::{
     driver::{Driver, Security},
     engine_stream::EngineStream,
     multiplayer::CloseRequests,
-    pace::Pace,
     report::{Cause, Refusal, Reports},
     settings::{NO_DELAY, Settings},
 };
@@ -69,9 +67,6 @@ pub(crate) struct Peer {
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Option<Message>,
-    pace: Pace,
-    /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
-    sends_at_once: bool,
     // Emptied by every poll; kept for their memory.
     events: Vec<Event>,
     reports: Vec<LinkEvent>,
@@ -102,8 +97,6 @@ impl Peer {
             remote: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
-            pace: Pace::default(),
-            sends_at_once: false,
             events: Vec::new(),
             reports: Vec::new(),
         }
@@ -219,7 +212,6 @@ impl Peer {
         if self.is_fed {
             return;
         }
-        self.keep_pace();
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(&mut self.events, &mut self.reports)
         {
@@ -230,19 +222,6 @@ impl Peer {
         }
         self.view.apply(self.events.drain(..));
         self.settle();
-        self.sends_at_once = self.pace.is_tight() && self.view.available() <= 1;
-    }
-
-    /// A script that waits in a tight loop for an answer reads by itself.
-    fn keep_pace(&mut self) {
-        let has_waited = self.pace.awaits_answer();
-        self.pace.polled(Instant::now);
-        let Some(driver) = &self.driver else { return };
-        if self.pace.looks_for_answer() {
-            driver.drive();
-        } else if has_waited && !self.pace.awaits_answer() {
-            driver.stop_driving();
-        }
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
@@ -266,8 +245,6 @@ impl Peer {
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
     /// noted here.
     pub(crate) fn take_events(&mut self, events: &mut Vec<Event>) {
-        self.keep_pace();
-        self.sends_at_once = self.pace.is_tight();
         if let Some(driver) = &mut self.driver
             && let Some(address) = driver.poll(events, &mut self.reports)
         {
@@ -355,10 +332,6 @@ impl Peer {
     }
 
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refusal> {
-        if std::mem::take(&mut self.sends_at_once) {
-            self.pace.asked();
-            return self.push(kind, payload, How::Here);
-        }
         self.push(kind, payload, How::Now)
     }
 
