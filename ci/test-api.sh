@@ -5,8 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 find_godot
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 # --doctool sorts the class reference by module; merging into an empty folder is what makes it print warnings.
 mkdir "$scratch/reference"
 timeout 120 "$GODOT" --headless --doctool "$scratch/reference" >"$scratch/log" 2>&1 || die "the engine did not write its class reference."

@@ -7,7 +7,6 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-project=$root_dir/godot-project
 reference=$root_dir/rust/extension/doc_classes
 
 # Writes the class reference of the loaded addon into folder $1, keeping the texts that stand there.
@@ -35,10 +34,9 @@ check_reference() {
 }
 
 find_godot
-[[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
+ensure_addon
 prepare_project "$project"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 
 case ${1:-} in
   --update-reference)

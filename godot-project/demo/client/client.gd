@@ -65,7 +65,7 @@ func _notification(what: int) -> void:
 func _connect_signals() -> void:
 	get_tree().auto_accept_quit = false
 	multiplayer.connected_to_server.connect(_on_connected)
-	multiplayer.connection_failed.connect(_disconnect.bind("Nobody answers there."))
+	multiplayer.connection_failed.connect(_on_connection_failed)
 	multiplayer.server_disconnected.connect(_on_server_disconnected)
 	_session.let_go.connect(_on_let_go)
 	_leave_timer.timeout.connect(_disconnect.bind("The server did not answer."))
@@ -93,7 +93,7 @@ func _join(url: String, player_name: String) -> void:
 	var peer: MultiplayerPeer = DemoTransport.create(_impl)
 	var error: Error = peer.call(&"create_client", url)
 	if error != OK:
-		_say("%s is no address to connect to: %s." % [url, error_string(error)])
+		_complain(DemoTransport.reason(peer, "'%s' is no address to connect to: %s." % [url, error_string(error)]))
 		if _bot:
 			get_tree().quit(1)
 		return
@@ -113,6 +113,10 @@ func _leave() -> void:
 	_leave_timer.start(LEAVE_SECONDS)
 
 
+func _on_connection_failed() -> void:
+	_disconnect(DemoTransport.reason(multiplayer.multiplayer_peer, "Nobody answers there."))
+
+
 func _on_connected() -> void:
 	_id = multiplayer.get_unique_id()
 	_session.introduce(_player_name)
@@ -124,7 +128,8 @@ func _on_let_go() -> void:
 
 
 func _on_server_disconnected() -> void:
-	_disconnect("" if _was_let_go else "The server is gone.")
+	var reason: String = DemoTransport.reason(multiplayer.multiplayer_peer, "The server is gone.")
+	_disconnect("" if _was_let_go else reason)
 
 
 func _disconnect(complaint: String) -> void:
@@ -137,7 +142,7 @@ func _disconnect(complaint: String) -> void:
 	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 	_session.reset()
 	_was_let_go = false
-	_say(complaint)
+	_complain(complaint)
 	if _quits_when_gone:
 		print("client: end")
 		get_tree().quit(0 if complaint.is_empty() else 1)
@@ -158,6 +163,14 @@ func _say(text: String) -> void:
 		_hud.show_status(text)
 	elif text:
 		print("client: ", text)
+
+
+## The same for what went wrong.
+func _complain(text: String) -> void:
+	if is_instance_valid(_hud):
+		_hud.show_complaint(text)
+	else:
+		_say(text)
 
 
 func _add_screenshot(file: String) -> void:

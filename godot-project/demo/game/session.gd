@@ -6,9 +6,6 @@ extends Node
 ## to do about it is decided by the server's [Referee] and by the client. All of it is reliable. The node has
 ## to be at the same path on both sides.
 
-## A player's way through a round: everybody gets ready, plays, winds up, leaves.
-enum Phase { LOBBY, PLAYING, WINDING_UP, OVER }
-
 # On the server.
 signal introduced(id: int, player_name: String)
 signal readied(id: int)
@@ -25,6 +22,9 @@ signal chat_heard(number: int, speaker: int, text: String)
 signal whisper_heard(sender: int, text: String)
 signal round_trip_measured(seconds: float)
 signal let_go
+
+## A player's way through a round: everybody gets ready, plays, winds up, leaves.
+enum Phase { LOBBY, PLAYING, WINDING_UP, OVER }
 
 ## Who is in, by peer id: dictionaries with "name", "hue" and "ready".
 var roster: Dictionary = {}

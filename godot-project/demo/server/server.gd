@@ -48,7 +48,8 @@ func _listen(impl: String, address: String, port: int) -> String:
 			print("server: listening on ws://%s:%d (%s)" % [address.replace("*", "127.0.0.1"), chosen, impl])
 			return ""
 		if port:
-			return "Cannot listen on port %d at %s: %s." % [port, address, error_string(error)]
+			return DemoTransport.reason(
+				peer, "Cannot listen on port %d at %s: %s." % [port, address, error_string(error)])
 	return "Found no free port at %s." % address
 
 

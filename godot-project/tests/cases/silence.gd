@@ -1,5 +1,5 @@
 extends "res://tests/harness/case.gd"
-## Every mistake answers each time and prints once, for that object and cause; the runner counts the lines. The built-in
+## Every mistake answers each time and prints once for each object and sentence; the runner counts the lines. The built-in
 ## prints each time.
 
 const TIMES := 5
@@ -56,10 +56,13 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 	var port: int = session.server.get_meta("port")
 	_each_time("in use already", func() -> int: return session.server.create_server(port), ERR_ALREADY_IN_USE)
 	_each_time("no peer", func() -> int: return mp_send(session.server, nobody, "x"), ERR_INVALID_PARAMETER)
-	# The same cause by other calls.
-	check(session.server.get_peer(nobody) == null, "get_peer")
-	session.server.disconnect_peer(nobody)
-	session.server.get_peer_address(nobody)
+	# The same mistake by other calls: each names its call.
+	_each_time("get_peer: there is no peer", func() -> int: return OK if session.server.get_peer(nobody) == null else FAILED, OK)
+	_each_time("disconnect_peer: there is no peer", func() -> int:
+		session.server.disconnect_peer(nobody)
+		return OK, OK)
+	_each_time("get_peer_address: there is no peer", func() -> int:
+		return OK if session.server.get_peer_address(nobody) == "" else FAILED, OK)
 	var idle := new_mp()
 	_each_time("put_packet: this multiplayer peer is not connected", func() -> int: return idle.put_packet(bytes(1)), ERR_UNCONFIGURED)
 	_each_time("get_packet: this multiplayer peer is not connected", func() -> int:

@@ -32,10 +32,10 @@ const KEPT_REPORTS: usize = 1024;
 
 /// What a listener reports.
 #[derive(Debug)]
-pub enum ListenerEvent {
+pub enum ListenerEvent<L = Link> {
     /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`]. Dropping the link
     /// turns it away.
-    Accepted(Link, SocketAddr, Opened),
+    Accepted(L, SocketAddr, Opened),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }

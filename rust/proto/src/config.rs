@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Target, handshake};
+use crate::{Target, token::is_token};
 
 /// Limits, timeouts and handshake contents of a connection, or of many that share them. Fixed from the handshake on.
 #[derive(Debug, Clone)]
@@ -118,7 +118,7 @@ impl Config {
     /// # Errors
     /// What is wrong with the first bad entry.
     pub fn check_supported_protocols(protocols: &[String]) -> Result<(), HandshakeLineError> {
-        match protocols.iter().find(|protocol| !handshake::is_token(protocol.as_bytes())) {
+        match protocols.iter().find(|protocol| !is_token(protocol.as_bytes())) {
             Some(protocol) => Err(HandshakeLineError::Protocol(protocol.clone())),
             None => Ok(()),
         }
@@ -131,7 +131,7 @@ impl Config {
         let Some((name, _)) = line.split_once(':') else {
             return Err(HandshakeLineError::NoColon(line.to_owned()));
         };
-        if !handshake::is_token(name.as_bytes()) {
+        if !is_token(name.as_bytes()) {
             return Err(HandshakeLineError::Name(line.to_owned()));
         }
         Ok(())

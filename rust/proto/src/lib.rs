@@ -15,6 +15,7 @@
     )
 )]
 
+pub mod admission;
 mod buffer;
 mod config;
 mod connection;
@@ -23,12 +24,13 @@ mod error;
 mod event;
 mod frame;
 mod handshake;
+pub mod http;
 mod mask;
 mod message;
-pub mod multiplayer;
 mod target;
 mod timer;
-mod view;
+mod token;
+pub mod tunnel;
 
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
 pub use connection::Connection;
@@ -40,4 +42,3 @@ pub use error::{
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use frame::is_valid_close_code;
 pub use target::{Scheme, Target, TargetError};
-pub use view::{PeerView, ReadyState};

@@ -27,7 +27,7 @@ pub struct LinkOptions {
 
 /// Names a link within the process; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LinkId(pub(crate) usize);
+pub struct LinkId(pub usize);
 
 /// A number for a link, a listener or a socket; never 0, never given out twice.
 pub(crate) fn next_id() -> usize {

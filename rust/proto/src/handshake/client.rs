@@ -6,11 +6,11 @@ use super::{
     Upgraded,
     extensions::extensions,
     headers::{HeadError, HeadScan, Headers, MAX_LINES, encode_key},
-    is_token, push_extra_lines,
+    push_extra_lines,
 };
 use crate::{
     CloseCause, Config, DeflateConfig, HttpResponse, Opened, Random, ResponseError, Target,
-    buffer::ReceiveBuffer, deflate,
+    buffer::ReceiveBuffer, deflate, token::is_token,
 };
 
 /// How much of a refusing server's body is kept.

@@ -7,8 +7,8 @@ mod server;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
-pub(crate) use headers::is_token;
-pub(crate) use server::ServerHandshake;
+pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_HEAD, MAX_LINES};
+pub(crate) use server::{ServerHandshake, is_authority};
 
 use crate::{Config, Opened, deflate::Agreed};
 

@@ -5,13 +5,14 @@ use tungstenite::handshake::derive_accept_key;
 use super::{
     Upgraded,
     extensions::extensions,
-    headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key, is_token_byte},
-    is_token, push_extra_lines,
+    headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key},
+    push_extra_lines,
 };
 use crate::{
     Config, DeflateConfig, Opened, RequestError, Scheme,
     buffer::ReceiveBuffer,
     deflate::{self, Agreed},
+    token::{is_token, is_token_byte},
 };
 
 /// Waits for a request.
@@ -109,7 +110,7 @@ fn host(headers: Headers<'_>) -> Result<&str, RequestError> {
 }
 
 /// What may stand between `//` and the next `/` (RFC 3986 section 3.2), user information excepted.
-fn is_authority(text: &str) -> bool {
+pub(crate) fn is_authority(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
     !text.is_empty() && text.bytes().all(allowed)
 }

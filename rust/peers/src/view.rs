@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::{CloseCause, Closed, Event, Message, MessageKind};
+use rust_websocket_proto::{CloseCause, Closed, Event, Message, MessageKind};
+
+use crate::held_end::HeldEnd;
 
 /// The engine's `WebSocketPeer.State`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +26,7 @@ pub enum ReadyState {
 /// [`start`](Self::start).
 pub struct PeerView {
     state: ReadyState,
-    /// Met by the last poll, shown by the next.
-    unshown: Option<Box<Closed>>,
+    held_end: HeldEnd,
     /// Shown since the state became CLOSED.
     shown: Option<Box<Closed>>,
     packets: VecDeque<Message>,
@@ -40,7 +41,7 @@ impl PeerView {
     pub fn new() -> Self {
         Self {
             state: ReadyState::Closed,
-            unshown: None,
+            held_end: HeldEnd::default(),
             shown: None,
             packets: VecDeque::new(),
             last_popped: MessageKind::Binary,
@@ -57,7 +58,7 @@ impl PeerView {
 
     /// One poll: takes all events that arrived since the last.
     pub fn apply(&mut self, events: impl IntoIterator<Item = Event>) {
-        if let Some(closed) = self.unshown.take() {
+        if let Some(closed) = self.held_end.poll() {
             self.show(closed);
         }
         for event in events {
@@ -76,10 +77,13 @@ impl PeerView {
                 Event::Message(message) => {
                     self.packets.push_back(message);
                 }
-                Event::Closed(closed) if self.state == ReadyState::Open && !self.packets.is_empty() => {
-                    self.unshown = Some(Box::new(closed));
+                Event::Closed(closed) => {
+                    // After this side has closed nobody waits for packets.
+                    let unread = if self.state == ReadyState::Open { self.packets.len() } else { 0 };
+                    if let Some(closed) = self.held_end.meet(closed, unread) {
+                        self.show(closed);
+                    }
                 }
-                Event::Closed(closed) => self.show(Box::new(closed)),
             }
         }
     }
@@ -101,7 +105,7 @@ impl PeerView {
     /// The script's `close(-1)`.
     pub fn aborted(&mut self) {
         self.state = ReadyState::Closed;
-        self.unshown = None;
+        self.held_end.take();
     }
 
     /// The state to show.
@@ -111,12 +115,12 @@ impl PeerView {
 
     /// Whether a message may be sent: shown open, and no close met.
     pub fn can_send(&self) -> bool {
-        self.state == ReadyState::Open && self.unshown.is_none()
+        self.state == ReadyState::Open && self.held_end.get().is_none()
     }
 
     /// Whether the end was met by the last poll and is still to be shown by the next.
     pub fn is_close_unshown(&self) -> bool {
-        self.unshown.is_some()
+        self.held_end.get().is_some()
     }
 
     /// The next packet, if any.
@@ -152,11 +156,6 @@ impl PeerView {
         self.shown.as_ref().map(|closed| &closed.cause)
     }
 
-    /// The cause in one sentence; empty while connected and after a clean close.
-    pub fn error_message(&self) -> String {
-        self.close_cause().map(ToString::to_string).unwrap_or_default()
-    }
-
     /// As passed by a client's script, or put together from a request.
     pub fn requested_url(&self) -> &str {
         &self.requested_url
@@ -184,7 +183,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::Opened;
+    use rust_websocket_proto::Opened;
 
     fn opened() -> Event {
         Event::Opened(Opened { selected_protocol: "chat".to_owned(), ..Opened::default() })
@@ -214,7 +213,7 @@ mod tests {
         view.close_called();
         view.aborted();
         assert_eq!(view.ready_state(), ReadyState::Closed);
-        assert_eq!((view.close_code(), view.close_reason(), view.error_message()), (-1, "", String::new()));
+        assert_eq!((view.close_code(), view.close_reason(), view.close_cause()), (-1, "", None));
         assert_eq!((view.requested_url(), view.selected_protocol(), view.available()), ("", "", 0));
         assert!(!view.can_send() && view.pop().is_none() && !view.was_string_packet());
     }
@@ -254,16 +253,13 @@ mod tests {
             view.apply([message(MessageKind::Text, "a"), message(MessageKind::Text, "b"), closed(code)]);
             assert_eq!(view.ready_state(), ReadyState::Open);
             assert!(!view.can_send() && view.is_close_unshown());
-            assert_eq!(
-                (view.close_code(), view.close_reason(), view.error_message()),
-                (-1, "", String::new())
-            );
+            assert_eq!((view.close_code(), view.close_reason(), view.close_cause()), (-1, "", None));
             assert!(view.pop().is_some());
             view.apply([]);
             assert_eq!(view.ready_state(), ReadyState::Closed);
             assert_eq!(view.close_code(), code.map_or(-1, i32::from));
             assert_eq!((view.close_reason(), view.is_close_unshown()), ("reason", false));
-            assert_eq!(view.error_message().is_empty(), code.is_some());
+            assert_eq!(view.close_cause() == Some(&CloseCause::Clean), code.is_some());
             assert_eq!((view.available(), view.pop().is_some()), (1, true));
         }
     }
@@ -289,7 +285,7 @@ mod tests {
         view.start(String::new());
         view.apply([closed(None)]);
         assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, -1));
-        assert!(!view.error_message().is_empty());
+        assert_eq!(view.close_cause(), Some(&CloseCause::TransportEof));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::Random;
+use rust_websocket_proto::Random;
 
 /// The server's own id.
 pub const SERVER_ID: i32 = 1;
 /// The least id that a client can have.
-pub const FIRST_CLIENT_ID: i32 = 2;
+pub(crate) const FIRST_CLIENT_ID: i32 = 2;
 
 /// What is wrong with the first message from a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum PeerIdError {
 }
 
 /// The message that assigns `id`: four bytes, little-endian, sent as binary.
-pub fn encode_peer_id(id: i32) -> [u8; 4] {
+pub(crate) fn encode_peer_id(id: i32) -> [u8; 4] {
     id.to_le_bytes()
 }
 
@@ -32,7 +32,7 @@ pub fn encode_peer_id(id: i32) -> [u8; 4] {
 ///
 /// # Errors
 /// See [`PeerIdError`].
-pub fn decode_peer_id(payload: &[u8]) -> Result<i32, PeerIdError> {
+pub(crate) fn decode_peer_id(payload: &[u8]) -> Result<i32, PeerIdError> {
     let bytes = payload.try_into().map_err(|_| PeerIdError::Size(payload.len()))?;
     match i32::from_le_bytes(bytes) {
         id if id >= FIRST_CLIENT_ID => Ok(id),
@@ -42,7 +42,7 @@ pub fn decode_peer_id(payload: &[u8]) -> Result<i32, PeerIdError> {
 
 /// Whom a packet goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recipients {
+pub(crate) enum Recipients {
     /// Every peer, of which there may be none.
     All,
     /// That one.
@@ -53,7 +53,7 @@ pub enum Recipients {
 
 impl Recipients {
     /// Whether `id` is among them.
-    pub fn includes(self, id: i32) -> bool {
+    pub(crate) fn includes(self, id: i32) -> bool {
         match self {
             Self::All => true,
             Self::One(one) => id == one,
@@ -65,16 +65,19 @@ impl Recipients {
 /// The target peer does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no peer {0} to send to")]
-pub struct UnknownPeer(
+pub(crate) struct UnknownPeer(
     /// The target.
-    pub i32,
+    pub(crate) i32,
 );
 
 /// Whom a server's packet goes to: 0 all, > 0 that one, < 0 all but that one.
 ///
 /// # Errors
 /// [`UnknownPeer`] for a single target that `exists` does not know.
-pub fn server_recipients(target: i32, exists: impl FnOnce(i32) -> bool) -> Result<Recipients, UnknownPeer> {
+pub(crate) fn server_recipients(
+    target: i32,
+    exists: impl FnOnce(i32) -> bool,
+) -> Result<Recipients, UnknownPeer> {
     match target {
         0 => Ok(Recipients::All),
         1.. if exists(target) => Ok(Recipients::One(target)),
@@ -84,25 +87,20 @@ pub fn server_recipients(target: i32, exists: impl FnOnce(i32) -> bool) -> Resul
     }
 }
 
-/// Whom a client's packet goes to: the target is ignored.
-pub fn client_recipients(_target: i32) -> Recipients {
-    Recipients::One(SERVER_ID)
-}
-
 /// Gives out random ids of 31 bits, none of them twice.
 #[derive(Debug, Default)]
-pub struct PeerIds {
+pub(crate) struct PeerIds {
     given: HashSet<i32>,
 }
 
 impl PeerIds {
     /// A server that has just started.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// A new id, at least [`FIRST_CLIENT_ID`].
-    pub fn assign(&mut self, random: &dyn Random) -> i32 {
+    pub(crate) fn assign(&mut self, random: &dyn Random) -> i32 {
         let mut bytes = [0; 4];
         random.fill(&mut bytes);
         let mut id = i32::from_le_bytes(bytes) & i32::MAX;
@@ -144,9 +142,6 @@ mod tests {
         assert_eq!(target(-7), Ok(Recipients::AllBut(7)));
         assert_eq!(target(-8), Ok(Recipients::AllBut(8)));
         assert_eq!(target(i32::MIN), Ok(Recipients::All));
-        for any in [0, 5, -5, i32::MIN, i32::MAX] {
-            assert_eq!(client_recipients(any), Recipients::One(SERVER_ID));
-        }
         assert!(Recipients::AllBut(7).includes(8) && !Recipients::AllBut(7).includes(7));
         assert!(Recipients::One(7).includes(7) && !Recipients::One(7).includes(8));
     }

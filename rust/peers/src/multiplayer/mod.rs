@@ -1,70 +1,57 @@
-//! The state and behaviour of a multiplayer peer, apart from the engine class that shows it.
+//! A multiplayer peer, as the class `WebSocketMultiplayerPeer` shows it.
 
 mod client;
+mod incoming;
+mod listening;
+mod protocol;
 mod server;
 
-use std::{
-    collections::VecDeque,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
-use godot::global::Error;
-use rust_websocket_net::{ListenError, ListenOptions, ServerTls, Statistics};
-use rust_websocket_proto::{ClientRequest, HttpResponse, Message, multiplayer::SERVER_ID};
+use rust_websocket_net::{LinkOptions, ListenError, ListenOptions, Listener, ServerTls, Statistics};
+use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
 
-pub(crate) use self::server::CloseRequests;
 use self::{
-    client::{Client, Step},
+    client::{Client, Fault, Step},
+    incoming::{Incoming, Packet},
     server::Server,
 };
-use crate::{
-    driver::Security,
-    peer::{Peer, PeerState, parse_target},
-    report::{Cause, Refusal, Reports},
-    settings::Settings,
+pub use self::{
+    listening::{Listening, TakesCopies},
+    protocol::{PeerIdError, SERVER_ID},
 };
+use crate::{Carrier, Class, Now, Peer, PeerState, Property, Refused, Settings, Subject, peer::parse_target};
 
-/// Seconds from accepting or connecting to the completed handshake.
-const HANDSHAKE_TIMEOUT: f64 = 3.0;
+/// The peers that did not take a packet, and what to report for each.
+pub type Refusals = Vec<(Arc<PeerState>, Refused)>;
 
-/// What an engine object holds: the multiplayer peer behind a lock, and what it has printed.
-#[derive(Default)]
-pub(crate) struct MultiplayerState {
-    multiplayer: Mutex<Multiplayer>,
-    pub(crate) reports: Reports,
+/// What the engine knows as `MultiplayerPeer.TransferMode`. Everything is sent reliably; it is kept for whoever asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TransferMode {
+    /// May be lost or overtaken.
+    Unreliable,
+    /// May be lost.
+    UnreliableOrdered,
+    /// Arrives, in order.
+    #[default]
+    Reliable,
 }
 
-impl MultiplayerState {
-    /// Runs `call` on the multiplayer peer. Nothing in there may emit a signal or print: a script's handler may use
-    /// the peer.
-    pub(crate) fn with<R>(&self, call: impl FnOnce(&mut Multiplayer) -> R) -> R {
-        call(&mut self.multiplayer.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Runs `call`, then answers its refusal.
-    pub(crate) fn answer(&self, call: impl FnOnce(&mut Multiplayer) -> Result<(), Refusal>) -> Error {
-        let result = self.with(call);
-        self.reports.answer(result)
-    }
-
-    /// Sends a packet; each peer that refuses it prints why, once.
-    pub(crate) fn put_packet(&self, payload: Bytes) -> Error {
-        match self.with(|multiplayer| multiplayer.put_packet(payload)) {
-            Ok(refused) => {
-                let errors = refused.into_iter().map(|(peer, refusal)| peer.reports.answer(Err(refusal)));
-                errors.last().unwrap_or(Error::OK)
-            }
-            Err(refusal) => self.reports.answer(Err(refusal)),
-        }
-    }
+/// The engine's `MultiplayerPeer.ConnectionStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Neither server nor client.
+    Disconnected,
+    /// A client without an id.
+    Connecting,
+    /// A server, or a client that has its id.
+    Connected,
 }
 
 /// To be emitted while no lock is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
     /// `peer_connected`.
     Connected(i32),
     /// `peer_disconnected`.
@@ -73,41 +60,15 @@ pub(crate) enum Signal {
 
 /// A signal and the session that it belongs to: a handler may end that and start another.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Emission {
-    pub(crate) signal: Signal,
+pub struct Emission {
+    /// What to emit.
+    pub signal: Signal,
     session: u64,
 }
 
-/// Packets to hand out, in the order of their arrival.
-#[derive(Default)]
-pub(crate) struct Incoming(VecDeque<Packet>);
-
-struct Packet {
-    sender: i32,
-    from: Arc<PeerState>,
-    payload: Bytes,
-}
-
-impl Incoming {
-    /// Takes a message, text or binary; an empty one is no packet.
-    fn push(&mut self, sender: i32, from: &Arc<PeerState>, message: Message) -> bool {
-        if message.payload.is_empty() {
-            from.with(|peer| peer.consumed_by_owner(0));
-            return false;
-        }
-        self.0.push_back(Packet { sender, from: Arc::clone(from), payload: message.payload });
-        true
-    }
-
-    /// Drops the packets of one sender.
-    fn forget(&mut self, sender: i32) {
-        self.0.retain(|packet| packet.sender != sender);
-    }
-}
-
-enum Session {
+enum Session<L: Listening> {
     Idle,
-    Server(Box<Server>),
+    Server(Box<Server<L>>),
     Client(Box<Client>),
 }
 
@@ -118,18 +79,21 @@ struct Past {
     /// A client's connection.
     server: Option<Arc<PeerState>>,
     /// See [`Client::fault`].
-    fault: Option<String>,
+    fault: Option<Fault>,
 }
 
 /// A server with its clients, or one client.
-pub(crate) struct Multiplayer {
+pub struct Multiplayer<L: Listening = Listener> {
     /// Shared with the members of a server.
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) transfer_mode: TransferMode,
-    pub(crate) transfer_channel: i32,
-    pub(crate) target_peer: i32,
+    settings: Arc<Settings>,
+    /// As set; nothing depends on it.
+    pub transfer_mode: TransferMode,
+    /// As set; nothing depends on it.
+    pub transfer_channel: i32,
+    /// Whom a server's packets go to: 0 all, > 0 that one, < 0 all but that one.
+    pub target_peer: i32,
     refuses_new_connections: bool,
-    session: Session,
+    session: Session<L>,
     /// Of the session before, while there is none.
     past: Past,
     /// Counts sessions.
@@ -139,13 +103,15 @@ pub(crate) struct Multiplayer {
     last_packet: Bytes,
     /// Who sent the packets that were handed out together last.
     last_senders: Vec<i32>,
+    /// Of the last call that was refused, until the next attempt to listen or connect.
+    refusal: Option<String>,
 }
 
-impl Default for Multiplayer {
+impl<L: Listening> Default for Multiplayer<L> {
     fn default() -> Self {
         Self {
-            settings: Arc::new(Settings::new(HANDSHAKE_TIMEOUT)),
-            transfer_mode: TransferMode::RELIABLE,
+            settings: Arc::new(Settings::new(Class::Multiplayer)),
+            transfer_mode: TransferMode::default(),
             transfer_channel: 0,
             target_peer: 0,
             refuses_new_connections: false,
@@ -155,65 +121,85 @@ impl Default for Multiplayer {
             incoming: Incoming::default(),
             last_packet: Bytes::new(),
             last_senders: Vec::new(),
+            refusal: None,
         }
     }
 }
 
-impl Multiplayer {
-    pub(crate) fn create_server(
+impl<L: Listening> Subject for Multiplayer<L> {
+    fn note_refusal(&mut self, refused: &Refused) {
+        if refused.is_reported() {
+            self.refusal = Some(refused.to_string());
+        }
+    }
+}
+
+impl<L: Listening> Multiplayer<L> {
+    /// Starts a server over what `listen` opens.
+    ///
+    /// # Errors
+    /// It is in use, something about the arguments or settings is wrong, or the system refuses.
+    pub fn create_server(
         &mut self,
         port: i64,
         bind_address: &str,
-        tls: Result<Option<ServerTls>, Refusal>,
-    ) -> Result<(), Refusal> {
+        tls: Result<Option<ServerTls>, Refused>,
+        listen: impl FnOnce(ListenOptions) -> Result<L, ListenError>,
+    ) -> Result<(), Refused> {
         self.check_idle("create_server")?;
-        let port = u16::try_from(port).map_err(|_| {
-            Refusal::invalid(
-                Cause::Listen,
-                format!("create_server: {port} is no port; ports are 0 to 65535."),
-            )
-        })?;
+        let port = u16::try_from(port).map_err(|_| Refused::Port(port))?;
         let address = parse_bind_address(bind_address)?;
         let tls = tls?;
         self.settings.check_handshake()?;
         let options = ListenOptions { address, port, link: self.settings.link_options(), tls };
-        let server = Server::new(options).map_err(|error| listen_refusal(&error, bind_address, port))?;
+        let listener = listen(options).map_err(|problem| Refused::Listen {
+            address: bind_address.to_owned(),
+            port,
+            problem,
+        })?;
+        let server = Server::new(listener);
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
         Ok(())
     }
 
-    pub(crate) fn create_client(
+    /// Starts a client that connects to `url` over what `dial` starts.
+    ///
+    /// # Errors
+    /// It is in use, or something about the URL, the settings or `dial` is wrong.
+    pub fn create_client(
         &mut self,
         url: &str,
-        security: Result<Security, Refusal>,
-    ) -> Result<(), Refusal> {
+        dial: Result<impl FnOnce(ClientRequest, LinkOptions) -> Box<dyn Carrier>, Refused>,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
         self.check_idle("create_client")?;
         let target = parse_target(url)?;
-        let security = security?;
+        let dial = dial?;
         self.settings.check_handshake()?;
-        let client = Client::new(ClientRequest { target }, security, url, &self.settings);
+        let carrier = dial(ClientRequest { target }, self.settings.link_options());
+        let client = Client::new(carrier, url, &self.settings, now());
         self.start(Session::Client(Box::new(client)));
         Ok(())
     }
 
-    fn check_idle(&self, call: &str) -> Result<(), Refusal> {
+    fn check_idle(&self, call: &'static str) -> Result<(), Refused> {
         if matches!(self.session, Session::Idle) {
             return Ok(());
         }
-        let message = format!("{call}: this multiplayer peer is in use already; close it first.");
-        Err(Refusal::new(Error::ERR_ALREADY_IN_USE, Cause::InUse, message))
+        Err(Refused::InUse { call, is_multiplayer: true })
     }
 
-    fn start(&mut self, session: Session) {
+    fn start(&mut self, session: Session<L>) {
         self.session_number += 1;
         self.incoming = Incoming::default();
         self.past = Past::default();
+        self.refusal = None;
         self.session = session;
     }
 
     /// There is no session any more, but for what can be asked about it.
-    fn end_session(&mut self) -> Session {
+    fn end_session(&mut self) -> Session<L> {
         let session = std::mem::replace(&mut self.session, Session::Idle);
         match &session {
             Session::Server(server) => {
@@ -223,7 +209,7 @@ impl Multiplayer {
                 self.past = Past {
                     statistics: client.statistics(),
                     server: Some(Arc::clone(client.server())),
-                    fault: client.fault().map(str::to_owned),
+                    fault: client.fault().cloned(),
                 };
             }
             Session::Idle => {}
@@ -232,12 +218,12 @@ impl Multiplayer {
     }
 
     /// Leaves: no signal on this side; the I/O thread finishes the connections.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self, now: Now<'_>) {
         self.incoming = Incoming::default();
         match self.end_session() {
-            Session::Server(server) => server.close(),
+            Session::Server(server) => server.close(now),
             Session::Client(client) => client.server().with(|peer| {
-                _ = peer.close(1000, ""); // a code that is never refused
+                _ = peer.close(1000, "", now); // a code that is never refused
                 peer.release();
             }),
             Session::Idle => {}
@@ -245,21 +231,21 @@ impl Multiplayer {
     }
 
     /// Collects what has happened since the last poll; [`next_emission`](Self::next_emission) shows it.
-    pub(crate) fn begin_poll(&mut self) {
+    pub fn begin_poll(&mut self, now: Now<'_>) {
         match &mut self.session {
             Session::Server(server) => server.begin_poll(),
-            Session::Client(client) => client.begin_poll(),
+            Session::Client(client) => client.begin_poll(now),
             Session::Idle => {}
         }
     }
 
     /// Goes on with a poll until there is a signal to emit; call [`emitted`](Self::emitted) after its handlers.
-    pub(crate) fn next_emission(&mut self) -> Option<Emission> {
+    pub fn next_emission(&mut self, now: Now<'_>) -> Option<Emission> {
         let signal = match &mut self.session {
             Session::Server(server) => {
                 server.step(&mut self.incoming, self.refuses_new_connections, &self.settings)
             }
-            Session::Client(client) => match client.step(&mut self.incoming) {
+            Session::Client(client) => match client.step(&mut self.incoming, now) {
                 Step::Emit(signal) => Some(signal),
                 Step::Idle => None,
                 Step::Vanish => {
@@ -273,7 +259,7 @@ impl Multiplayer {
     }
 
     /// The handlers have run: who was lost is forgotten now. Returns whose id means nobody any more.
-    pub(crate) fn emitted(&mut self, emission: Emission) -> Option<i32> {
+    pub fn emitted(&mut self, emission: Emission) -> Option<i32> {
         if emission.session != self.session_number {
             return None; // a handler has begun another session, whose ids are its own
         }
@@ -291,15 +277,17 @@ impl Multiplayer {
         }
     }
 
-    pub(crate) fn status(&self) -> ConnectionStatus {
+    /// What it is by now.
+    pub fn status(&self) -> Status {
         match &self.session {
-            Session::Idle => ConnectionStatus::DISCONNECTED,
-            Session::Client(client) if client.id().is_none() => ConnectionStatus::CONNECTING,
-            Session::Server(_) | Session::Client(_) => ConnectionStatus::CONNECTED,
+            Session::Idle => Status::Disconnected,
+            Session::Client(client) if client.id().is_none() => Status::Connecting,
+            Session::Server(_) | Session::Client(_) => Status::Connected,
         }
     }
 
-    pub(crate) fn unique_id(&self) -> i32 {
+    /// Its own id; 0 while it has none.
+    pub fn unique_id(&self) -> i32 {
         match &self.session {
             Session::Server(_) => SERVER_ID,
             Session::Client(client) => client.id().unwrap_or(0),
@@ -308,7 +296,7 @@ impl Multiplayer {
     }
 
     /// Whether the connection to the server is compressed; of a server, whether any client's is.
-    pub(crate) fn is_compressed(&self) -> bool {
+    pub fn is_compressed(&self) -> bool {
         let is_compressed = |state: &Arc<PeerState>| state.with(|peer| peer.view().is_compressed());
         match &self.session {
             Session::Server(server) => server.members().any(is_compressed),
@@ -317,49 +305,55 @@ impl Multiplayer {
         }
     }
 
-    pub(crate) fn is_server(&self) -> bool {
+    /// Whether it is a server.
+    pub fn is_server(&self) -> bool {
         matches!(self.session, Session::Server(_))
     }
 
-    fn check_connected(&self, call: &str, cause: Cause) -> Result<(), Refusal> {
-        if self.status() == ConnectionStatus::CONNECTED {
-            return Ok(());
-        }
-        Err(Refusal::new(
-            Error::ERR_UNCONFIGURED,
-            cause,
-            format!("{call}: this multiplayer peer is not connected."),
-        ))
+    fn check_connected(&self, call: &'static str) -> Result<(), Refused> {
+        if self.status() == Status::Connected { Ok(()) } else { Err(Refused::NotConnected(call)) }
     }
 
-    fn put_packet(&mut self, payload: Bytes) -> Result<Vec<(Arc<PeerState>, Refusal)>, Refusal> {
-        self.check_connected("put_packet", Cause::SendClosed)?;
-        match &self.session {
-            Session::Server(server) => server.send(self.target_peer, &payload),
-            Session::Client(client) => client.send(payload).map(|()| Vec::new()),
-            Session::Idle => Ok(Vec::new()),
+    /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
+    ///
+    /// # Errors
+    /// Nobody is sent anything: not connected, or an unknown target.
+    pub fn put_packet(&mut self, payload: Bytes) -> Result<Refusals, Refused> {
+        self.check_connected("put_packet")?;
+        let refused = match &self.session {
+            Session::Server(server) => server.send(self.target_peer, &payload)?,
+            Session::Client(client) => client.send(payload).map(|()| Vec::new())?,
+            Session::Idle => Vec::new(),
+        };
+        if let Some((_, last)) = refused.last() {
+            self.note_refusal(last);
         }
+        Ok(refused)
     }
 
-    pub(crate) fn available_packets(&self) -> usize {
-        self.incoming.0.len()
+    /// Packets to read.
+    pub fn available_packets(&self) -> usize {
+        self.incoming.len()
     }
 
     /// Who sent the packet that [`next_packet`](Self::next_packet) hands out; 1 if there is none, as the engine says.
-    pub(crate) fn packet_peer(&self) -> i32 {
-        self.incoming.0.front().map_or(SERVER_ID, |packet| packet.sender)
+    pub fn packet_peer(&self) -> i32 {
+        self.incoming.next_sender().unwrap_or(SERVER_ID)
     }
 
     /// The next packet, `None` if there is none. It stays where it is until the next call.
-    pub(crate) fn next_packet(&mut self) -> Result<Option<&[u8]>, Refusal> {
-        self.check_connected("get_packet", Cause::ReceiveClosed)?;
+    ///
+    /// # Errors
+    /// [`Refused::NotConnected`].
+    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, Refused> {
+        self.check_connected("get_packet")?;
         let Some((_, payload)) = self.take_packet() else { return Ok(None) };
         self.last_packet = payload;
         Ok(Some(&self.last_packet))
     }
 
     fn take_packet(&mut self) -> Option<(i32, Bytes)> {
-        let Packet { sender, from, payload } = self.incoming.0.pop_front()?;
+        let Packet { sender, from, payload } = self.incoming.pop()?;
         from.with(|peer| peer.consumed_by_owner(payload.len()));
         match &mut self.session {
             Session::Server(server) => server.packet_taken(sender),
@@ -370,7 +364,7 @@ impl Multiplayer {
     }
 
     /// Takes up to `most` packets at once; [`last_senders`](Self::last_senders) tells whose they are.
-    pub(crate) fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
+    pub fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
         self.last_senders.clear();
         let mut packets = Vec::with_capacity(most.min(self.available_packets()));
         while packets.len() < most
@@ -383,12 +377,12 @@ impl Multiplayer {
     }
 
     /// The senders of what the last [`take_packets`](Self::take_packets) has taken, in the same order.
-    pub(crate) fn last_senders(&self) -> &[i32] {
+    pub fn last_senders(&self) -> &[i32] {
         &self.last_senders
     }
 
     /// The live peer behind an id.
-    pub(crate) fn peer(&self, id: i32) -> Option<&Arc<PeerState>> {
+    pub fn peer(&self, id: i32) -> Option<&Arc<PeerState>> {
         match &self.session {
             Session::Server(server) => server.member(id),
             Session::Client(client) => (id == SERVER_ID).then(|| client.server()),
@@ -397,26 +391,29 @@ impl Multiplayer {
     }
 
     /// Ends the connection to one peer, with `force` at once and without a signal.
-    pub(crate) fn disconnect_peer(&mut self, id: i32, force: bool) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// [`Refused::UnknownPeer`].
+    pub fn disconnect_peer(&mut self, id: i32, force: bool, now: Now<'_>) -> Result<(), Refused> {
         match &mut self.session {
             Session::Server(server) if force => server.drop_member(id, &mut self.incoming),
-            Session::Server(server) => server.disconnect(id, &mut self.incoming),
+            Session::Server(server) => server.disconnect(id, &mut self.incoming, now),
             Session::Client(client) if id == SERVER_ID => {
                 self.incoming = Incoming::default();
                 if force {
                     client.server().with(Peer::release);
                     self.end_session();
                 } else {
-                    client.disconnect();
+                    client.disconnect(now);
                 }
                 Ok(())
             }
-            _ => Err(unknown_peer("disconnect_peer", id)),
+            _ => Err(Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }),
         }
     }
 
     /// What all connections of this session, or of the last one, have carried.
-    pub(crate) fn statistics(&self) -> Statistics {
+    pub fn statistics(&self) -> Statistics {
         match &self.session {
             Session::Server(server) => server.statistics(),
             Session::Client(client) => client.statistics(),
@@ -435,44 +432,47 @@ impl Multiplayer {
     }
 
     /// Why a client's connection ended or never came about.
-    pub(crate) fn error_message(&self) -> String {
+    pub fn error_message(&self) -> String {
         let fault = match &self.session {
             Session::Client(client) => client.fault(),
             Session::Server(_) => None,
-            Session::Idle => self.past.fault.as_deref(),
+            Session::Idle => self.past.fault.as_ref(),
         };
         match fault {
-            Some(fault) => fault.to_owned(),
-            // The one limit has another name on this class.
-            None => self
-                .with_client(|peer| peer.view().error_message())
-                .unwrap_or_default()
-                .replace("the connect timeout", "the handshake timeout"),
+            Some(fault) => fault.to_string(),
+            None => self.with_client(|peer| sentence_of(peer.view().close_cause())).unwrap_or_default(),
         }
     }
 
     /// Reads the answer with which a server refused a client's connection.
-    pub(crate) fn refused_upgrade<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
+    pub fn refused_upgrade<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
         self.with_client(|peer| read(peer.refused_upgrade()))
     }
 
-    pub(crate) fn refuses_new_connections(&self) -> bool {
+    /// Whether clients are turned away.
+    pub fn refuses_new_connections(&self) -> bool {
         self.refuses_new_connections
     }
 
-    pub(crate) fn set_refuse_new_connections(&mut self, refuse: bool) {
+    /// Turns clients away from now on, or lets them in.
+    pub fn set_refuse_new_connections(&mut self, refuse: bool) {
         self.refuses_new_connections = refuse;
         if let Session::Server(server) = &self.session {
             server.set_accepting(!refuse);
         }
     }
 
-    /// Changes what the script has set, for connections made after.
-    pub(crate) fn change_settings(
-        &mut self,
-        change: impl FnOnce(&mut Settings) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
-        change(Arc::make_mut(&mut self.settings))?;
+    /// A property's value.
+    pub fn get<P: Property>(&self) -> &P::Value {
+        P::get(&self.settings)
+    }
+
+    /// Changes a property, for connections made after.
+    ///
+    /// # Errors
+    /// [`Refused::OutOfRange`]; it keeps its value then.
+    pub fn set<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
+        P::set(Arc::make_mut(&mut self.settings), value)?;
         if let Session::Server(server) = &self.session {
             server.apply_settings(&self.settings);
         }
@@ -480,29 +480,21 @@ impl Multiplayer {
     }
 }
 
-/// Nobody has that id.
-pub(crate) fn unknown_peer(call: &str, id: impl Into<i64>) -> Refusal {
-    Refusal::invalid(Cause::UnknownPeer, format!("{call}: there is no peer {}.", id.into()))
+/// Why a connection ended, in the words of this class.
+fn sentence_of(cause: Option<&CloseCause>) -> String {
+    match cause {
+        Some(CloseCause::ConnectTimeout { phase, timeout }) => {
+            format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
+        }
+        Some(cause) => cause.to_string(),
+        None => String::new(),
+    }
 }
 
 /// `*` is every address.
-fn parse_bind_address(text: &str) -> Result<Option<IpAddr>, Refusal> {
+fn parse_bind_address(text: &str) -> Result<Option<IpAddr>, Refused> {
     if text == "*" {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| {
-        Refusal::invalid(
-            Cause::Listen,
-            format!("create_server: '{text}' is no address to listen on; use \"*\" or an IP address."),
-        )
-    })
-}
-
-fn listen_refusal(error: &ListenError, address: &str, port: u16) -> Refusal {
-    // The engine answers this for whatever keeps the socket from listening, foreign addresses included.
-    Refusal::new(
-        Error::ERR_ALREADY_IN_USE,
-        Cause::Listen,
-        format!("create_server: cannot listen on {address} port {port}: {error}."),
-    )
+    text.parse().map(Some).map_err(|_| Refused::BindAddress(text.to_owned()))
 }

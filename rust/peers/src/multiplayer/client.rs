@@ -7,20 +7,26 @@ use std::{
 };
 
 use bytes::Bytes;
-use godot::global::Error;
 use rust_websocket_net::Statistics;
-use rust_websocket_proto::{
-    ClientRequest, Closed, Event, Message, ReadyState,
-    multiplayer::{SERVER_ID, decode_peer_id},
-};
+use rust_websocket_proto::{Closed, Event, Message};
+use thiserror::Error;
 
-use super::{Incoming, Signal};
-use crate::{
-    driver::{Driver, Security},
-    peer::{Peer, PeerState},
-    report::Refusal,
-    settings::Settings,
+use super::{
+    Incoming, Signal,
+    protocol::{PeerIdError, SERVER_ID, decode_peer_id},
 };
+use crate::{Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
+
+/// What this side found wrong with the way a server assigns ids.
+#[derive(Debug, Clone, Error)]
+pub(crate) enum Fault {
+    /// No message came.
+    #[error("the server did not assign a peer id in time: the handshake timeout of {0:?} has passed")]
+    NoId(Duration),
+    /// The first message is no id.
+    #[error(transparent)]
+    NotAnId(#[from] PeerIdError),
+}
 
 /// A multiplayer peer that is a client.
 pub(crate) struct Client {
@@ -30,16 +36,14 @@ pub(crate) struct Client {
     /// By when the id must be there.
     deadline: Option<Instant>,
     timeout: Duration,
-    /// What this side found wrong with the way the server assigns ids.
-    fault: Option<String>,
+    fault: Option<Fault>,
     /// Of the current poll, not looked at yet.
     events: VecDeque<Event>,
     /// Packets of the server that nobody has taken yet.
     unread: usize,
-    /// Met while packets were unread: the next poll shows it.
-    met_end: Option<Closed>,
+    held_end: HeldEnd,
     /// To be shown by the current poll; `None` when the script has ended the connection itself.
-    due_end: Option<Option<Closed>>,
+    due_end: Option<Option<Box<Closed>>>,
 }
 
 /// What a step of a poll came to.
@@ -51,26 +55,19 @@ pub(crate) enum Step {
 }
 
 impl Client {
-    /// Starts connecting.
-    pub(crate) fn new(
-        request: ClientRequest,
-        security: Security,
-        url: &str,
-        settings: &Arc<Settings>,
-    ) -> Self {
-        let timeout = Duration::try_from_secs_f64(settings.connect_timeout).unwrap_or(Duration::MAX);
-        let deadline = Instant::now().checked_add(timeout);
-        let driver = Driver::connect(request, security, settings.link_options());
-        let peer = Peer::fed_client(Arc::clone(settings), url, driver);
+    /// A client over a connection that has just been started.
+    pub(crate) fn new(carrier: Box<dyn Carrier>, url: &str, settings: &Arc<Settings>, now: Instant) -> Self {
+        let timeout = settings.connect_limit();
+        let peer = Peer::fed_client(Arc::clone(settings), url, carrier);
         Self {
-            server: Arc::new(PeerState::new(peer)),
+            server: Arc::new(Locked::new(peer)),
             id: None,
-            deadline,
+            deadline: now.checked_add(timeout),
             timeout,
             fault: None,
             events: VecDeque::new(),
             unread: 0,
-            met_end: None,
+            held_end: HeldEnd::default(),
             due_end: None,
         }
     }
@@ -80,8 +77,8 @@ impl Client {
     }
 
     /// Why there will be no id although the connection stands; its own end is told by the connection.
-    pub(crate) fn fault(&self) -> Option<&str> {
-        self.fault.as_deref()
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
@@ -93,45 +90,44 @@ impl Client {
     }
 
     /// Collects what has happened since the last poll.
-    pub(crate) fn begin_poll(&mut self) {
-        if let Some(closed) = self.met_end.take() {
+    pub(crate) fn begin_poll(&mut self, now: Now<'_>) {
+        if let Some(closed) = self.held_end.poll() {
             self.due_end = Some(Some(closed));
         }
-        let mut events = Vec::new();
-        self.server.with(|peer| {
-            peer.take_events(&mut events);
-            if peer.ready_state() == ReadyState::Closed {
-                self.due_end.get_or_insert(None);
-            }
+        let events = &mut self.events;
+        let is_closed = self.server.with(|peer| {
+            peer.take_events(events, now);
+            peer.ready_state() == ReadyState::Closed
         });
-        self.events.extend(events);
+        if is_closed {
+            self.due_end.get_or_insert(None);
+        }
     }
 
     /// Goes on until there is something to emit.
-    pub(crate) fn step(&mut self, incoming: &mut Incoming) -> Step {
+    pub(crate) fn step(&mut self, incoming: &mut Incoming, now: Now<'_>) -> Step {
         if let Some(closed) = self.due_end.take() {
             return self.end(closed);
         }
         while let Some(event) = self.events.pop_front() {
             match event {
                 Event::Opened(opened) => self.server.with(|peer| peer.feed([Event::Opened(opened)])),
-                Event::Message(message) => match self.receive(message, incoming) {
+                Event::Message(message) => match self.receive(message, incoming, now) {
                     Step::Idle => {}
                     step => return step,
                 },
-                Event::Closed(closed) if self.unread > 0 && self.is_open() => self.met_end = Some(closed),
-                Event::Closed(closed) => return self.end(Some(closed)),
+                Event::Closed(closed) => {
+                    // After the script's own close nobody waits for packets.
+                    let unread = if self.is_open() { self.unread } else { 0 };
+                    if let Some(closed) = self.held_end.meet(closed, unread) {
+                        return self.end(Some(closed));
+                    }
+                }
             }
         }
         // Before the upgrade the connection watches the same limit, and knows what did not finish.
-        if self.id.is_none()
-            && self.is_open()
-            && self.deadline.is_some_and(|deadline| deadline <= Instant::now())
-        {
-            let timeout = self.timeout;
-            self.fault = Some(format!(
-                "the server did not assign a peer id in time: the handshake timeout of {timeout:?} has passed"
-            ));
+        if self.id.is_none() && self.is_open() && self.deadline.is_some_and(|deadline| deadline <= now()) {
+            self.fault = Some(Fault::NoId(self.timeout));
             self.server.with(Peer::release);
             return Step::Vanish;
         }
@@ -142,7 +138,7 @@ impl Client {
         self.server.with(|peer| peer.ready_state()) == ReadyState::Open
     }
 
-    fn receive(&mut self, message: Message, incoming: &mut Incoming) -> Step {
+    fn receive(&mut self, message: Message, incoming: &mut Incoming, now: Now<'_>) -> Step {
         if self.id.is_some() {
             // After the script's own close nothing is handed out any more.
             if self.is_open() && incoming.push(SERVER_ID, &self.server, message) {
@@ -157,9 +153,9 @@ impl Client {
                 Step::Emit(Signal::Connected(SERVER_ID))
             }
             Err(error) => {
-                self.fault = Some(error.to_string());
+                self.fault = Some(error.into());
                 self.server.with(|peer| {
-                    _ = peer.close(1000, ""); // a code that is never refused
+                    _ = peer.close(1000, "", now); // a code that is never refused
                     peer.release();
                 });
                 Step::Vanish
@@ -167,8 +163,8 @@ impl Client {
         }
     }
 
-    fn end(&mut self, closed: Option<Closed>) -> Step {
-        self.server.with(|peer| peer.feed(closed.map(Event::Closed)));
+    fn end(&mut self, closed: Option<Box<Closed>>) -> Step {
+        self.server.with(|peer| peer.feed(closed.map(|closed| Event::Closed(*closed))));
         if self.id.is_some() { Step::Emit(Signal::Disconnected(SERVER_ID)) } else { Step::Vanish }
     }
 
@@ -178,23 +174,21 @@ impl Client {
     }
 
     /// Sends to the server, whatever the target.
-    pub(crate) fn send(&self, payload: Bytes) -> Result<(), Refusal> {
-        if self.met_end.is_some() {
-            return Ok(()); // Lost, which the next poll shows.
+    pub(crate) fn send(&self, payload: Bytes) -> Result<(), Refused> {
+        if self.held_end.get().is_some() {
+            return Ok(()); // Lost, which a later poll shows.
         }
         self.server.with(|peer| match peer.put_packet(payload) {
             // Lost, which a poll will show; after the script's own close it is refused.
-            Err(refusal) if refusal.error == Error::FAILED && peer.ready_state() == ReadyState::Open => {
-                Ok(())
-            }
+            Err(Refused::Lost | Refused::Closed) if peer.ready_state() == ReadyState::Open => Ok(()),
             result => result,
         })
     }
 
     /// Starts the close handshake; the loss shows when it is complete.
-    pub(crate) fn disconnect(&mut self) {
+    pub(crate) fn disconnect(&mut self, now: Now<'_>) {
         // Refused codes are the only thing that this could report.
-        _ = self.server.with(|peer| peer.close(1000, ""));
+        _ = self.server.with(|peer| peer.close(1000, "", now));
         self.unread = 0;
     }
 }
