@@ -36,6 +36,7 @@ mod helper;
 mod ids;
 mod link;
 mod listener;
+mod local_address;
 mod lookup;
 mod pace;
 mod race;
@@ -52,6 +53,7 @@ mod wire;
 
 pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
+pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
 pub use seam::{

@@ -32,7 +32,7 @@ impl Route {
     pub(crate) fn direct(target: &Target, tls: Option<ClientTls>) -> Self {
         let tls =
             (target.scheme == Scheme::Wss).then(|| TlsStart { settings: tls, host: target.host.clone() });
-        Self { host: target.host.clone(), port: target.port, preamble: None, tls }
+        Self { host: target.lookup_name(), port: target.port, preamble: None, tls }
     }
 
     /// Stacks the transport on a connected socket, once. The error is one phrase for people.
