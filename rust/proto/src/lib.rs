@@ -15,30 +15,38 @@
     )
 )]
 
+mod budget;
 mod buffer;
 mod config;
 mod connection;
 mod deflate;
+mod endpoint;
 mod error;
 mod event;
 mod frame;
 mod handshake;
+mod limits;
 mod mask;
 mod message;
 pub mod multiplayer;
+mod statistics;
 mod target;
 mod timer;
 mod token;
 mod view;
 
+pub use budget::Budget;
 pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
-pub use connection::Connection;
+pub use connection::{Connection, Polled};
 pub use deflate::Compressor;
+pub use endpoint::{Endpoint, EndpointOptions, Farewell};
 pub use error::{
     CloseCause, ConnectPhase, HttpResponse, ProtocolError, RequestError, ResponseError, SendError,
     TransportEnd,
 };
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use frame::is_valid_close_code;
+pub use limits::{Amount, Offered, ReceiveLimits, SendAccount, SendLimits, UNOFFERED_CAP};
+pub use statistics::Statistics;
 pub use target::{Scheme, Target, TargetError};
 pub use view::{PeerView, ReadyState};
