@@ -11,7 +11,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 minimum_minor=3
-cache=${RUST_WEBSOCKET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rust-websocket}/godot
+cache=$cache_dir/godot
 root=$cache/root
 want=engine
 case ${1:-} in
@@ -65,47 +65,59 @@ unpack_debian() {
   "${apt[@]}" update >"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot read Debian's package list from the configured mirror."; }
   "${apt[@]}" -y --download-only install "$@" >>"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot download the Debian package(s) $*."; }
   say "unpacking"
-  local package
-  for package in "$cache"/archives/archives/*.deb; do dpkg -x "$package" "$root"; done
-  rm -rf "$cache/archives" "$cache/lists"
+  local package new=$cache/new
+  rm -rf "$new"
+  for package in "$cache"/archives/archives/*.deb; do dpkg -x "$package" "$new"; done
+  # Each file is moved into its place in one step: an engine that is starting meanwhile finds the old one or the new one.
+  (cd "$new" && find . -type d -exec mkdir -p "$root/{}" \; && find . ! -type d -exec mv -fT "{}" "$root/{}" \;)
+  rm -rf "$new" "$cache/archives" "$cache/lists"
 }
 
 # A program of forky needs forky's own loader and libraries: $1 its path in the prefix, $2 the script to write.
 write_wrapper() {
   local lib=$root/usr/lib/x86_64-linux-gnu
-  cat >"$2" <<WRAPPER
+  cat >"$2.$$" <<WRAPPER
 #!/bin/sh
 exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib:$lib/pulseaudio:$lib/blas:$lib/lapack" "$1" "\$@"
 WRAPPER
-  chmod +x "$2"
+  chmod +x "$2.$$"
+  mv -f "$2.$$" "$2"
 }
 
+# The wrapper is written last: where it is, everything else is.
 debian_engine() {
+  [[ -x $cache/godot ]] || with_lock "$cache/lock" unpack_engine
+  echo "$cache/godot"
+}
+
+unpack_engine() {
   local wrapper=$cache/godot version
-  if [[ ! -x $wrapper ]]; then
-    [[ $(uname -m) == x86_64 ]] || die "no Godot found, and Debian's package is unpacked on x86_64 only: install Godot and set GODOT to its executable."
-    unpack_debian godot
-    write_wrapper "$root/usr/bin/godot" "$wrapper.new"
-    version=$(version_of "$wrapper.new") || true # empty then, which the next line refuses
-    is_new_enough "$version" || die "the unpacked engine does not run (it says its version is '$version'); remove $cache and try again."
-    mv "$wrapper.new" "$wrapper"
-    say "Godot $version is ready"
-  fi
-  echo "$wrapper"
+  [[ ! -x $wrapper ]] || return 0 # unpacked while this script waited
+  [[ $(uname -m) == x86_64 ]] || die "no Godot found, and Debian's package is unpacked on x86_64 only: install Godot and set GODOT to its executable."
+  unpack_debian godot
+  write_wrapper "$root/usr/bin/godot" "$wrapper.new"
+  version=$(version_of "$wrapper.new") || true # empty then, which the next line refuses
+  is_new_enough "$version" || die "the unpacked engine does not run (it says its version is '$version'); remove $cache and try again."
+  mv "$wrapper.new" "$wrapper"
+  say "Godot $version is ready"
 }
 
 # The template must be of the engine's own version, so it comes from the same Debian release.
 debian_template() {
   [[ $(uname -m) == x86_64 ]] || die "the export template is unpacked from Debian's package, which is used on x86_64 only."
-  local template; template=$(find "$root/usr/bin" -name 'godot*template*release*' 2>/dev/null | head -n 1)
+  [[ -x $cache/godot-template-release ]] || with_lock "$cache/lock" unpack_template
+  find_template
+}
 
-  if [[ -z $template || ! -e $template ]]; then
-    unpack_debian godot-template-release
-    template=$(find "$root/usr/bin" -name 'godot*template*release*' | head -n 1)
-    [[ -n $template ]] || die "Debian's package godot-template-release holds no template."
-  fi
+find_template() { find "$root/usr/bin" -name 'godot*template*release*' 2>/dev/null | head -n 1; }
+
+unpack_template() {
+  local template
+  [[ ! -x $cache/godot-template-release ]] || return 0 # unpacked while this script waited
+  unpack_debian godot-template-release
+  template=$(find_template)
+  [[ -n $template ]] || die "Debian's package godot-template-release holds no template."
   write_wrapper "$template" "$cache/godot-template-release"
-  echo "$template"
 }
 
 if [[ $want == engine ]]; then own_engine || debian_engine; else debian_template; fi

@@ -1,7 +1,7 @@
 extends SceneTree
-## Compares what ClassDB says about the addon's classes with what it says about the engine's own: every method,
-## argument, default, return type, flag, property, enum, constant and signal. More members are fine, fewer or other
-## ones are failures.
+## Compares what ClassDB says about the addon's classes with what it says about the engine's own:
+## every method, argument, default, return type, flag, property, enum, constant and signal. More
+## members are fine, fewer or other ones are failures.
 ##
 ##   godot --headless --path godot-project -s tests/classdb.gd
 
@@ -72,8 +72,10 @@ func _compare_properties(builtin: String, ours: String) -> void:
 		_check(what, property, own)
 		_check(what + " default", ClassDB.class_get_property_default_value(builtin, name),
 			ClassDB.class_get_property_default_value(ours, name))
-		_check(what + " setter", ClassDB.class_get_property_setter(builtin, name), ClassDB.class_get_property_setter(ours, name))
-		_check(what + " getter", ClassDB.class_get_property_getter(builtin, name), ClassDB.class_get_property_getter(ours, name))
+		_check(what + " setter", ClassDB.class_get_property_setter(builtin, name),
+			ClassDB.class_get_property_setter(ours, name))
+		_check(what + " getter", ClassDB.class_get_property_getter(builtin, name),
+			ClassDB.class_get_property_getter(ours, name))
 
 
 func _compare_constants(builtin: String, ours: String) -> void:
@@ -88,9 +90,12 @@ func _compare_constants(builtin: String, ours: String) -> void:
 ## Types, names and usages, with our class names read as the engine's.
 func _typed(infos: Array) -> Array:
 	return infos.map(func(info: Dictionary) -> Array:
-		var type_names: Array = [info["class_name"], info["hint_string"]].map(func(name: String) -> String:
-			return name.replace("RustWebSocket", "WebSocket"))
+		var type_names: Array = [info["class_name"], info["hint_string"]].map(_plain_name)
 		return [info["name"], info["type"], type_names, info["hint"], info["usage"]])
+
+
+func _plain_name(name: String) -> String:
+	return name.replace("RustWebSocket", "WebSocket")
 
 
 ## Names that only the compiler looks up.
@@ -106,7 +111,9 @@ func _check_typed_use() -> void:
 		"	var base: PacketPeer = peer",
 		"	var multiplayer_base: MultiplayerPeer = multiplayer_peer",
 		"	var other: RustWebSocketPeer = multiplayer_peer.get_peer(1)",
-		"	return peer.send(PackedByteArray(), RustWebSocketPeer.WRITE_MODE_TEXT) if state == RustWebSocketPeer.STATE_OPEN else OK",
+		"	if state != RustWebSocketPeer.STATE_OPEN:",
+		"		return OK",
+		"	return peer.send(PackedByteArray(), RustWebSocketPeer.WRITE_MODE_TEXT)",
 	])
 	_check("typed GDScript compiles", OK, script.reload())
 

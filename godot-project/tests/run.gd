@@ -1,10 +1,12 @@
 extends SceneTree
 ## Runs the test suite on the engine's own classes or on ours, and says what it saw.
 ##
-##   godot --headless --path godot-project -s res://tests/run.gd -- impl=rust other=rust filter=closing
+##   godot --headless --path godot-project -s res://tests/run.gd -- impl=rust other=rust
+##   filter=closing
 ##
-## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket, `other` that of the
-## servers; `filter` holds parts of case names, separated by commas. `ci/test-engine.sh` runs this and compares.
+## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket,
+## `other` that of the servers; `filter` holds parts of case names, separated by commas.
+## `ci/test-engine.sh` runs this and compares.
 
 const Case := preload("res://tests/harness/case.gd")
 const CASES := "res://tests/cases/"

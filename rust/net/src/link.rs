@@ -43,7 +43,7 @@ pub struct LinkOptions {
 
 /// Names a link within the process; never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LinkId(pub(crate) usize);
+pub struct LinkId(pub usize);
 
 /// What a link reports.
 #[derive(Debug)]
@@ -66,10 +66,10 @@ impl LinkEvent {
 
 /// What a listener reports.
 #[derive(Debug)]
-pub enum ListenerEvent {
+pub enum ListenerEvent<L = Link> {
     /// A newcomer completed its upgrade; its later events follow as [`ListenerEvent::Link`]. Dropping the link
     /// turns the newcomer away.
-    Accepted(Link, SocketAddr, Opened),
+    Accepted(L, SocketAddr, Opened),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }
@@ -113,7 +113,7 @@ impl Link {
         match thread::running() {
             Ok(reactor) => {
                 let shared = Arc::new(Shared::new(reactor.next_id(), reactor, &options));
-                let host = request.target.host.clone();
+                let host = request.target.lookup_name();
                 let port = request.target.port;
                 let conn = Conn::client(shared.clone(), reports.clone(), request, tls, options, random);
                 let conn = Arc::new(Mutex::new(conn));

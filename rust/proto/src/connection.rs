@@ -23,8 +23,6 @@ use crate::{
     timer::{Heartbeat, Timer, Timers, deadline},
 };
 
-/// How long the body of a server's refusal is waited for.
-const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 /// A compression context that is not used for one to two times this long is freed.
 const DEFLATE_IDLE: Duration = Duration::from_secs(10);
 /// How long a fault waits for answers to the messages before it.
@@ -290,9 +288,9 @@ impl Connection {
         let result = match &mut connecting.handshake {
             Handshake::Client(handshake) => match handshake.poll(&mut self.input, self.input_end.is_some()) {
                 ClientProgress::Head => None,
-                ClientProgress::RefusalBody => {
+                ClientProgress::RefusalBody(wait) => {
                     if !self.timers.is_set(Timer::RefusalBody) {
-                        self.timers.set(Timer::RefusalBody, deadline(now, REFUSAL_BODY_WAIT));
+                        self.timers.set(Timer::RefusalBody, deadline(now, wait));
                     }
                     None
                 }

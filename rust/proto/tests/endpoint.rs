@@ -99,18 +99,18 @@ impl Ends {
             server: Endpoint::server(Scheme::Ws, server_config, server, now),
             now,
         };
-        assert!(matches!(ends.to_server()[..], [Event::Opened(_)]));
-        assert!(matches!(ends.to_client()[..], [Event::Opened(_)]));
+        assert!(matches!(ends.drive_server()[..], [Event::Opened(_)]));
+        assert!(matches!(ends.drive_client()[..], [Event::Opened(_)]));
         ends
     }
 
-    fn to_server(&mut self) -> Vec<Event> {
+    fn drive_server(&mut self) -> Vec<Event> {
         let bytes = all_written(&mut self.client, self.now);
         self.server.handle_read(&bytes, self.now);
         events(&mut self.server, self.now)
     }
 
-    fn to_client(&mut self) -> Vec<Event> {
+    fn drive_client(&mut self) -> Vec<Event> {
         let bytes = all_written(&mut self.server, self.now);
         self.client.handle_read(&bytes, self.now);
         events(&mut self.client, self.now)
@@ -129,7 +129,7 @@ fn without_reading_ahead_the_limits_stop_decoding() {
     for _ in 0..10 {
         send(&mut ends.client, b"x");
     }
-    assert_eq!(messages(&ends.to_server()), 4);
+    assert_eq!(messages(&ends.drive_server()), 4);
     assert!(ends.server.is_paused() && !ends.server.wants_read() && !ends.server.is_holding());
     assert_eq!(messages(&ends.consume(3, 1)), 3);
     assert_eq!(messages(&ends.consume(4, 1)), 3);
@@ -146,16 +146,16 @@ fn pings_and_closes_behind_unread_messages_are_met() {
         send(&mut ends.client, &[index]);
     }
     let ping = frame(0x89, b"there?", true);
-    assert_eq!(messages(&ends.to_server()), 4);
+    assert_eq!(messages(&ends.drive_server()), 4);
     ends.server.handle_read(&ping, ends.now);
     assert!(matches!(polled(&mut ends.server, &mut Budget::unlimited(), ends.now).1, Polled::Idle));
     assert!(ends.server.wants_read() && ends.server.is_holding() && !ends.server.is_paused());
     assert_eq!(all_written(&mut ends.server, ends.now), frame(0x8a, b"there?", false));
 
     ends.client.close(4000, "bye", ends.now);
-    assert!(ends.to_server().is_empty(), "the end is behind the messages");
+    assert!(ends.drive_server().is_empty(), "the end is behind the messages");
     assert!(ends.server.is_over() && !ends.server.is_open());
-    let answer = ends.to_client();
+    let answer = ends.drive_client();
     assert_eq!(end_of(&answer).unwrap().code, Some(4000), "the other side need not wait for our owner");
     assert_eq!(ends.server.farewell(ends.now), Some(Farewell::SendFin));
 
@@ -178,7 +178,7 @@ fn reading_ahead_is_bounded_and_the_heartbeat_rests_beyond() {
     for _ in 0..100 {
         send(&mut ends.client, &[0; 100]);
     }
-    assert_eq!(messages(&ends.to_server()), 4);
+    assert_eq!(messages(&ends.drive_server()), 4);
     assert!(ends.server.is_paused() && ends.server.read_ahead_size() < 2000 + 200);
     assert_eq!(ends.server.next_deadline(), None, "silence is our own doing");
     ends.consume(4, 100);
@@ -199,7 +199,7 @@ fn many_empty_messages_do_not_fill_memory() {
     for _ in 0..1000 {
         send(&mut ends.client, b"");
     }
-    ends.to_server();
+    ends.drive_server();
     assert!(ends.server.is_paused() && ends.server.read_ahead_size() <= 1064);
 }
 
@@ -211,7 +211,7 @@ fn the_end_shows_within_the_close_timeout_although_nothing_is_taken() {
         send(&mut ends.client, b"x");
     }
     ends.client.close(1000, "", ends.now);
-    assert_eq!(messages(&ends.to_server()), 4);
+    assert_eq!(messages(&ends.drive_server()), 4);
     all_written(&mut ends.server, ends.now);
     ends.server.handle_end(TransportEnd::Eof);
     assert_eq!(ends.server.farewell(ends.now), Some(Farewell::SendFin));
@@ -238,7 +238,7 @@ fn a_transport_that_ended_behind_unread_input_is_given_up() {
     for _ in 0..20 {
         send(&mut ends.client, b"x");
     }
-    assert_eq!(messages(&ends.to_server()), 4);
+    assert_eq!(messages(&ends.drive_server()), 4);
     ends.server.handle_hangup(ends.now);
     ends.now += 3 * SECOND;
     ends.server.handle_hangup(ends.now);
@@ -256,12 +256,12 @@ fn our_own_close_drops_what_nobody_expects_any_more() {
     for _ in 0..20 {
         send(&mut ends.client, b"x");
     }
-    assert_eq!(messages(&ends.to_server()), 4);
+    assert_eq!(messages(&ends.drive_server()), 4);
     ends.server.close(1000, "", ends.now);
     assert!(!ends.server.is_holding());
-    let received = ends.to_client();
+    let received = ends.drive_client();
     assert_eq!(end_of(&received).unwrap().code, Some(1000));
-    assert_eq!(end_of(&ends.to_server()).unwrap().code, Some(1000));
+    assert_eq!(end_of(&ends.drive_server()).unwrap().code, Some(1000));
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn an_owner_that_is_gone_gets_the_end_alone() {
         for _ in 0..20 {
             send(&mut ends.client, b"x");
         }
-        ends.to_server();
+        ends.drive_server();
         if has_closed {
             ends.server.close(4001, "", ends.now);
         }
@@ -488,7 +488,7 @@ fn parting_with_and_without_half_close() {
     let mut ends = Ends::new(options(WIDE, 0));
     assert_eq!(ends.server.farewell(ends.now), None);
     ends.client.close(1000, "", ends.now);
-    ends.to_server();
+    ends.drive_server();
     assert_eq!(ends.server.farewell(ends.now), Some(Farewell::WriteMore));
     all_written(&mut ends.server, ends.now);
     assert_eq!(ends.server.farewell(ends.now), Some(Farewell::SendFin));
@@ -504,7 +504,7 @@ fn parting_with_and_without_half_close() {
     let closing = EndpointOptions { half_close: false, ..options(WIDE, 0) };
     let mut ends = Ends::new(closing);
     ends.client.close(1000, "", ends.now);
-    ends.to_server();
+    ends.drive_server();
     all_written(&mut ends.server, ends.now);
     assert_eq!(ends.server.farewell(ends.now), Some(Farewell::Done));
     let mut ends = Ends::new(closing);
