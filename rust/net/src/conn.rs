@@ -593,7 +593,7 @@ impl Conn {
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = if has_output { self.protocol.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
-                Ok(count) => self.protocol.advance_output(count),
+                Ok(count) => self.protocol.advance_output(count, Instant::now()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
                 Err(error) => {
                     wire.writable = false;
