@@ -23,7 +23,6 @@ mod held_end;
 mod id_map;
 mod locked;
 mod multiplayer;
-mod pace;
 mod peer;
 mod refused;
 mod settings;

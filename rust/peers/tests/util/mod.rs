@@ -310,7 +310,7 @@ impl Listening for FakeListener {
         4321
     }
 
-    fn take_events(&self, events: &mut Vec<ListenerEvent<FakeLink>>) {
+    fn take_events(&mut self, events: &mut Vec<ListenerEvent<FakeLink>>) {
         self.0.with(|state| events.append(&mut state.events));
     }
 
