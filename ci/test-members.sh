@@ -9,13 +9,13 @@ set -euo pipefail
 
 reference=$root_dir/rust/extension/doc_classes
 
-# Writes the class reference of the loaded addon into folder $1, keeping the texts that stand there.
+# Writes the class reference of the loaded addon into folder $1, keeping the texts that are there.
 write_reference() {
   (cd "$project" && timeout 120 "$GODOT" --headless --path . --doctool "$1" --gdextension-docs) >"$scratch/log" 2>&1 ||
     { cat "$scratch/log" >&2; die "the engine did not write the class reference."; }
 }
 
-# The engine merges what it knows into what stands there: a member that is missing, gone or changed makes a difference.
+# The engine merges what it knows into what is there: a member that is missing, gone or changed makes a difference.
 check_reference() {
   cp -r "$reference" "$scratch/"
   write_reference "$scratch"

@@ -39,7 +39,7 @@ add_up() {
   add_totals "$log"
 }
 
-# Sets $ours to what our GDScript testees are told for mode $1, and $echo to the options of the Rust echo server.
+# Sets $ours to what our GDScript testees get for mode $1, and $echo to the options of the Rust echo server.
 options_of() {
   case $1 in
     off) ours=(compression=0) echo=() ;;

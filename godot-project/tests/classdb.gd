@@ -1,12 +1,12 @@
 extends SceneTree
-## Compares what ClassDB says about the addon's classes with what it says about the engine's own: every method,
-## argument, default, return type, flag, property, enum, constant and signal. More members are fine, fewer or other
-## ones are failures.
+## Compares what ClassDB says about the addon's classes with what it says about the engine's own:
+## every method, argument, default, return type, flag, property, enum, constant and signal. More
+## members are fine, fewer or other ones are failures.
 ##
 ##   godot --headless --path godot-project -s res://tests/classdb.gd
 ##
-## In an engine without the websocket module our classes have the engine's names, and there is nothing to compare them
-## with. There the description that a stock engine wrote is read:
+## In an engine without the websocket module our classes have the engine's names, and there is nothing
+## to compare them with. There the description that a stock engine wrote is read:
 ##
 ##   stock-godot ... -s res://tests/classdb.gd -- record=/tmp/classes.txt
 ##   other-godot ... -s res://tests/classdb.gd -- against=/tmp/classes.txt
@@ -98,9 +98,12 @@ func _compare(type: String, wanted: Dictionary, found: Dictionary) -> void:
 ## Types, names and usages, with our class names read as the engine's.
 func _typed(infos: Array) -> Array:
 	return infos.map(func(info: Dictionary) -> Array:
-		var type_names: Array = [info["class_name"], info["hint_string"]].map(func(name: String) -> String:
-			return name.replace("RustWebSocket", "WebSocket"))
+		var type_names: Array = [info["class_name"], info["hint_string"]].map(_plain_name)
 		return [info["name"], info["type"], type_names, info["hint"], info["usage"]])
+
+
+func _plain_name(name: String) -> String:
+	return name.replace("RustWebSocket", "WebSocket")
 
 
 ## Names that only the compiler looks up.
@@ -116,7 +119,9 @@ func _check_typed_use(has_own_names: bool) -> void:
 		"	var base: PacketPeer = peer",
 		"	var multiplayer_base: MultiplayerPeer = multiplayer_peer",
 		"	var other: RustWebSocketPeer = multiplayer_peer.get_peer(1)",
-		"	return peer.send(PackedByteArray(), RustWebSocketPeer.WRITE_MODE_TEXT) if state == RustWebSocketPeer.STATE_OPEN else OK",
+		"	if state != RustWebSocketPeer.STATE_OPEN:",
+		"		return OK",
+		"	return peer.send(PackedByteArray(), RustWebSocketPeer.WRITE_MODE_TEXT)",
 	])
 	script.source_code = source if has_own_names else source.replace("RustWebSocket", "WebSocket")
 	_check("typed GDScript compiles", OK, script.reload())

@@ -1,11 +1,13 @@
 extends SceneTree
 ## Runs the test suite on the engine's own classes or on ours, and says what it saw.
 ##
-##   godot --headless --path godot-project -s res://tests/run.gd -- impl=rust other=rust filter=closing
+##   godot --headless --path godot-project -s res://tests/run.gd -- impl=rust other=rust
+##   filter=closing
 ##
-## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket, `other` that of the
-## servers; `filter` holds parts of case names, separated by commas. `names=engine` says that our classes have the engine's
-## names, in an engine without them. `ci/test-engine.sh` and `ci/test-module.sh` run this and compare.
+## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket,
+## `other` that of the servers; `filter` holds parts of case names, separated by commas.
+## `names=engine` says that our classes have the engine's names, in an engine without them.
+## `ci/test-engine.sh` and `ci/test-module.sh` run this and compare.
 
 const Case := preload("res://tests/harness/case.gd")
 const CASES := "res://tests/cases/"

@@ -1,5 +1,6 @@
 extends Node
-## The client: connects, gets ready, plays, leaves. A person plays it in a window, a bot without one.
+## The client: connects, gets ready, plays, leaves. A person plays it in a window, a bot without
+## one.
 ##
 ## [codeblock]
 ## godot --path godot-project -- [options]
@@ -8,11 +9,12 @@ extends Node
 ##   --name=NAME           the player's name
 ##   --bot                 a bot plays; always so without a display
 ##   --leave-after=SECONDS the bot leaves after so long in the game (0: when the round is over)
-##   --mute                the bot counts chat lines that it does not send, to see that the check notices
+##   --mute                the bot counts chat lines that it does not send: the check has to notice
 ##   --screenshot=FILE     writes a PNG after some seconds of play and leaves
 ## [/codeblock]
 
-const OPTIONS: PackedStringArray = ["impl", "url", "name", "bot", "leave-after", "mute", "screenshot"]
+const OPTIONS: PackedStringArray = ["impl", "url", "name", "bot", "leave-after", "mute",
+	"screenshot"]
 const FRAMES_PER_SECOND: int = 60
 ## How long the server may take to answer that somebody leaves.
 const LEAVE_SECONDS: float = 10.0
@@ -93,7 +95,8 @@ func _join(url: String, player_name: String) -> void:
 	var peer: MultiplayerPeer = DemoTransport.create(_impl)
 	var error: Error = peer.call(&"create_client", url)
 	if error != OK:
-		_complain(DemoTransport.reason(peer, "'%s' is no address to connect to: %s." % [url, error_string(error)]))
+		_complain(DemoTransport.reason(peer, "'%s' is no address to connect to: %s."
+			% [url, error_string(error)]))
 		if _bot:
 			get_tree().quit(1)
 		return
@@ -101,8 +104,9 @@ func _join(url: String, player_name: String) -> void:
 	_say("Connecting to %s ..." % url)
 
 
-## A client that just closed its connection could lose what is still under way, and others would still send to it.
-## So it stops sending, asks, confirms when the server lets it go, and the server closes.
+## A client that just closed its connection could lose what is still under way, and others would
+## still send to it. So it stops sending, asks, confirms when the server lets it go, and the server
+## closes.
 func _leave() -> void:
 	if not _traffic.is_in_session():
 		_disconnect("")

@@ -57,7 +57,8 @@ func set_up(game: Game, traffic: Traffic, impl: String, player_name: String) -> 
 	_leave_button.pressed.connect(leave_pressed.emit)
 	_chat_entry.text_submitted.connect(_send_chat)
 	_session.chat_heard.connect(_on_chat_heard)
-	_session.whisper_heard.connect(func(sender: int, text: String) -> void: _add_line(sender, text, "whispers "))
+	_session.whisper_heard.connect(func(sender: int, text: String) -> void:
+		_add_line(sender, text, "whispers "))
 	_session.roster_changed.connect(_refresh)
 	_session.phase_changed.connect(_refresh)
 	%RefreshTimer.timeout.connect(_refresh)
@@ -111,13 +112,15 @@ func _refresh() -> void:
 
 func _show_players() -> void:
 	var ids: Array = _session.roster.keys()
-	ids.sort_custom(func(a: int, b: int) -> bool: return _score(a) > _score(b) or (_score(a) == _score(b) and a < b))
+	ids.sort_custom(func(a: int, b: int) -> bool:
+		return _score(a) > _score(b) or (_score(a) == _score(b) and a < b))
 	_players.clear()
 	_players.push_table(3)
 	for id: int in ids:
 		var entry: Dictionary = _session.roster[id]
 		_add_cell("●", _colour(id))
-		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id() else _colour(id).lightened(0.4))
+		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id()
+			else _colour(id).lightened(0.4))
 		if _game.player_of(id):
 			_add_cell(str(_score(id)), Color.WHITE)
 		else:

@@ -32,7 +32,8 @@ func _ready() -> void:
 		return
 	Engine.max_fps = FRAMES_PER_SECOND
 	_referee.finished.connect(_end)
-	_referee.start(int(options.number("players", 1)), options.number("seconds", 0), int(options.number("joins", 0)))
+	_referee.start(int(options.number("players", 1)), options.number("seconds", 0),
+		int(options.number("joins", 0)))
 	_status.start()
 
 

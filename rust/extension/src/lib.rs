@@ -24,6 +24,11 @@ mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
 
+// gdext defines this function of glibc's once more, for reloading, and exports it with it. Only this library's own calls
+// are meant: its entry is all that it should export.
+#[cfg(target_os = "linux")]
+core::arch::global_asm!(".globl __cxa_thread_atexit_impl", ".hidden __cxa_thread_atexit_impl");
+
 /// The library, for the engine.
 struct RustWebSocket;
 

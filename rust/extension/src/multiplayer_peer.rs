@@ -437,16 +437,16 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_handshake_response_code(&self) -> i64 {
-        self.read(None, |multiplayer| multiplayer.refused_upgrade(status_of)).unwrap_or_default()
+        self.read(None, |multiplayer| multiplayer.handshake_response(status_of)).unwrap_or_default()
     }
 
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
-        self.read(None, |multiplayer| multiplayer.refused_upgrade(headers_of)).unwrap_or_default()
+        self.read(None, |multiplayer| multiplayer.handshake_response(headers_of)).unwrap_or_default()
     }
 
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
-        self.read(None, |multiplayer| multiplayer.refused_upgrade(body_of)).unwrap_or_default()
+        self.read(None, |multiplayer| multiplayer.handshake_response(body_of)).unwrap_or_default()
     }
 }

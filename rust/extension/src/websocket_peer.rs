@@ -300,17 +300,17 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_handshake_response_code(&self) -> i64 {
-        self.read(0, |peer| status_of(peer.refused_upgrade()))
+        self.read(0, |peer| status_of(peer.handshake_response()))
     }
 
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |peer| headers_of(peer.refused_upgrade()))
+        self.read(PackedStringArray::new(), |peer| headers_of(peer.handshake_response()))
     }
 
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
-        self.read(PackedByteArray::new(), |peer| body_of(peer.refused_upgrade()))
+        self.read(PackedByteArray::new(), |peer| body_of(peer.handshake_response()))
     }
 
     #[func]

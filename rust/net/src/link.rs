@@ -113,7 +113,7 @@ impl Link {
         match thread::running() {
             Ok(reactor) => {
                 let shared = Arc::new(Shared::new(reactor.next_id(), reactor, &options));
-                let host = request.target.host.clone();
+                let host = request.target.lookup_name();
                 let port = request.target.port;
                 let conn = Conn::client(shared.clone(), reports.clone(), request, tls, options, random);
                 let conn = Arc::new(Mutex::new(conn));

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +14,7 @@ use mio::{
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
-use crate::{LinkOptions, ServerTls, link::ListenerShared};
+use crate::{LinkOptions, LocalAddress, ServerTls, link::ListenerShared};
 
 /// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again after
 /// a second. Linux lowers it to `net.core.somaxconn` (4096).
@@ -34,7 +34,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
     /// `None`: every address, IPv4 and IPv6.
-    pub address: Option<IpAddr>,
+    pub address: Option<LocalAddress>,
     /// 0 lets the system choose.
     pub port: u16,
     /// For connections accepted from now on.
@@ -56,9 +56,12 @@ pub enum ListenError {
 }
 
 /// Opens a listening socket.
-pub(crate) fn bind(address: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), ListenError> {
+pub(crate) fn bind(
+    address: Option<LocalAddress>,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), ListenError> {
     let socket = match address {
-        Some(address) => listen(SocketAddr::new(address, port), false),
+        Some(address) => listen(address.with_port(port), false),
         None => listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
             // A system without IPv6 has no such address family; a port in use is the same for both.
             if error.kind() == io::ErrorKind::AddrInUse {

@@ -541,7 +541,7 @@ mod tests {
 
     fn panic_while(sending: impl Fn(&Link)) {
         let listener = Listener::bind(ListenOptions {
-            address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into()),
             port: 0,
             link: options(),
             tls: None,

@@ -7,6 +7,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use rust_websocket_proto::Quoted;
+
 use crate::{
     LinkId,
     queues::{Command, ReactorHandle},
@@ -156,9 +158,9 @@ fn look_up(host: &str, port: u16) -> Resolution {
     match (host, port).to_socket_addrs() {
         Ok(addresses) => {
             let addresses = interleave(addresses.collect());
-            if addresses.is_empty() { Err(format!("'{host}' has no address")) } else { Ok(addresses) }
+            if addresses.is_empty() { Err(format!("{} has no address", Quoted(host))) } else { Ok(addresses) }
         }
-        Err(error) => Err(format!("the host name '{host}' could not be resolved: {error}")),
+        Err(error) => Err(format!("the host name {} could not be resolved: {error}", Quoted(host))),
     }
 }
 

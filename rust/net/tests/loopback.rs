@@ -289,7 +289,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
     let (mut client, mut server) = pair(options(), options());
     let address = server.address();
     let taken = Listener::bind(ListenOptions {
-        address: Some(address.ip()),
+        address: Some(address.ip().into()),
         port: address.port(),
         link: options(),
         tls: None,
@@ -300,7 +300,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
     drop(listener);
     server = Server {
         listener: Listener::bind(ListenOptions {
-            address: Some(address.ip()),
+            address: Some(address.ip().into()),
             port: address.port(),
             link: options(),
             tls: None,

@@ -8,8 +8,8 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
-    is_valid_close_code,
+    ClientRequest, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target, is_valid_close_code,
+    shown_url,
 };
 
 use crate::{
@@ -463,9 +463,9 @@ impl Peer {
         self.view.close_cause().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// What a server answered instead of upgrading the connection.
-    pub fn refused_upgrade(&self) -> Option<&HttpResponse> {
-        self.view.close_cause().and_then(CloseCause::http_response)
+    /// What a server answered to the handshake, whether it opened the connection or not.
+    pub fn handshake_response(&self) -> Option<&HttpResponse> {
+        self.view.handshake_response()
     }
 }
 
@@ -482,7 +482,7 @@ fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
-    Target::parse(url).map_err(|problem| Refused::Url { url: url.to_owned(), problem })
+    Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
 }
 
 /// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.

@@ -6,8 +6,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use rust_websocket_net::ListenError;
-use rust_websocket_proto::{HandshakeLineError, TargetError};
+use rust_websocket_net::{ListenError, LocalAddressError};
+use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
 use thiserror::Error;
 
 /// Different sentences remembered per object. A script that makes up more of them is not listened to any longer.
@@ -18,9 +18,9 @@ const REMEMBERED: usize = 32;
 #[non_exhaustive]
 pub enum Refused {
     /// A URL that cannot be used.
-    #[error("The URL '{url}' cannot be used: {problem}.")]
+    #[error("The URL {} cannot be used: {problem}.", Quoted(.url))]
     Url {
-        /// As passed.
+        /// Without what may be secret in it.
         url: String,
         /// What is wrong with it.
         problem: TargetError,
@@ -29,8 +29,8 @@ pub enum Refused {
     #[error("create_server: {0} is no port; ports are 0 to 65535.")]
     Port(i64),
     /// An address that is neither `*` nor an IP address.
-    #[error("create_server: '{0}' is no address to listen on; use \"*\" or an IP address.")]
-    BindAddress(String),
+    #[error("create_server: cannot listen there: {0}; use \"*\" or an IP address of this machine.")]
+    BindAddress(LocalAddressError),
     /// The system does not let us listen.
     #[error("create_server: cannot listen on {address} port {port}: {problem}.")]
     Listen {

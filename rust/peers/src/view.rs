@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use rust_websocket_proto::{CloseCause, Closed, Event, Message, MessageKind};
+use rust_websocket_proto::{CloseCause, Closed, Event, HttpResponse, Message, MessageKind};
 
 use crate::held_end::HeldEnd;
 
@@ -34,6 +34,8 @@ pub struct PeerView {
     requested_url: String,
     selected_protocol: String,
     is_compressed: bool,
+    /// A server's answer that opened the connection.
+    response: Option<Box<HttpResponse>>,
 }
 
 impl PeerView {
@@ -48,6 +50,7 @@ impl PeerView {
             requested_url: String::new(),
             selected_protocol: String::new(),
             is_compressed: false,
+            response: None,
         }
     }
 
@@ -70,6 +73,7 @@ impl PeerView {
                     self.state = ReadyState::Open;
                     self.selected_protocol = opened.selected_protocol;
                     self.is_compressed = opened.is_compressed;
+                    self.response = opened.response;
                     if let Some(url) = opened.requested_url {
                         self.requested_url = url;
                     }
@@ -154,6 +158,11 @@ impl PeerView {
     /// connecting.
     pub fn close_cause(&self) -> Option<&CloseCause> {
         self.shown.as_ref().map(|closed| &closed.cause)
+    }
+
+    /// What a server answered to the handshake, whether it opened the connection or not.
+    pub fn handshake_response(&self) -> Option<&HttpResponse> {
+        self.close_cause().and_then(CloseCause::http_response).or(self.response.as_deref())
     }
 
     /// As passed by a client's script, or put together from a request.
@@ -326,6 +335,28 @@ mod tests {
         view.aborted();
         view.apply([]);
         assert_eq!((view.ready_state(), view.close_code(), view.available()), (ReadyState::Closed, -1, 1));
+    }
+
+    /// F31: the built-in shows nothing of it.
+    #[test]
+    fn f31_the_answer_stays_until_reuse() {
+        let mut view = PeerView::new();
+        assert_eq!(view.handshake_response(), None);
+        view.start("ws://a".to_owned());
+        assert_eq!(view.handshake_response(), None);
+        let answer =
+            HttpResponse { status: 101, headers: vec!["A: b".to_owned()], ..HttpResponse::default() };
+        let response = Some(Box::new(answer.clone()));
+        view.apply([Event::Opened(Opened { response, ..Opened::default() })]);
+        assert_eq!(view.handshake_response(), Some(&answer));
+        view.apply([closed(Some(1000))]);
+        assert_eq!(view.handshake_response(), Some(&answer));
+        view.start("ws://a".to_owned());
+        assert_eq!(view.handshake_response(), None);
+        let refusal = HttpResponse { status: 403, ..HttpResponse::default() };
+        let cause = CloseCause::HttpStatus(Box::new(refusal.clone()));
+        view.apply([Event::Closed(Closed { code: None, reason: String::new(), cause })]);
+        assert_eq!(view.handshake_response(), Some(&refusal));
     }
 
     #[test]

@@ -21,8 +21,6 @@ use crate::{
     timer::{Beat, Heartbeat, Timer, Timers, deadline},
 };
 
-/// How long the body of a server's refusal is waited for.
-const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 /// Pongs that may wait in the output; of the pings beyond, only the latest is answered (RFC 6455 section 5.5.3).
 const MAX_QUEUED_PONGS: usize = 32;
 /// A compression context that is not used for one to two times this long is freed.
@@ -285,9 +283,9 @@ impl Connection {
         let result = match &mut connecting.handshake {
             Handshake::Client(handshake) => match handshake.poll(&mut self.input, self.input_end.is_some()) {
                 ClientProgress::Head => None,
-                ClientProgress::RefusalBody => {
+                ClientProgress::RefusalBody(wait) => {
                     if !self.timers.is_set(Timer::RefusalBody) {
-                        self.timers.set(Timer::RefusalBody, deadline(now, REFUSAL_BODY_WAIT));
+                        self.timers.set(Timer::RefusalBody, deadline(now, wait));
                     }
                     None
                 }

@@ -16,23 +16,26 @@
 )]
 
 pub mod admission;
+mod authority;
 mod buffer;
 mod config;
 mod connection;
 mod deflate;
 mod error;
 mod event;
+mod fields;
 mod frame;
 mod handshake;
 pub mod http;
 mod mask;
 mod message;
+mod quoted;
 mod target;
 mod timer;
 mod token;
 pub mod tunnel;
 
-pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
+pub use config::{ClientRequest, Config, DeflateConfig, Random};
 pub use connection::Connection;
 pub use deflate::Compressor;
 pub use error::{
@@ -40,5 +43,7 @@ pub use error::{
     TransportEnd,
 };
 pub use event::{Closed, Event, Message, MessageKind, Opened};
+pub use fields::HandshakeLineError;
 pub use frame::is_valid_close_code;
-pub use target::{Scheme, Target, TargetError};
+pub use quoted::{Escaped, Quoted};
+pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};

@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             other => port = other.parse()?,
         }
     }
-    let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
     let listener = Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
     println!("LISTENING {}", listener.local_address().port());
     loop {

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use rust_websocket_proto::ascii_host_name;
 use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
 
 use super::{
@@ -33,7 +34,7 @@ pub enum ServerTrust {
 pub enum ExpectedName {
     /// The host that is connected to.
     Host,
-    /// This one instead.
+    /// This one instead; letters beyond ASCII are converted as in a URL (IDNA).
     Other(String),
     /// Whatever.
     Any,
@@ -57,6 +58,10 @@ impl ClientTls {
             ServerTrust::Default(roots) => Trust::Default(roots),
             ServerTrust::Certificates(pem) => Trust::Chosen(Roots::chosen(&pem)?),
             ServerTrust::Anything => Trust::Anything,
+        };
+        let name = match name {
+            ExpectedName::Other(name) => ExpectedName::Other(ascii_host_name(&name).unwrap_or(name)),
+            name => name,
         };
         let other_name = match &name {
             ExpectedName::Other(name) => Some(name.clone()),

@@ -6,10 +6,12 @@ mod listening;
 mod protocol;
 mod server;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use rust_websocket_net::{LinkOptions, ListenError, ListenOptions, Listener, ServerTls, Statistics};
+use rust_websocket_net::{
+    LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
+};
 use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
 
 use self::{
@@ -444,9 +446,9 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
-    /// Reads the answer with which a server refused a client's connection.
-    pub fn refused_upgrade<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
-        self.with_client(|peer| read(peer.refused_upgrade()))
+    /// Reads what a server answered to a client's handshake.
+    pub fn handshake_response<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
+        self.with_client(|peer| read(peer.handshake_response()))
     }
 
     /// Whether clients are turned away.
@@ -492,9 +494,9 @@ fn sentence_of(cause: Option<&CloseCause>) -> String {
 }
 
 /// `*` is every address.
-fn parse_bind_address(text: &str) -> Result<Option<IpAddr>, Refused> {
+fn parse_bind_address(text: &str) -> Result<Option<LocalAddress>, Refused> {
     if text == "*" {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| Refused::BindAddress(text.to_owned()))
+    text.parse().map(Some).map_err(Refused::BindAddress)
 }

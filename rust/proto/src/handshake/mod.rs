@@ -3,14 +3,15 @@
 mod client;
 mod extensions;
 mod headers;
+mod lines;
 mod server;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
 pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_HEAD, MAX_LINES};
-pub(crate) use server::{ServerHandshake, is_authority};
+pub(crate) use server::ServerHandshake;
 
-use crate::{Config, Opened, deflate::Agreed};
+use crate::{Config, Opened, deflate::Agreed, fields};
 
 /// An upgrade that succeeded.
 #[derive(Debug)]
@@ -19,12 +20,17 @@ pub(crate) struct Upgraded {
     pub(crate) deflate: Option<Agreed>,
 }
 
-/// The lines of `config.handshake_headers`, each with its line end; never one that would end a line early.
-fn push_extra_lines(head: &mut String, config: &Config) {
+/// The lines of `config.handshake_headers` that can be sent and `is_wanted` takes, each with its line end.
+fn push_extra_lines(head: &mut String, config: &Config, is_wanted: impl Fn(&str) -> bool) {
     for line in &config.handshake_headers {
-        if Config::check_handshake_header(line).is_ok() {
+        if fields::check_line(line).is_ok() && is_wanted(line) {
             head.push_str(line);
             head.push_str("\r\n");
         }
     }
+}
+
+/// Whether these are the first bytes of TLS: a record of its handshake, or an alert (RFC 8446 section 5.1).
+fn speaks_tls(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x15 | 0x16, ..])
 }

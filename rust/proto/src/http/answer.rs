@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::{Method, status_name};
-use crate::{Config, HandshakeLineError};
+use crate::{HandshakeLineError, fields};
 
 /// Largest body, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -134,7 +134,7 @@ impl Answer {
 }
 
 fn check_header(line: &str) -> Result<(), AnswerError> {
-    Config::check_handshake_headers(&[line.to_owned()])?;
+    fields::check_grammar(line)?;
     let reserved = ["Connection", "Content-Length", "Transfer-Encoding"];
     if reserved.iter().any(|reserved| name_of(line).eq_ignore_ascii_case(reserved)) {
         return Err(AnswerError::ReservedHeader(name_of(line).to_owned()));

@@ -7,7 +7,8 @@ use url::form_urlencoded;
 use super::cookies::cookies;
 use crate::{
     RequestError,
-    handshake::{Headers, MAX_HEAD, MAX_LINES, is_authority},
+    authority::is_authority,
+    handshake::{Headers, MAX_HEAD, MAX_LINES},
     token::is_token,
 };
 
