@@ -5,8 +5,8 @@ extends SceneTree
 ##
 ##   godot --headless --path godot-project -s res://tests/classdb.gd
 ##
-## In an engine without the websocket module our classes have the engine's names, and there is nothing
-## to compare them with. There the description that a stock engine wrote is read:
+## In an engine without the websocket module our classes have the engine's names, and nothing is
+## there to compare them with. The description that a stock engine wrote is read then:
 ##
 ##   stock-godot ... -s res://tests/classdb.gd -- record=/tmp/classes.txt
 ##   other-godot ... -s res://tests/classdb.gd -- against=/tmp/classes.txt
