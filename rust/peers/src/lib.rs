@@ -22,7 +22,6 @@ mod held_end;
 mod id_map;
 mod locked;
 mod multiplayer;
-mod pace;
 mod peer;
 mod refused;
 mod settings;

@@ -14,7 +14,7 @@ use rust_websocket_proto::{
 
 use crate::{
     Carrier, Class, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused, Settings, Subject,
-    close_requests::CloseRequests, pace::Pace,
+    close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -35,9 +35,6 @@ pub struct Peer {
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Option<Message>,
-    pace: Pace,
-    /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
-    sends_at_once: bool,
     // Emptied by every poll; kept for its memory.
     events: Vec<LinkEvent>,
     /// Of the last call that was refused, until the next attempt to connect.
@@ -88,8 +85,6 @@ impl Peer {
             remote: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
-            pace: Pace::default(),
-            sends_at_once: false,
             events: Vec::new(),
             refusal: None,
         }
@@ -223,7 +218,6 @@ impl Peer {
         if self.is_fed {
             return;
         }
-        self.keep_pace(now);
         if let Some(carrier) = &mut self.carrier {
             carrier.poll(&mut self.events, now);
         }
@@ -233,19 +227,6 @@ impl Peer {
         let remote = &mut self.remote;
         self.view.apply(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
         self.settle();
-        self.sends_at_once = self.pace.is_tight() && self.view.available() <= 1;
-    }
-
-    /// A script that waits in a tight loop for an answer reads by itself.
-    fn keep_pace(&mut self, now: Now<'_>) {
-        let has_waited = self.pace.awaits_answer();
-        self.pace.polled(now);
-        let Some(carrier) = &self.carrier else { return };
-        if self.pace.looks_for_answer() {
-            carrier.drive();
-        } else if has_waited && !self.pace.awaits_answer() {
-            carrier.stop_driving();
-        }
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
@@ -269,8 +250,6 @@ impl Peer {
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
     /// noted here.
     pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
-        self.keep_pace(now);
-        self.sends_at_once = self.pace.is_tight();
         if let Some(carrier) = &mut self.carrier {
             carrier.poll(&mut self.events, now);
             let remote = &mut self.remote;
@@ -361,13 +340,7 @@ impl Peer {
     /// # Errors
     /// The connection is not open, or the outbound limits are reached; nothing is sent then.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
-        let how = if std::mem::take(&mut self.sends_at_once) {
-            self.pace.asked();
-            How::Here
-        } else {
-            How::Now
-        };
-        self.push(kind, payload, how)
+        self.push(kind, payload, How::Now)
     }
 
     fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {

@@ -14,9 +14,9 @@ use std::sync::{Arc, Once, OnceLock};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use thiserror::Error;
 
-use crate::thread::spawn_helper;
+use crate::helper;
 
-pub(crate) use self::stream::{Received, TlsSession, TlsStream};
+pub(crate) use self::stream::{Received, TlsLayer, TlsSession};
 pub use self::{
     chain::{CertificateChain, ChainCapture},
     client::{ClientTls, ExpectedName, ServerTrust},
@@ -56,7 +56,7 @@ fn warm_up() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         // If there is no thread to be had, the first handshake takes that much longer.
-        _ = spawn_helper("websocket-entropy", || {
+        _ = helper::spawn("websocket-entropy", || {
             // A failure shows again, where it matters.
             _ = provider().secure_random.fill(&mut [0; 32]);
         });

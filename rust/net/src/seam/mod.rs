@@ -1,0 +1,35 @@
+//! What the calling threads and the I/O thread share: orders down, reports up, and how much of either may wait. It knows
+//! no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
+
+mod arrivals;
+mod commands;
+mod counters;
+mod limits;
+mod mailbox;
+mod orders;
+mod outbox;
+mod reports;
+mod types;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use self::{
+    arrivals::{Arrival, Arrivals},
+    commands::{Commands, Wakeup},
+    limits::Amount,
+    orders::{Order, Orders},
+    outbox::{Claim, Notify, Shared, Stopped},
+    reports::Reports,
+    types::next_id,
+};
+pub use self::{
+    counters::{Counters, Statistics},
+    limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP},
+    outbox::{Batch, How, Outbox},
+    types::{LinkEvent, LinkId, LinkOptions},
+};
+
+/// Data behind the locks of this crate is consistent after every statement, so a panic elsewhere does not spoil it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
