@@ -95,13 +95,14 @@ class Crate:
                 self.code[tuple(parts)] = flattened(without_noise(file.read()))
 
     def uses(self, module):
-        for visibility, tree in re.findall(r"\b(pub(?:\([^)]*\))?\s+)?use\s+([^;]+);", self.code[module]):
+        for tree in re.findall(r"\buse\s+([^;]+);", self.code[module]):
             for path, name in names_of_use(tree):
-                yield bool(visibility), re.sub(r"\s", "", path), name
+                yield re.sub(r"\s", "", path), name
 
     def reexports_of(self, module):
-        for is_public, path, name in self.uses(module):
-            if is_public and name != "*":
+        # Private ones too: the files below see what their folder uses.
+        for path, name in self.uses(module):
+            if name != "*":
                 yield name, path
 
     def absolute(self, module, path):
@@ -136,7 +137,7 @@ class Crate:
 
     def imports_of(self, module):
         code = self.code[module]
-        paths = [path for _, path, _ in self.uses(module)]
+        paths = [path for path, _ in self.uses(module)]
         paths += PATH.findall(re.sub(r"\buse\s+[^;]+;", " ", code))
         found = set()
         for path in paths:
