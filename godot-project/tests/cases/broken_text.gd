@@ -1,6 +1,7 @@
 extends "res://tests/harness/case.gd"
-## Strings and bytes that are no text: half of an emoji, as UTF-16 text has it that was cut, and bytes sent as text.
-## Nothing of it may reach the other side, which would have to end the connection.
+## Strings and bytes that are no text: half of an emoji, as UTF-16 text has it that was cut, and
+## bytes sent as text. Nothing of it may reach the other side, which would have to end the
+## connection.
 
 
 func _halves() -> Dictionary:
@@ -13,7 +14,11 @@ func _halves() -> Dictionary:
 func test_half_of_an_emoji_in_a_url() -> void:
 	for half: String in _halves():
 		var text: String = _halves()[half]
-		var urls := {"host": "ws://%s:1/" % text, "path": "ws://127.0.0.1:1/" + text, "query": "ws://127.0.0.1:1/?name=" + text}
+		var urls := {
+			"host": "ws://%s:1/" % text,
+			"path": "ws://127.0.0.1:1/" + text,
+			"query": "ws://127.0.0.1:1/?name=" + text,
+		}
 		for key: String in urls:
 			if check(true, "") and impl_is_ours():
 				expect_error("utf-16")
@@ -21,7 +26,8 @@ func test_half_of_an_emoji_in_a_url() -> void:
 				equal(peer.connect_to_url(urls[key]), ERR_INVALID_PARAMETER, half + " in the " + key)
 				equal(state_name(peer), "CLOSED", "state")
 				expect_error("utf-16")
-				equal(new_mp().create_client(urls[key]), ERR_INVALID_PARAMETER, half + " in the %s of a multiplayer client" % key)
+				equal(new_mp().create_client(urls[key]), ERR_INVALID_PARAMETER,
+					half + " in the %s of a multiplayer client" % key)
 
 
 func test_half_of_an_emoji_elsewhere() -> void:
@@ -30,7 +36,9 @@ func test_half_of_an_emoji_elsewhere() -> void:
 			continue
 		var text: String = _halves()[half]
 		for property: String in ["handshake_headers", "supported_protocols"]:
-			var lines := PackedStringArray(["X-A: 1", "X-Name: " + text] if property == "handshake_headers" else ["chat", text])
+			var lines := PackedStringArray(["chat", text])
+			if property == "handshake_headers":
+				lines = PackedStringArray(["X-A: 1", "X-Name: " + text])
 			var peers: Array[Object] = [new_ws(), new_ws(), new_mp(), new_mp()]
 			for peer in peers:
 				peer.set(property, lines)
@@ -38,14 +46,17 @@ func test_half_of_an_emoji_elsewhere() -> void:
 				expect_error(property)
 			var stream := StreamPeerTCP.new()
 			stream.connect_to_host(ANY_ADDRESS, listen().get_local_port())
-			equal([peers[0].connect_to_url("ws://127.0.0.1:1/"), peers[1].accept_stream(stream), peers[2].create_client("ws://127.0.0.1:1/"),
+			equal([peers[0].connect_to_url("ws://127.0.0.1:1/"), peers[1].accept_stream(stream),
+				peers[2].create_client("ws://127.0.0.1:1/"),
 				peers[3].create_server(free_port(), ANY_ADDRESS)], [31, 31, 31, 31], half + " in " + property)
 			peers[0].set(property, PackedStringArray())
 			equal(peers[0].connect_to_url("ws://127.0.0.1:1/"), OK, "without it")
 		expect_error("address")
 		equal(new_mp().create_server(free_port(), text), ERR_INVALID_PARAMETER, half + " in the address")
 		expect_error("common name")
-		equal(new_ws().connect_to_url("wss://127.0.0.1:1/", TLSOptions.client(null, text)), ERR_INVALID_PARAMETER, half + " in a TLS name")
+		var options := TLSOptions.client(null, text)
+		equal(new_ws().connect_to_url("wss://127.0.0.1:1/", options), ERR_INVALID_PARAMETER,
+			half + " in a TLS name")
 
 
 func test_half_of_an_emoji_in_a_message() -> void:
@@ -61,7 +72,8 @@ func test_half_of_an_emoji_in_a_message() -> void:
 			var key := "%s_from_the_%s" % [half, from]
 			ours(key, impl_is_ours(), sender.send_text(_halves()[half]), ERR_INVALID_PARAMETER)
 			sender.send_text("whole 🎮")
-			ours(key + "_got", impl_is_ours(), receive_text(receiver, 1, 4.0 if impl_is_ours() else 0.5), PackedStringArray(["whole 🎮"]))
+			var got := receive_text(receiver, 1, 4.0 if impl_is_ours() else 0.5)
+			ours(key + "_got", impl_is_ours(), got, PackedStringArray(["whole 🎮"]))
 			_drop(pair)
 
 
@@ -81,13 +93,15 @@ func test_half_of_an_emoji_in_a_close_reason() -> void:
 				var is_closed := until(both, 4.0 if impl_is_ours() else 0.5)
 				if check(true, "") and impl_is_ours():
 					check(is_closed, "both are closed")
-					equal([ending(pair.client), ending(pair.server)], ["CLOSED 4001 \"\"", "CLOSED 4001 \"\""], "endings")
+					equal(ending(pair.client), "CLOSED 4001 \"\"", "the client's ending")
+					equal(ending(pair.server), "CLOSED 4001 \"\"", "the server's ending")
 				_drop(pair)
 
 
 ## Bytes of a picture, say, by mistake.
 func test_bytes_sent_as_text() -> void:
-	for bytes_sent: PackedByteArray in [PackedByteArray([0x61, 0xff]), PackedByteArray([0xc3]), PackedByteArray([0xed, 0xa0, 0x81])]:
+	for hex: String in ["61ff", "c3", "eda081"]:
+		var bytes_sent := hex.hex_decode()
 		for from: String in ["client", "server"]:
 			var pair := connect_pair()
 			var sender: PacketPeer = pair.get(from)
@@ -95,7 +109,7 @@ func test_bytes_sent_as_text() -> void:
 			if impl_is_ours():
 				expect_error("utf-8")
 			allow_error("utf-8")
-			var key := "%s_from_the_%s" % [bytes_sent.hex_encode(), from]
+			var key := "%s_from_the_%s" % [hex, from]
 			ours(key, impl_is_ours(), sender.send(bytes_sent, TEXT), ERR_INVALID_PARAMETER)
 			if impl_is_ours():
 				sender.set_write_mode(TEXT)

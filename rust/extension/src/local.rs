@@ -253,7 +253,7 @@ impl Local {
         while self.is_writable(stream) {
             let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
-            self.connection.advance_output(taken);
+            self.connection.advance_output(taken, Instant::now());
             let left = data.len() - taken.min(data.len());
             // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
             // that is: it must be the same, no more and no less.

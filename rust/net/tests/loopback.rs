@@ -226,7 +226,7 @@ fn a_silent_server_meets_the_connect_timeout() {
 fn a_silent_newcomer_is_dropped_and_never_reported() {
     let mut hasty = options();
     Arc::make_mut(&mut hasty.config).connect_timeout = Duration::from_millis(100);
-    let listener = listen(hasty);
+    let mut listener = listen(hasty);
     let mut silent = TcpStream::connect(listener.local_address()).unwrap();
     silent.set_read_timeout(Some(util::PATIENCE)).unwrap();
     let mut rest = Vec::new();

@@ -61,13 +61,6 @@ pub trait Carrier: Send {
 
     /// Whether a connection that is over for the script must still be polled, to deliver what was accepted.
     fn needs_polls(&self) -> bool;
-
-    /// For a script that polls in a tight loop, before each [`poll`](Self::poll): this thread does what another would do, as far
-    /// as it can be done without waiting.
-    fn drive(&self) {}
-
-    /// No more calls of [`drive`](Self::drive) follow for now.
-    fn stop_driving(&self) {}
 }
 
 /// The I/O thread moves the bytes and finishes by itself.
@@ -115,13 +108,5 @@ impl Carrier for Link {
 
     fn needs_polls(&self) -> bool {
         false
-    }
-
-    fn drive(&self) {
-        Link::drive(self);
-    }
-
-    fn stop_driving(&self) {
-        Link::stop_driving(self);
     }
 }

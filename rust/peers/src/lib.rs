@@ -16,24 +16,25 @@
     )
 )]
 
+mod attempt;
 mod carrier;
 mod close_requests;
 mod held_end;
 mod id_map;
 mod locked;
 mod multiplayer;
-mod pace;
 mod peer;
 mod refused;
 mod settings;
 mod text;
 mod view;
 
+pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
 pub use id_map::IdMap;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
-    Emission, Listening, Multiplayer, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
+    Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
     TransferMode,
 };
 pub use peer::{Accepted, Peer, PeerState, address_text};

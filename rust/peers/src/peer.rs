@@ -1,6 +1,7 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -8,13 +9,13 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target, is_valid_close_code,
-    shown_url,
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
+    is_valid_close_code, shown_url,
 };
 
 use crate::{
-    Carrier, Class, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState, Refused, Settings,
-    Subject, close_requests::CloseRequests, pace::Pace,
+    Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
+    Refused, Settings, Subject, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -35,9 +36,6 @@ pub struct Peer {
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
     last_packet: Option<Message>,
-    pace: Pace,
-    /// A script in a tight loop has taken what there was: what it sends next is what it waits to be answered.
-    sends_at_once: bool,
     // Emptied by every poll; kept for its memory.
     events: Vec<LinkEvent>,
     /// Of the last call that was refused, until the next attempt to connect.
@@ -68,6 +66,12 @@ impl Default for Peer {
     }
 }
 
+impl fmt::Debug for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Peer").field("state", &self.ready_state()).finish_non_exhaustive()
+    }
+}
+
 impl Subject for Peer {
     fn note_refusal(&mut self, refused: &Refused) {
         if refused.is_reported() {
@@ -88,8 +92,6 @@ impl Peer {
             remote: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
-            pace: Pace::default(),
-            sends_at_once: false,
             events: Vec::new(),
             refusal: None,
         }
@@ -119,7 +121,7 @@ impl Peer {
 
     fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
         let mut view = PeerView::new();
-        view.start(url);
+        view.start_fed(url);
         let mut peer = Self { is_fed: true, ..Self::with(settings, view) };
         peer.start(carrier);
         peer
@@ -175,7 +177,7 @@ impl Peer {
         let dial = dial?;
         self.settings.check_handshake()?;
         self.forget_connection();
-        self.view.start(url.to_owned());
+        self.view.start_client(url.to_owned());
         let options = self.settings.link_options();
         self.start(dial(ClientRequest { target }, options));
         Ok(())
@@ -195,7 +197,7 @@ impl Peer {
         self.check_idle("accept_stream")?;
         self.settings.check_handshake()?;
         self.forget_connection();
-        self.view.start(String::new());
+        self.view.start_server();
         let Accepted { carrier, remote } = stream(self.settings.link_options());
         self.remote = remote.map(|(host, port)| Remote::OfStream(host, port));
         self.start(carrier);
@@ -218,34 +220,23 @@ impl Peer {
         self.refusal = None;
     }
 
-    /// Takes what has happened and shows it.
-    pub fn poll(&mut self, now: Now<'_>) {
+    /// Takes what has happened and shows it. Returns the attempt to connect that turns out to have failed, to be printed.
+    pub fn poll(&mut self, now: Now<'_>) -> Option<FailedAttempt> {
         if self.is_fed {
-            return;
+            return None;
         }
-        self.keep_pace(now);
         if let Some(carrier) = &mut self.carrier {
             carrier.poll(&mut self.events, now);
         }
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
         }
+        let before = self.view.ready_state();
         let remote = &mut self.remote;
         self.view.apply(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+        let failed = self.note_end(before);
         self.settle();
-        self.sends_at_once = self.pace.is_tight() && self.view.available() <= 1;
-    }
-
-    /// A script that waits in a tight loop for an answer reads by itself.
-    fn keep_pace(&mut self, now: Now<'_>) {
-        let has_waited = self.pace.awaits_answer();
-        self.pace.polled(now);
-        let Some(carrier) = &self.carrier else { return };
-        if self.pace.looks_for_answer() {
-            carrier.drive();
-        } else if has_waited && !self.pace.awaits_answer() {
-            carrier.stop_driving();
-        }
+        failed
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
@@ -262,15 +253,31 @@ impl Peer {
 
     /// One poll's events of a fed peer.
     pub(crate) fn feed(&mut self, events: impl IntoIterator<Item = Event>) {
+        let before = self.view.ready_state();
         self.view.apply(events);
+        self.note_end(before);
         self.settle();
+    }
+
+    /// An end that says why is news, whatever was refused before.
+    fn note_end(&mut self, before: ReadyState) -> Option<FailedAttempt> {
+        if before == self.view.ready_state() || self.view.ready_state() != ReadyState::Closed {
+            return None;
+        }
+        let sentence = self.end_message();
+        if sentence.is_empty() {
+            return None;
+        }
+        self.refusal = None;
+        let url = self.view.requested_url();
+        // A server's end has no URL before its handshake is complete.
+        let is_failed_attempt = before == ReadyState::Connecting && !url.is_empty();
+        is_failed_attempt.then(|| FailedAttempt::new(url, sentence))
     }
 
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
     /// noted here.
     pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
-        self.keep_pace(now);
-        self.sends_at_once = self.pace.is_tight();
         if let Some(carrier) = &mut self.carrier {
             carrier.poll(&mut self.events, now);
             let remote = &mut self.remote;
@@ -304,6 +311,13 @@ impl Peer {
         self.settle();
     }
 
+    /// The script has let go of it: says so to the other side, as a multiplayer peer does.
+    pub fn freed(&mut self, now: Now<'_>) {
+        if !self.is_fed && self.view.ready_state() == ReadyState::Open {
+            _ = self.close(1001, "", now); // a code that is never refused
+        }
+    }
+
     /// Lets go of what a closed connection does not need any more.
     fn settle(&mut self) {
         if self.view.ready_state() != ReadyState::Closed {
@@ -327,7 +341,7 @@ impl Peer {
                 Ok(Some(&self.last_packet.insert(message).payload))
             }
             None if self.view.ready_state() == ReadyState::Open => Ok(None),
-            None => Err(Refused::NothingToReceive),
+            None => Err(Refused::NothingToReceive { why: self.end_message() }),
         }
     }
 
@@ -361,13 +375,7 @@ impl Peer {
     /// # Errors
     /// The connection is not open, the outbound limits are reached, or it is a text and not UTF-8; nothing is sent then.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
-        let how = if std::mem::take(&mut self.sends_at_once) {
-            self.pace.asked();
-            How::Here
-        } else {
-            How::Now
-        };
-        self.push(kind, payload, how)
+        self.push(kind, payload, How::Now)
     }
 
     /// Sends a text message.
@@ -384,9 +392,10 @@ impl Peer {
     }
 
     fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
-        let Some(carrier) = self.carrier.as_mut().filter(|_| self.view.can_send()) else {
-            return Err(Refused::Closed);
-        };
+        if !self.view.can_send() {
+            return Err(self.why_closed());
+        }
+        let Some(carrier) = &mut self.carrier else { return Err(self.why_closed()) };
         if kind == MessageKind::Text
             && let Err(error) = str::from_utf8(&payload)
         {
@@ -401,6 +410,16 @@ impl Peer {
             SendError::BufferFull => Refused::Full,
             _ => Refused::Lost,
         })
+    }
+
+    fn why_closed(&self) -> Refused {
+        match self.view.unshown_end() {
+            Some(end) if self.view.ready_state() == ReadyState::Open => {
+                let by_remote = matches!(end.cause, CloseCause::Clean | CloseCause::ClosedByRemote { .. });
+                Refused::Ended { code: end.code.filter(|_| by_remote) }
+            }
+            _ => Refused::Closed { why: self.end_message() },
+        }
     }
 
     /// Starts the close handshake, or with a negative code ends the connection without one.
@@ -476,8 +495,14 @@ impl Peer {
         self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
     }
 
-    /// Why the connection ended, in one sentence; empty while connected and after a clean close.
+    /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended. Empty while all is well, after a
+    /// clean close, and from the next attempt on.
     pub fn error_message(&self) -> String {
+        self.refusal.clone().unwrap_or_else(|| self.end_message())
+    }
+
+    /// Why the connection ended; empty while connected and after a clean close.
+    fn end_message(&self) -> String {
         self.view.close_cause().map(ToString::to_string).unwrap_or_default()
     }
 

@@ -296,6 +296,12 @@ pub enum CloseCause {
         /// `max_message_size`.
         limit: usize,
     },
+    /// A message in too many pieces.
+    #[error("a message has more than {limit} fragments")]
+    TooManyFragments {
+        /// Most frames of one message.
+        limit: usize,
+    },
 }
 
 impl CloseCause {
@@ -309,7 +315,7 @@ impl CloseCause {
                 | ProtocolError::CorruptDeflate,
             ) => Some((1007, "Invalid frame payload data")),
             Self::Protocol(_) => Some((1002, "Protocol error")),
-            Self::MessageTooBig { .. } => Some((1009, "Message too big")),
+            Self::MessageTooBig { .. } | Self::TooManyFragments { .. } => Some((1009, "Message too big")),
             _ => None,
         }
     }

@@ -17,27 +17,33 @@
 
 pub mod admission;
 mod authority;
+mod budget;
 mod buffer;
 mod config;
 mod connection;
 mod deflate;
+mod endpoint;
 mod error;
 mod event;
 mod fields;
 mod frame;
 mod handshake;
 pub mod http;
+mod limits;
 mod mask;
 mod message;
 mod quoted;
+mod statistics;
 mod target;
 mod timer;
 mod token;
 pub mod tunnel;
 
+pub use budget::Budget;
 pub use config::{ClientRequest, Config, DeflateConfig, Random};
-pub use connection::Connection;
+pub use connection::{Connection, Polled};
 pub use deflate::Compressor;
+pub use endpoint::{Endpoint, EndpointOptions, Farewell};
 pub use error::{
     CloseCause, ConnectPhase, HttpResponse, ProtocolError, RequestError, ResponseError, SendError,
     TransportEnd,
@@ -45,5 +51,7 @@ pub use error::{
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use fields::HandshakeLineError;
 pub use frame::is_valid_close_code;
+pub use limits::{Amount, Offered, ReceiveLimits, SendAccount, SendLimits, UNOFFERED_CAP};
 pub use quoted::{Escaped, Quoted};
+pub use statistics::Statistics;
 pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};

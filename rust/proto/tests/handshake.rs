@@ -579,7 +579,7 @@ fn the_transport_ends_in_the_answer() {
 #[test]
 fn a_partly_written_request_is_dropped_by_closing() {
     let mut client = sample_client("ws://a", config());
-    client.advance_output(10);
+    client.advance_output(10, epoch());
     client.close(1000, "", epoch());
     assert_eq!(client.output(&mut [IoSlice::new(&[])]), 0);
     only_closed(feed(&mut client, answer_with("X", "X: y").as_bytes(), epoch()));

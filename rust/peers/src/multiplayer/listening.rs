@@ -17,7 +17,7 @@ pub trait Listening {
     fn local_port(&self) -> u16;
 
     /// Appends what has happened since the last call; `events` is empty, its memory may be kept.
-    fn take_events(&self, events: &mut Vec<ListenerEvent<Self::Link>>);
+    fn take_events(&mut self, events: &mut Vec<ListenerEvent<Self::Link>>);
 
     /// The name under which a link's events come.
     fn id_of(link: &Self::Link) -> LinkId;
@@ -52,7 +52,7 @@ impl Listening for Listener {
         self.local_address().port()
     }
 
-    fn take_events(&self, events: &mut Vec<ListenerEvent>) {
+    fn take_events(&mut self, events: &mut Vec<ListenerEvent>) {
         Listener::take_events(self, events);
     }
 

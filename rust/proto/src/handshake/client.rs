@@ -6,11 +6,10 @@ use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Upgraded,
     extensions::extensions,
     headers::{HeadError, HeadScan, Headers},
     lines::AnswerHead,
-    push_extra_lines, speaks_tls,
+    upgraded::{Upgraded, push_extra_lines, speaks_tls},
 };
 use crate::{
     CloseCause, Config, DeflateConfig, HttpResponse, Opened, Random, ResponseError, Target,

@@ -3,10 +3,9 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Upgraded,
     extensions::extensions,
     headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key},
-    push_extra_lines, speaks_tls,
+    upgraded::{Upgraded, push_extra_lines, speaks_tls},
 };
 use crate::{
     Config, DeflateConfig, Opened, RequestError, Scheme,

@@ -9,7 +9,7 @@ use std::{
 
 use mio::{Token, net::TcpStream};
 
-use crate::reactor::Sockets;
+use crate::socket::Sockets;
 
 /// A further address is tried this long after the last one, or as soon as that has failed (RFC 8305 section 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -30,9 +30,9 @@ pub(crate) struct Race {
     last_failure: Option<(SocketAddr, io::Error)>,
 }
 
-/// Where a race stands.
+/// What a race has come to.
 #[derive(Debug)]
-pub(crate) enum Standing {
+pub(crate) enum Outcome {
     Undecided,
     /// The socket stays registered under the token.
     Won(TcpStream, Token, SocketAddr),
@@ -51,16 +51,16 @@ impl Race {
     }
 
     /// Looks at the attempts under way and starts further ones when their time has come.
-    pub(crate) fn advance(&mut self, now: Instant, sockets: &mut Sockets<'_>) -> Standing {
-        if let Some(index) = self.settle_attempts(now, sockets) {
+    pub(crate) fn advance(&mut self, now: Instant, sockets: &mut Sockets<'_>) -> Outcome {
+        if let Some(index) = self.check_attempts(now, sockets) {
             let winner = self.attempts.swap_remove(index);
             self.give_up(sockets);
-            return Standing::Won(winner.stream, winner.token, winner.address);
+            return Outcome::Won(winner.stream, winner.token, winner.address);
         }
         while !self.untried.is_empty() && (self.attempts.is_empty() || now >= self.next_attempt) {
             self.start_next(now, sockets);
         }
-        if self.attempts.is_empty() { Standing::Lost(self.describe_failure()) } else { Standing::Undecided }
+        if self.attempts.is_empty() { Outcome::Lost(self.describe_failure()) } else { Outcome::Undecided }
     }
 
     /// Ends all attempts.
@@ -72,10 +72,10 @@ impl Race {
     }
 
     /// Drops failed attempts; returns the index of one that is connected.
-    fn settle_attempts(&mut self, now: Instant, sockets: &mut Sockets<'_>) -> Option<usize> {
+    fn check_attempts(&mut self, now: Instant, sockets: &mut Sockets<'_>) -> Option<usize> {
         let mut index = 0;
         while let Some(attempt) = self.attempts.get(index) {
-            match outcome(&attempt.stream) {
+            match is_connected(&attempt.stream) {
                 Ok(true) => return Some(index),
                 Ok(false) => index += 1,
                 Err(error) => {
@@ -111,7 +111,7 @@ impl Race {
 }
 
 /// Whether a non-blocking connect has succeeded yet.
-fn outcome(stream: &TcpStream) -> io::Result<bool> {
+fn is_connected(stream: &TcpStream) -> io::Result<bool> {
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
