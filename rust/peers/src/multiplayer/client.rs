@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
 
-/// What this side found wrong with the way a server assigns ids: there will be none although the connection stands.
+/// What this side found wrong with the way a server assigns ids: there will be none although the
+/// connection stands.
 #[derive(Debug, Error)]
 enum Fault {
     /// No message came.
@@ -60,8 +61,8 @@ enum Age {
 /// What a step of a poll came to.
 pub(crate) enum Step {
     Emit(Signal),
-    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal. The sentence is for those who did not ask for
-    /// that.
+    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal. The sentence
+    /// is for those who did not ask for that.
     Vanish(Option<String>),
     Idle,
 }
@@ -154,7 +155,8 @@ impl Client {
         self.age == Age::InFirstPoll && self.id.is_none() && decode_peer_id(&message.payload).is_err()
     }
 
-    /// Whether the id is overdue. Before the upgrade the connection watches the same limit, and knows what did not finish.
+    /// Whether the id is overdue. Before the upgrade the connection watches the same limit, and
+    /// knows what did not finish.
     fn is_late(&self, now: Now<'_>) -> bool {
         self.id.is_none()
             && self.age != Age::InFirstPoll
