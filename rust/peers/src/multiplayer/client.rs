@@ -8,13 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::Statistics;
-use rust_websocket_proto::{Closed, Event, Message};
+use rust_websocket_proto::{CloseCause, Closed, Event, Message};
 use thiserror::Error;
 
 use super::{
-    Incoming, Signal, end_message,
+    Incoming, Signal,
     protocol::{PeerIdError, SERVER_ID, decode_peer_id},
-    sentence_of,
 };
 use crate::{Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
 
@@ -234,5 +233,20 @@ impl Client {
         // Refused codes are the only thing that this could report.
         _ = self.server.with(|peer| peer.close(1000, "", now));
         self.unread = 0;
+    }
+}
+
+/// Why a client's connection ended; empty while it has not and after a clean close.
+fn end_message(server: &PeerState) -> String {
+    server.with(|peer| peer.view().close_cause().map(sentence_of).unwrap_or_default())
+}
+
+/// Why a connection ended, in the words of this class.
+fn sentence_of(cause: &CloseCause) -> String {
+    match cause {
+        CloseCause::ConnectTimeout { phase, timeout } => {
+            format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
+        }
+        cause => cause.to_string(),
     }
 }

@@ -5,6 +5,7 @@ mod incoming;
 mod listening;
 mod protocol;
 mod server;
+mod types;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use rust_websocket_net::{
     LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
 };
-use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
+use rust_websocket_proto::{ClientRequest, HttpResponse};
 
 use self::{
     client::{Client, Step},
@@ -22,47 +23,12 @@ use self::{
 pub use self::{
     listening::{Listening, TakesCopies},
     protocol::{PeerIdError, SERVER_ID},
+    types::{Refusals, Signal, Status, TransferMode},
 };
 use crate::{
     Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
     peer::parse_target,
 };
-
-/// The peers that did not take a packet, and what to report for each.
-pub type Refusals = Vec<(Arc<PeerState>, Refused)>;
-
-/// What the engine knows as `MultiplayerPeer.TransferMode`. Everything is sent reliably; it is kept
-/// for whoever asks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TransferMode {
-    /// May be lost or overtaken.
-    Unreliable,
-    /// May be lost.
-    UnreliableOrdered,
-    /// Arrives, in order.
-    #[default]
-    Reliable,
-}
-
-/// The engine's `MultiplayerPeer.ConnectionStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Neither server nor client.
-    Disconnected,
-    /// A client without an id.
-    Connecting,
-    /// A server, or a client that has its id.
-    Connected,
-}
-
-/// To be emitted while no lock is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// `peer_connected`.
-    Connected(i32),
-    /// `peer_disconnected`.
-    Disconnected(i32),
-}
 
 /// What a step of a poll came to, for whoever emits and prints.
 #[derive(Debug)]
@@ -523,21 +489,6 @@ impl<L: Listening> Multiplayer<L> {
             server.apply_settings(&self.settings);
         }
         Ok(())
-    }
-}
-
-/// Why a client's connection ended; empty while it has not and after a clean close.
-fn end_message(server: &PeerState) -> String {
-    server.with(|peer| peer.view().close_cause().map(sentence_of).unwrap_or_default())
-}
-
-/// Why a connection ended, in the words of this class.
-fn sentence_of(cause: &CloseCause) -> String {
-    match cause {
-        CloseCause::ConnectTimeout { phase, timeout } => {
-            format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
-        }
-        cause => cause.to_string(),
     }
 }
 
