@@ -26,7 +26,8 @@ use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 use super::{
-    DefaultRoots, ExpectedName, certificate::Certificate, provider, roots::Limits, roots::Roots, words,
+    DefaultRoots, ExpectedName, certificate::Certificate, provider::provider, roots::Limits, roots::Roots,
+    words,
 };
 
 /// Certificates that count.
