@@ -51,6 +51,7 @@ mod tls;
 mod transport;
 mod wire;
 
+pub use ids::{IdMap, SpreadBits};
 pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
