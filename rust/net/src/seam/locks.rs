@@ -1,4 +1,4 @@
-//! How this crate takes its locks.
+//! Taking a lock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

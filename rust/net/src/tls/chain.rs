@@ -11,7 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 
-use super::{TlsError, provider::provider};
+use super::{TlsError, provider};
 
 /// Certificates as a server presents them, its own first.
 #[derive(Debug, Clone)]

@@ -9,15 +9,25 @@ use rust_websocket_proto::ascii_host_name;
 use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
 
 use super::{
-    TlsError,
-    provider::{provider, warm_up},
+    DefaultRoots, ExpectedName, TlsError, provider,
     roots::Roots,
-    trust::{ExpectedName, ServerTrust},
     verify::{Trust, Verifier},
+    warm_up,
 };
 
 /// Servers whose sessions are remembered per settings, so that coming back is cheap.
 const REMEMBERED_SERVERS: usize = 64;
+
+/// Whose certificate a client takes.
+#[derive(Debug, Clone)]
+pub enum ServerTrust {
+    /// Signed by one of the system's authorities, or what stands for them.
+    Default(DefaultRoots),
+    /// These, or signed by one of them: one or more certificates as PEM text.
+    Certificates(Vec<u8>),
+    /// Anybody's: no protection against an impostor.
+    Anything,
+}
 
 /// How a client speaks TLS. Cloning shares the settings and the sessions to resume.
 #[derive(Debug, Clone)]

@@ -3,21 +3,22 @@
 mod certificate;
 mod chain;
 mod client;
+mod crypto;
 mod error;
-mod provider;
+mod expected_name;
 mod roots;
 mod server;
 mod stream;
-mod trust;
 mod verify;
 mod words;
 
+use self::crypto::{provider, warm_up};
 pub(crate) use self::stream::{Received, TlsLayer, TlsSession};
 pub use self::{
     chain::{CertificateChain, ChainCapture},
-    client::ClientTls,
+    client::{ClientTls, ServerTrust},
     error::TlsError,
+    expected_name::ExpectedName,
     roots::DefaultRoots,
     server::ServerTls,
-    trust::{ExpectedName, ServerTrust},
 };

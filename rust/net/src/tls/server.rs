@@ -10,11 +10,7 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use super::{
-    CertificateChain, TlsError,
-    certificate::Certificate,
-    provider::{provider, warm_up},
-};
+use super::{CertificateChain, TlsError, certificate::Certificate, provider, warm_up};
 
 /// How a server speaks TLS. Cloning shares the settings.
 #[derive(Debug, Clone)]

@@ -26,8 +26,7 @@ use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 use super::{
-    DefaultRoots, ExpectedName, certificate::Certificate, provider::provider, roots::Limits, roots::Roots,
-    words,
+    DefaultRoots, ExpectedName, certificate::Certificate, provider, roots::Limits, roots::Roots, words,
 };
 
 /// Certificates that count.

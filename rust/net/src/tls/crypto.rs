@@ -1,4 +1,4 @@
-//! The cryptography.
+//! The cryptography of this process.
 
 use std::sync::{Arc, Once, OnceLock};
 
