@@ -1,4 +1,5 @@
-//! `RustWebSocketMultiplayerPeer`, as the engine sees it. See `websocket_peer.rs` for how calls find their state.
+//! `RustWebSocketMultiplayerPeer`, as the engine sees it. See `websocket_peer.rs` for how calls
+//! find their state.
 
 use std::{
     collections::HashMap,
@@ -13,12 +14,13 @@ use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_net::{Listener, Statistics};
-use rust_websocket_peers::{Locked, Multiplayer, PeerState, Property, Refused, Signal};
+use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
     convert::{
-        Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot, saturate,
-        statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot, transfer_mode_to_godot,
+        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot,
+        saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
+        transfer_mode_to_godot,
     },
     engine_stream::Holder,
     raw_packet::{RawPacket, copy_packet},
@@ -39,8 +41,8 @@ static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
 #[cfg_attr(feature = "builtin-names", class(tool, base = MultiplayerPeerExtension, rename = WebSocketMultiplayerPeer))]
 pub(crate) struct RustWebSocketMultiplayerPeer {
     state: Arc<MultiplayerState>,
-    /// What `get_peer` has given out, the same object each time. Engine references must not be in the state, which other
-    /// threads can reach.
+    /// What `get_peer` has given out, the same object each time. Engine references must not be in
+    /// the state, which other threads can reach.
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
@@ -49,18 +51,26 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
 }
 
 impl RustWebSocketMultiplayerPeer {
-    /// One poll: what happened, one signal after the other. Nothing is borrowed or locked while the handlers run: they may
-    /// call anything, close this peer, or drop the last reference to it but ours.
+    /// One poll: what happened, one signal after the other. Nothing is borrowed or locked while the
+    /// handlers run: they may call anything, close this peer, or drop the last reference to it but
+    /// ours.
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
         state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
-        while let Some(emission) = state.with(|multiplayer| multiplayer.next_emission(&Instant::now)) {
+        while let Some(outcome) = state.with(|multiplayer| multiplayer.next_outcome(&Instant::now)) {
+            let emission = match outcome {
+                Outcome::Emit(emission) => emission,
+                Outcome::Failed(failed) => {
+                    report::warn(MULTIPLAYER_CLASS, &failed);
+                    continue;
+                }
+            };
             let (signal, id) = match emission.signal {
                 Signal::Connected(id) => ("peer_connected", id),
                 Signal::Disconnected(id) => ("peer_disconnected", id),
             };
             _ = this.emit_signal(signal, &[id.to_variant()]);
-            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission)) {
+            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission, &Instant::now)) {
                 Self::forget_object(&this, gone);
             }
         }
@@ -159,7 +169,8 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         }
     }
 
-    // Each virtual stands here as it is called, and below as the trait wants it (see websocket_peer.rs).
+    // Each virtual stands here as it is called, and below as the trait wants it (see
+    // websocket_peer.rs).
 
     #[func(gd_self)]
     unsafe fn get_packet_rawptr(
@@ -271,8 +282,9 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| status_to_godot(multiplayer.status()))
     }
 
-    // Getters of properties. The engine reads a class's default values from an object to which nobody holds a reference;
-    // `gd_self` would make and drop one, and so free the object under the engine's hands.
+    // Getters of properties. The engine reads a class's default values from an object to which
+    // nobody holds a reference; `gd_self` would make and drop one, and so free the object under the
+    // engine's hands.
 
     fn get_transfer_channel(&self) -> i32 {
         self.read(0, |multiplayer| multiplayer.transfer_channel)
@@ -377,7 +389,8 @@ impl RustWebSocketMultiplayerPeer {
         Nullable(fence(None, || {
             let state = self.peer("get_peer", peer_id)?;
             let known = self.lock_objects().get(&peer_id).cloned();
-            // Every connection to a server has the id 1, so one of an earlier session may still be here.
+            // Every connection to a server has the id 1, so one of an earlier session may still be
+            // here.
             if let Some(object) = known.filter(|object| object.bind().shows(&state)) {
                 return Some(object);
             }
@@ -387,6 +400,11 @@ impl RustWebSocketMultiplayerPeer {
             drop(earlier);
             Some(object)
         }))
+    }
+
+    #[func]
+    fn get_local_port(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.local_port().into())
     }
 
     #[func]

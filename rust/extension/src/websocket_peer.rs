@@ -1,7 +1,7 @@
 //! `RustWebSocketPeer`, as the engine sees it.
 //!
-//! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB` shows as const take
-//! `&self`, everything else `gd_self`, and nothing binds mutably.
+//! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB`
+//! shows as const take `&self`, everything else `gd_self`, and nothing binds mutably.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -41,8 +41,8 @@ static PEERS: StateTable<PeerState> = StateTable::new();
 pub(crate) struct RustWebSocketPeer {
     // Before the stream: the connection ends over it.
     state: Arc<PeerState>,
-    /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not be in the state,
-    /// which other threads can reach.
+    /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not
+    /// be in the state, which other threads can reach.
     holder: Holder,
     /// Set once the object is in [`PEERS`].
     id: OnceLock<InstanceId>,
@@ -107,6 +107,7 @@ impl Drop for RustWebSocketPeer {
         if let Some(id) = self.id.get() {
             PEERS.forget(*id);
         }
+        fence((), || self.state.with(|peer| peer.freed(&Instant::now)));
     }
 }
 
@@ -116,8 +117,9 @@ impl IPacketPeerExtension for RustWebSocketPeer {
         Self::with_state(Arc::default())
     }
 
-    // gdext registers the first of two functions of a name and asks for the trait's signatures, which bind: each
-    // virtual stands here as it is called, and below as the trait wants it, where it is never called.
+    // gdext registers the first of two functions of a name and asks for the trait's signatures,
+    // which bind: each virtual stands here as it is called, and below as the trait wants it, where
+    // it is never called.
 
     #[func(gd_self)]
     fn get_available_packet_count(this: Gd<Self>) -> i32 {
@@ -220,7 +222,11 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        Self::run(&this, |peer| peer.poll(&Instant::now));
+        fence((), || {
+            if let Some(failed) = Self::state_of(&this).with(|peer| peer.poll(&Instant::now)) {
+                report::warn(PEER_CLASS, &failed);
+            }
+        });
     }
 
     #[func(gd_self)]
