@@ -2,13 +2,11 @@
 
 mod client;
 mod extensions;
-mod headers;
 mod lines;
 mod server;
 mod upgraded;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
-pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_HEAD, MAX_LINES};
 pub(crate) use server::ServerHandshake;
 pub(crate) use upgraded::Upgraded;

@@ -4,7 +4,6 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::{
     extensions::extensions,
-    headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key},
     upgraded::{Upgraded, push_extra_lines, speaks_tls},
 };
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
     authority::is_authority,
     buffer::ReceiveBuffer,
     deflate::{self, Agreed},
+    http::{HeadError, HeadScan, Headers, MAX_LINES, is_key},
     token::{is_token, is_token_byte},
 };
 

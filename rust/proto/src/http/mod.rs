@@ -2,9 +2,11 @@
 
 mod answer;
 mod cookies;
+mod headers;
 mod request;
 mod status;
 
 pub use answer::{Answer, AnswerError, EncodedAnswer};
+pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key};
 pub use request::{Method, Request};
 pub use status::status_name;

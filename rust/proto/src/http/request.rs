@@ -4,13 +4,11 @@ use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use url::form_urlencoded;
 
-use super::cookies::cookies;
-use crate::{
-    RequestError,
-    authority::is_authority,
-    handshake::{Headers, MAX_HEAD, MAX_LINES},
-    token::is_token,
+use super::{
+    cookies::cookies,
+    headers::{Headers, MAX_HEAD, MAX_LINES},
 };
+use crate::{RequestError, authority::is_authority, token::is_token};
 
 /// What a request asks for. Others than these are not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
