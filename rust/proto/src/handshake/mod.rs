@@ -5,8 +5,10 @@ mod extensions;
 mod lines;
 mod server;
 mod upgraded;
+mod verdict;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
-pub(crate) use server::ServerHandshake;
+pub(crate) use server::{ServerHandshake, ServerProgress};
 pub(crate) use upgraded::Upgraded;
+pub(crate) use verdict::{Answered, Outcome};
