@@ -61,6 +61,8 @@ pub use seam::{
     UNOFFERED_CAP,
 };
 pub use thread::shutdown;
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzzing;
 pub use tls::{
     CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
 };
