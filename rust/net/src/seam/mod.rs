@@ -16,15 +16,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) use self::{
     arrivals::{Arrival, Arrivals},
     commands::{Commands, Wakeup},
-    limits::Amount,
     orders::{Order, Orders},
     outbox::{Claim, Notify, Shared, Stopped},
     reports::Reports,
     types::next_id,
 };
 pub use self::{
-    counters::{Counters, Statistics},
-    limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP},
+    counters::Counters,
     outbox::{Batch, How, Outbox},
     types::{LinkEvent, LinkId, LinkOptions},
 };
