@@ -1,11 +1,13 @@
 extends SceneTree
 ## Checks that an engine answers to everything that the addon's library looks up when it is loaded.
 ##
-##   godot --headless -s ci/check-api.gd -- api=rust/extension/godot-api.json engine=extension_api.json
+##   godot --headless -s ci/check-api.gd -- api=rust/extension/godot-api.json
+##   engine=extension_api.json
 ##
-## `api` is what the library was compiled from, `engine` what that engine writes with `--dump-extension-api`. A method is
-## found by its name and a hash of its signature; a newer engine lists the hashes of older signatures that it still
-## answers to. gdext gives up at the first that is missing, so an engine without it would not load the addon at all.
+## `api` is what the library was compiled from, `engine` what that engine writes with
+## `--dump-extension-api`. A method is found by its name and a hash of its signature; a newer engine
+## lists the hashes of older signatures that it still answers to. gdext gives up at the first that
+## is missing, so an engine without it would not load the addon at all.
 
 var _passed := 0
 var _failed := 0
@@ -79,7 +81,8 @@ func _check_methods(owner: String, wanted: Array, present: Array) -> void:
 		elif method.get("is_virtual", false):
 			_expect(found[method["name"]].get("is_virtual", false), "%s is not virtual" % method_label)
 		else:
-			_expect(method["hash"] in _hashes(found[method["name"]]), "%s has another signature, and no entry for the old one" % method_label)
+			_expect(method["hash"] in _hashes(found[method["name"]]),
+				"%s has another signature, and no entry for the old one" % method_label)
 
 
 func _hashes(method: Dictionary) -> Array:
@@ -93,14 +96,16 @@ func _check_enums(owner: String, wanted: Array, present: Array) -> void:
 		for value: Dictionary in entry["values"]:
 			if value["name"].ends_with("_MAX"):
 				continue # how many there are
-			_expect(values.get(value["name"], {}).get("value") == value["value"], "%s.%s has another value" % [owner, value["name"]])
+			_expect(values.get(value["name"], {}).get("value") == value["value"], "%s.%s has another value"
+				% [owner, value["name"]])
 
 
 func _check_builtins(wanted: Array, present: Dictionary) -> void:
 	for entry: Dictionary in wanted:
 		var found: Dictionary = present.get(entry["name"], {})
 		_check_methods(entry["name"], entry.get("methods", []), found.get("methods", []))
-		_expect(entry["constructors"].size() <= found.get("constructors", []).size(), "%s has fewer constructors" % entry["name"])
+		_expect(entry["constructors"].size() <= found.get("constructors", []).size(),
+			"%s has fewer constructors" % entry["name"])
 
 
 func _check_sizes(wanted: Array, present: Array) -> void:
@@ -110,7 +115,8 @@ func _check_sizes(wanted: Array, present: Array) -> void:
 			if candidate["build_configuration"] == configuration["build_configuration"]:
 				found = _by_name(candidate["sizes"])
 		for entry: Dictionary in configuration["sizes"]:
-			_expect(found.get(entry["name"], {}).get("size") == entry["size"], "%s has another size (%s)" % [entry["name"], configuration["build_configuration"]])
+			_expect(found.get(entry["name"], {}).get("size") == entry["size"], "%s has another size (%s)"
+				% [entry["name"], configuration["build_configuration"]])
 
 
 func _check_names(what: String, wanted: Array, present: Array) -> void:

@@ -50,27 +50,10 @@ own_engine() {
 
 # Downloads and unpacks Debian's packages named in $@ with all their dependencies.
 unpack_debian() {
-  command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
-    die "no Godot 4.$minimum_minor or newer found, and this is no Debian: install Godot and set GODOT to its executable."
-  local mirror
-  mirror=$(debian_mirror) || die "no Godot found, and no Debian mirror under /etc/apt to install it from: set GODOT to a Godot executable."
-  mkdir -p "$cache/lists/partial" "$cache/archives/archives/partial" "$root"
-  echo "deb $mirror forky main" >"$cache/forky.list"
-  local apt=(apt-get -q -o "Dir::Etc::SourceList=$cache/forky.list" -o Dir::Etc::SourceParts=/dev/null
-    -o "Dir::State::Lists=$cache/lists" -o "Dir::Cache=$cache/archives" -o Dir::State::status=/dev/null
-    -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Install-Recommends=0 -o Debug::NoLocking=1
-    -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::Retries=3
-    -o APT::Sandbox::User="$(id -un)")
+  command -v apt-get >/dev/null && debian_mirror >/dev/null ||
+    die "no Godot 4.$minimum_minor or newer found, and this is no Debian to install it from: set GODOT to a Godot executable."
   say "downloading $* from Debian forky (once, into $cache)"
-  "${apt[@]}" update >"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot read Debian's package list from the configured mirror."; }
-  "${apt[@]}" -y --download-only install "$@" >>"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot download the Debian package(s) $*."; }
-  say "unpacking"
-  local package new=$cache/new
-  rm -rf "$new"
-  for package in "$cache"/archives/archives/*.deb; do dpkg -x "$package" "$new"; done
-  # Each file is moved into its place in one step: an engine that is starting meanwhile finds the old one or the new one.
-  (cd "$new" && find . -type d -exec mkdir -p "$root/{}" \; && find . ! -type d -exec mv -fT "{}" "$root/{}" \;)
-  rm -rf "$new" "$cache/archives" "$cache/lists"
+  unpack_forky "$cache" "$@"
 }
 
 # A program of forky needs forky's own loader and libraries: $1 its path in the prefix, $2 the script to write.

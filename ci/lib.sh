@@ -18,4 +18,5 @@ die() { say "$*"; exit 1; }
 . "$root_dir/ci/lib/process.sh"
 . "$root_dir/ci/lib/tally.sh"
 . "$root_dir/ci/lib/install.sh"
+. "$root_dir/ci/lib/debian.sh"
 . "$root_dir/ci/lib/engine.sh"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The engine, the addon, and the sample project.
 
-project=$root_dir/godot-project
+# RUST_WEBSOCKET_PROJECT: another copy of it.
+project=${RUST_WEBSOCKET_PROJECT:-$root_dir/godot-project}
 addon=$project/addons/rust_websocket
 
 # Sets GODOT to an engine's executable, installing one if there is none.

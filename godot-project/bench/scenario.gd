@@ -117,7 +117,8 @@ func main_thread_seconds() -> float:
 		0).to_float() / 1e9
 
 
-## Confines all threads of this process to a list of processors (`taskset`); false where that cannot be done.
+## Confines all threads of this process to a list of processors (`taskset`); false where that cannot
+## be done.
 func use_processors(list: String) -> bool:
 	return OS.execute("taskset", ["-acp", list, str(OS.get_process_id())]) == 0
 

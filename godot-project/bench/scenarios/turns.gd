@@ -1,6 +1,6 @@
 extends "res://bench/scenario.gd"
-## A server in a tight loop with one message per client under way: 100 clients, and one; with all processors, and with one for
-## the server.
+## A server in a tight loop with one message per client under way: 100 clients, and one; with all
+## processors, and with one for the server.
 
 
 func run() -> void:
@@ -34,9 +34,11 @@ func _measure(count: int, suffix: String, processors: String) -> void:
 				server.set_target_peer(server.get_packet_peer())
 				server.put_packet(server.get_packet())
 	var result := load_result()
-	metrics["messages_per_s" + suffix] = result.get("echoes", 0.0) / maxf(result.get("seconds", 1.0), 0.001)
+	metrics["messages_per_s" + suffix] = result.get("echoes", 0.0) / maxf(result.get("seconds", 1.0),
+		0.001)
 	metrics["p99_us" + suffix] = result.get("p99_us", 0.0)
-	metrics["process_us_per_message" + suffix] = (cpu_seconds() - cpu) * 1e6 / maxf(result.get("echoes", 1.0), 1.0)
+	metrics["process_us_per_message" + suffix] = (cpu_seconds()
+		- cpu) * 1e6 / maxf(result.get("echoes", 1.0), 1.0)
 	server.close()
 	use_processors("0-%d" % (OS.get_processor_count() - 1))
 	finish()

@@ -131,14 +131,16 @@ func test_query_without_a_path() -> void:
 	equal(raw.head_lines()[0], "GET /?x=1 HTTP/1.1", "request line")
 
 
-## User name and password are no part of host and target; ours sends them where HTTP has a place for them.
+## User name and password are no part of host and target; ours sends them where HTTP has a place for
+## them.
 func test_user_and_password_in_a_url() -> void:
 	var rows := {
 		"both": ["user:secret@", PackedStringArray(), "Basic dXNlcjpzZWNyZXQ="],
 		"encoded": ["us%40er:p%2Fa%3Ass%C3%BC@", PackedStringArray(), "Basic dXNAZXI6cC9hOnNzw7w="],
 		"user_alone": ["user@", PackedStringArray(), "Basic dXNlcjo="],
 		"nothing": [":@", PackedStringArray(), ""],
-		"own_header": ["user:secret@", PackedStringArray(["authorization: Bearer token"]), "Bearer token"],
+		"own_header": ["user:secret@", PackedStringArray(["authorization: Bearer token"]),
+		"Bearer token"],
 	}
 	for key: String in rows:
 		var tcp := listen()
@@ -163,7 +165,8 @@ func test_user_and_password_in_a_url() -> void:
 
 ## A refused URL is named without what may be secret.
 func test_messages_keep_passwords_and_tokens() -> void:
-	for url: String in ["ws://user:secret@127.0.0.1:99999/", "http://user:secret@host", "ws://user:se/cret@host", "ws://host:x/?token=secret"]:
+	for url: String in ["ws://user:secret@127.0.0.1:99999/", "http://user:secret@host",
+			"ws://user:se/cret@host", "ws://host:x/?token=secret"]:
 		var peer := new_ws()
 		expect_error("url|address|scheme|host|port")
 		peer.connect_to_url(url)
@@ -174,12 +177,14 @@ func test_messages_keep_passwords_and_tokens() -> void:
 
 ## As it comes from text fields and files.
 func test_white_space_around_a_url() -> void:
-	var spaces := {"before": [" ", ""], "after": ["", " "], "line_end": ["", "\r\n"], "tabs": ["\t", "\t"], "no_break_space": ["\u00a0", "\u00a0"]}
+	var spaces := {"before": [" ", ""], "after": ["", " "], "line_end": ["", "\r\n"],
+		"tabs": ["\t", "\t"], "no_break_space": ["\u00a0", "\u00a0"]}
 	for key: String in spaces:
 		var tcp := listen()
 		var peer: PacketPeer = watch(new_ws())
 		for path: String in ["", "/p"]:
-			var url: String = spaces[key][0] + "ws://127.0.0.1:%d%s" % [tcp.get_local_port(), path] + spaces[key][1]
+			var url: String = spaces[key][0] + "ws://127.0.0.1:%d%s" % [tcp.get_local_port(),
+				path] + spaces[key][1]
 			var name := key + path.replace("/", "_")
 			allow_error("url|address|scheme|host|port")
 			var answer: int = peer.connect_to_url(url)
@@ -189,12 +194,14 @@ func test_white_space_around_a_url() -> void:
 				until(func() -> bool: return not raw.head().is_empty())
 				line = raw.head_lines()[0]
 				unwatch(raw)
-			ours(name, impl_is_ours(), ("%d %s" % [answer, line]).strip_edges(), "0 GET %s HTTP/1.1" % (path if path else "/"))
+			ours(name, impl_is_ours(), ("%d %s" % [answer, line]).strip_edges(), "0 GET %s HTTP/1.1"
+				% (path if path else "/"))
 			peer.close()
 		unwatch(peer)
 
 
-## Servers that take `Host` headers strictly do not know such names. The built-in takes them, and looks them up.
+## Servers that take `Host` headers strictly do not know such names. The built-in takes them, and
+## looks them up.
 func test_hosts_that_no_server_takes() -> void:
 	for host: String in ["`", "a{b}", "\"a\"", "a|b", "a^b", "[fe80::1%]", "[127.0.0.1%25lo]"]:
 		if check(true, "") and impl_is_ours():
@@ -202,7 +209,8 @@ func test_hosts_that_no_server_takes() -> void:
 			equal(new_ws().connect_to_url("ws://%s:1/" % host), ERR_INVALID_PARAMETER, host)
 
 
-## The address of a computer on the same network without a router needs the interface with it. The built-in knows none.
+## The address of a computer on the same network without a router needs the interface with it. The
+## built-in knows none.
 func test_ipv6_address_with_a_zone() -> void:
 	for host: String in ["[fe80::1%25lo]", "[fe80::1%lo]", "[fe80::1%251]"]:
 		if not check(true, "") or not impl_is_ours():
@@ -210,7 +218,8 @@ func test_ipv6_address_with_a_zone() -> void:
 		var peer: PacketPeer = watch(new_ws())
 		equal(peer.connect_to_url("ws://%s:1/" % host), OK, host)
 		check(until_closed(peer), "nobody is there")
-		check(peer.get_error_message().contains("[fe80::1%"), "the message names the address: " + peer.get_error_message())
+		check(peer.get_error_message().contains("[fe80::1%"), "the message names the address: "
+			+ peer.get_error_message())
 		unwatch(peer)
 
 

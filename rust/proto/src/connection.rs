@@ -79,12 +79,20 @@ pub struct Connection {
     /// The latest ping's payload, while too many pongs wait in the output.
     unanswered_ping: Option<Vec<u8>>,
     /// While the transport takes output more slowly than it comes.
-    backlog: Option<life::Backlog>,
+    backlog: Option<Backlog>,
     timers: Timers,
     heartbeat: Heartbeat,
     received_at: Instant,
     ping_sent_at: Option<Instant>,
     round_trip_time: Option<Duration>,
+}
+
+/// Output that waits for the transport.
+#[derive(Debug, Clone, Copy)]
+struct Backlog {
+    since: Instant,
+    /// The transport takes nothing since it was last offered some.
+    is_refused: bool,
 }
 
 enum State {

@@ -5,17 +5,17 @@ mod arrivals;
 mod commands;
 mod counters;
 mod limits;
+mod locks;
 mod mailbox;
 mod orders;
 mod outbox;
 mod reports;
 mod types;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 pub(crate) use self::{
     arrivals::{Arrival, Arrivals},
     commands::{Commands, Wakeup},
+    locks::lock,
     orders::{Order, Orders},
     outbox::{Claim, Notify, Shared, Stopped},
     reports::Reports,
@@ -26,8 +26,3 @@ pub use self::{
     outbox::{Batch, How, Outbox},
     types::{LinkEvent, LinkId, LinkOptions},
 };
-
-/// Data behind the locks of this crate is consistent after every statement, so a panic elsewhere does not spoil it.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

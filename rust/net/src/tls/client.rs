@@ -9,7 +9,7 @@ use rust_websocket_proto::ascii_host_name;
 use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
 
 use super::{
-    DefaultRoots, TlsError, provider,
+    DefaultRoots, ExpectedName, TlsError, provider,
     roots::Roots,
     verify::{Trust, Verifier},
     warm_up,
@@ -27,17 +27,6 @@ pub enum ServerTrust {
     Certificates(Vec<u8>),
     /// Anybody's: no protection against an impostor.
     Anything,
-}
-
-/// The name that a server's certificate must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpectedName {
-    /// The host that is connected to.
-    Host,
-    /// This one instead; letters beyond ASCII are converted as in a URL (IDNA).
-    Other(String),
-    /// Whatever.
-    Any,
 }
 
 /// How a client speaks TLS. Cloning shares the settings and the sessions to resume.

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{Connection, InputEnd, State};
+use super::{Backlog, Connection, InputEnd, State};
 use crate::{
     CloseCause,
     frame::FrameKind,
@@ -16,14 +16,6 @@ use crate::{
 
 /// Pongs that may wait in the output; of the pings beyond, only the latest is answered (RFC 6455 section 5.5.3).
 const MAX_QUEUED_PONGS: usize = 32;
-
-/// Output that waits for the transport.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Backlog {
-    since: Instant,
-    /// The transport takes nothing since it was last offered some.
-    is_refused: bool,
-}
 
 impl Connection {
     pub(super) fn beat(&mut self, now: Instant) {
