@@ -116,6 +116,16 @@ func allow_error(part: String) -> void:
 	print("ALLOW ERROR ", part)
 
 
+## The case warns of one failed attempt to connect whose line contains `part`, in these words; of ours.
+func expect_warning(part: String) -> void:
+	print("EXPECT WARNING ", part)
+
+
+## The case warns of none.
+func expect_no_warning() -> void:
+	print("EXPECT NO WARNING")
+
+
 ## A note for the reader of the log, never compared.
 func note(text: String) -> void:
 	print("NOTE %s: %s" % [title, text])

@@ -18,7 +18,7 @@ pub(crate) const PEER_CLASS: &str =
     if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
 
 /// The multiplayer class's name in the engine.
-const MULTIPLAYER_CLASS: &str =
+pub(crate) const MULTIPLAYER_CLASS: &str =
     if cfg!(feature = "builtin-names") { "WebSocketMultiplayerPeer" } else { "RustWebSocketMultiplayerPeer" };
 
 /// Declares an integer that the engine knows as an enum of one of the classes. Any integer converts: a number without a

@@ -13,12 +13,13 @@ use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_net::{Listener, Statistics};
-use rust_websocket_peers::{Locked, Multiplayer, PeerState, Property, Refused, Signal};
+use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
     convert::{
-        Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot, saturate,
-        statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot, transfer_mode_to_godot,
+        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot,
+        saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
+        transfer_mode_to_godot,
     },
     engine_stream::Holder,
     raw_packet::{RawPacket, copy_packet},
@@ -54,13 +55,20 @@ impl RustWebSocketMultiplayerPeer {
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
         state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
-        while let Some(emission) = state.with(|multiplayer| multiplayer.next_emission(&Instant::now)) {
+        while let Some(outcome) = state.with(|multiplayer| multiplayer.next_outcome(&Instant::now)) {
+            let emission = match outcome {
+                Outcome::Emit(emission) => emission,
+                Outcome::Failed(failed) => {
+                    report::warn(MULTIPLAYER_CLASS, &failed);
+                    continue;
+                }
+            };
             let (signal, id) = match emission.signal {
                 Signal::Connected(id) => ("peer_connected", id),
                 Signal::Disconnected(id) => ("peer_disconnected", id),
             };
             _ = this.emit_signal(signal, &[id.to_variant()]);
-            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission)) {
+            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission, &Instant::now)) {
                 Self::forget_object(&this, gone);
             }
         }
@@ -387,6 +395,11 @@ impl RustWebSocketMultiplayerPeer {
             drop(earlier);
             Some(object)
         }))
+    }
+
+    #[func]
+    fn get_local_port(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.local_port().into())
     }
 
     #[func]

@@ -4,22 +4,27 @@ use std::{
     cell::Cell,
     panic::{self, AssertUnwindSafe, catch_unwind},
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use godot::classes::Engine;
-use godot::global::{Error, godot_error};
+use godot::global::{Error, godot_error, godot_warn};
 use godot::obj::Singleton;
-use rust_websocket_peers::{Locked, Refused, Subject};
+use rust_websocket_net::ListenError;
+use rust_websocket_peers::{FailedAttempt, LatelyPrinted, Locked, Refused, Subject};
 
 /// The code with which the engine answers such a call.
 fn error_of(refused: &Refused) -> Error {
     match refused {
         Refused::InUse { .. } => Error::ERR_ALREADY_IN_USE,
-        // The engine answers this for whatever keeps the socket from listening, foreign addresses included.
+        Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
+        // The engine answers this for whatever else keeps the socket from listening, foreign addresses included.
         Refused::Listen { .. } => Error::ERR_ALREADY_IN_USE,
-        Refused::Closed | Refused::Lost | Refused::NothingToReceive => Error::FAILED,
+        Refused::Closed { .. } | Refused::Ended { .. } | Refused::Lost | Refused::NothingToReceive { .. } => {
+            Error::FAILED
+        }
         Refused::Full | Refused::TooBig { .. } => Error::ERR_OUT_OF_MEMORY,
-        Refused::NoConnection(_) | Refused::NotConnected(_) => Error::ERR_UNCONFIGURED,
+        Refused::NoConnection(_) | Refused::NotConnected { .. } => Error::ERR_UNCONFIGURED,
         Refused::Recipient { refused, .. } => error_of(refused),
         // Everything else is a wrong argument or property.
         _ => Error::ERR_INVALID_PARAMETER,
@@ -44,6 +49,18 @@ pub(crate) fn refuse<T>(state: &Locked<T>, refused: &Refused) -> Error {
         godot_error!("{refused}");
     }
     error_of(refused)
+}
+
+/// What was printed lately of attempts to connect, by all peers together.
+static ATTEMPTS: Mutex<LatelyPrinted> = Mutex::new(LatelyPrinted::new());
+
+/// Warns that an attempt to connect has failed, as the class `class` shows it. Call it while no lock is held.
+pub(crate) fn warn(class: &str, failed: &FailedAttempt) {
+    let text = format!("{class}: {failed}");
+    let is_due = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner).is_due(&text, Instant::now());
+    if is_due {
+        godot_warn!("{text}");
+    }
 }
 
 thread_local! {

@@ -107,6 +107,7 @@ impl Drop for RustWebSocketPeer {
         if let Some(id) = self.id.get() {
             PEERS.forget(*id);
         }
+        fence((), || self.state.with(|peer| peer.freed(&Instant::now)));
     }
 }
 
@@ -220,7 +221,11 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        Self::run(&this, |peer| peer.poll(&Instant::now));
+        fence((), || {
+            if let Some(failed) = Self::state_of(&this).with(|peer| peer.poll(&Instant::now)) {
+                report::warn(PEER_CLASS, &failed);
+            }
+        });
     }
 
     #[func(gd_self)]

@@ -242,7 +242,7 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`]; nothing is open then.
     pub fn bind(options: ListenOptions) -> Result<Self, ListenError> {
-        let driving = thread::running().map_err(ListenError::Other)?;
+        let driving = thread::running().map_err(|error| ListenError::new(error, options.port))?;
         let shared = Arc::new(ListenerShared::bind(options)?);
         driving.push(Command::Listen(Acceptor::new(Arc::clone(&shared))));
         let driver = Driver::new(Some(Arc::clone(&driving)));

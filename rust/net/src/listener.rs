@@ -56,9 +56,34 @@ pub enum ListenError {
     /// Another socket listens there.
     #[error("port {0} is in use")]
     InUse(u16),
+    /// The process or the system has no file descriptors left.
+    #[error("there are no file descriptors left ({0})")]
+    NoDescriptors(io::Error),
     /// Anything else the system says.
     #[error(transparent)]
     Other(io::Error),
+}
+
+impl ListenError {
+    pub(crate) fn new(error: io::Error, port: u16) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse(port),
+            _ if is_out_of_descriptors(&error) => Self::NoDescriptors(error),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// Whether the process or the system has no file descriptors left; the standard library has no name for that.
+#[cfg(unix)]
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// See above: WSAEMFILE.
+#[cfg(not(unix))]
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(10024)
 }
 
 /// Opens a listening socket.
@@ -79,10 +104,7 @@ pub(crate) fn bind(
     socket
         .and_then(|socket| Ok((socket.local_addr()?, socket)))
         .map(|(address, socket)| (socket, address))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ListenError::InUse(port),
-            _ => ListenError::Other(error),
-        })
+        .map_err(|error| ListenError::new(error, port))
 }
 
 fn listen(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {

@@ -2,27 +2,28 @@
 
 use rust_websocket_proto::Closed;
 
-/// The end of a connection, kept back while packets that came before it are unread.
+/// The end of a connection, kept back while packets that came before it are unread and somebody reads them.
 ///
-/// The usual loop (poll, then read while the state is open) would lose them otherwise: what comes together with a close frame, a
-/// FIN or a reset would never be seen as open.
+/// Scripts read while the state is open, some of them a few packets per frame. What comes together with a close frame, a FIN or a
+/// reset would be lost to them if the end showed at once. A script that has taken nothing between two polls is not reading: it is
+/// shown the end, and the packets stay readable.
 #[derive(Debug, Default)]
 pub(crate) struct HeldEnd(Option<Box<Closed>>);
 
 impl HeldEnd {
-    /// A poll meets the end. Returns it if it is to be shown at once.
-    pub(crate) fn meet(&mut self, closed: Closed, unread: usize) -> Option<Box<Closed>> {
-        let closed = Box::new(closed);
-        if unread == 0 {
+    /// A poll meets the end. Returns it if it is to be shown at once: nothing is to be read or waited for before it.
+    pub(crate) fn meet(&mut self, closed: Box<Closed>, is_awaited: bool) -> Option<Box<Closed>> {
+        if !is_awaited {
             return Some(closed);
         }
         self.0 = Some(closed);
         None
     }
 
-    /// The next poll begins. Returns the end if it is to be shown now.
-    pub(crate) fn poll(&mut self) -> Option<Box<Closed>> {
-        self.0.take()
+    /// A later poll begins; `was_read` tells whether packets were taken since the last one. Returns the end if it is to be
+    /// shown now.
+    pub(crate) fn poll(&mut self, unread: usize, was_read: bool) -> Option<Box<Closed>> {
+        if unread > 0 && was_read { None } else { self.0.take() }
     }
 
     /// The end, met and not shown.
@@ -30,7 +31,7 @@ impl HeldEnd {
         self.0.as_deref()
     }
 
-    /// The script has ended the connection itself: whatever was kept back does not matter any more.
+    /// The end, whatever is unread: the script has closed the connection itself.
     pub(crate) fn take(&mut self) -> Option<Box<Closed>> {
         self.0.take()
     }

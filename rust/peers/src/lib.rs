@@ -16,6 +16,7 @@
     )
 )]
 
+mod attempt;
 mod carrier;
 mod close_requests;
 mod held_end;
@@ -27,11 +28,12 @@ mod refused;
 mod settings;
 mod view;
 
+pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
 pub use id_map::IdMap;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
-    Emission, Listening, Multiplayer, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
+    Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
     TransferMode,
 };
 pub use peer::{Accepted, Peer, PeerState, address_text};

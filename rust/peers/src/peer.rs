@@ -1,6 +1,7 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
 use std::{
+    fmt,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -8,13 +9,13 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target, is_valid_close_code,
-    shown_url,
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
+    is_valid_close_code, shown_url,
 };
 
 use crate::{
-    Carrier, Class, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused, Settings, Subject,
-    close_requests::CloseRequests,
+    Carrier, Class, FailedAttempt, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused,
+    Settings, Subject, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -62,6 +63,12 @@ pub struct Accepted {
 impl Default for Peer {
     fn default() -> Self {
         Self::with(Arc::new(Settings::new(Class::Peer)), PeerView::new())
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Peer").field("state", &self.ready_state()).finish_non_exhaustive()
     }
 }
 
@@ -114,7 +121,7 @@ impl Peer {
 
     fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
         let mut view = PeerView::new();
-        view.start(url);
+        view.start_fed(url);
         let mut peer = Self { is_fed: true, ..Self::with(settings, view) };
         peer.start(carrier);
         peer
@@ -170,7 +177,7 @@ impl Peer {
         let dial = dial?;
         self.settings.check_handshake()?;
         self.forget_connection();
-        self.view.start(url.to_owned());
+        self.view.start_client(url.to_owned());
         let options = self.settings.link_options();
         self.start(dial(ClientRequest { target }, options));
         Ok(())
@@ -190,7 +197,7 @@ impl Peer {
         self.check_idle("accept_stream")?;
         self.settings.check_handshake()?;
         self.forget_connection();
-        self.view.start(String::new());
+        self.view.start_server();
         let Accepted { carrier, remote } = stream(self.settings.link_options());
         self.remote = remote.map(|(host, port)| Remote::OfStream(host, port));
         self.start(carrier);
@@ -213,10 +220,10 @@ impl Peer {
         self.refusal = None;
     }
 
-    /// Takes what has happened and shows it.
-    pub fn poll(&mut self, now: Now<'_>) {
+    /// Takes what has happened and shows it. Returns the attempt to connect that turns out to have failed, to be printed.
+    pub fn poll(&mut self, now: Now<'_>) -> Option<FailedAttempt> {
         if self.is_fed {
-            return;
+            return None;
         }
         if let Some(carrier) = &mut self.carrier {
             carrier.poll(&mut self.events, now);
@@ -224,9 +231,12 @@ impl Peer {
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
         }
+        let before = self.view.ready_state();
         let remote = &mut self.remote;
         self.view.apply(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+        let failed = self.note_end(before);
         self.settle();
+        failed
     }
 
     /// This side has closed: like the built-in, it takes no more messages.
@@ -243,8 +253,26 @@ impl Peer {
 
     /// One poll's events of a fed peer.
     pub(crate) fn feed(&mut self, events: impl IntoIterator<Item = Event>) {
+        let before = self.view.ready_state();
         self.view.apply(events);
+        self.note_end(before);
         self.settle();
+    }
+
+    /// An end that says why is news, whatever was refused before.
+    fn note_end(&mut self, before: ReadyState) -> Option<FailedAttempt> {
+        if before == self.view.ready_state() || self.view.ready_state() != ReadyState::Closed {
+            return None;
+        }
+        let sentence = self.end_message();
+        if sentence.is_empty() {
+            return None;
+        }
+        self.refusal = None;
+        let url = self.view.requested_url();
+        // A server's end has no URL before its handshake is complete.
+        let is_failed_attempt = before == ReadyState::Connecting && !url.is_empty();
+        is_failed_attempt.then(|| FailedAttempt::new(url, sentence))
     }
 
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
@@ -283,6 +311,13 @@ impl Peer {
         self.settle();
     }
 
+    /// The script has let go of it: says so to the other side, as a multiplayer peer does.
+    pub fn freed(&mut self, now: Now<'_>) {
+        if !self.is_fed && self.view.ready_state() == ReadyState::Open {
+            _ = self.close(1001, "", now); // a code that is never refused
+        }
+    }
+
     /// Lets go of what a closed connection does not need any more.
     fn settle(&mut self) {
         if self.view.ready_state() != ReadyState::Closed {
@@ -306,7 +341,7 @@ impl Peer {
                 Ok(Some(&self.last_packet.insert(message).payload))
             }
             None if self.view.ready_state() == ReadyState::Open => Ok(None),
-            None => Err(Refused::NothingToReceive),
+            None => Err(Refused::NothingToReceive { why: self.end_message() }),
         }
     }
 
@@ -344,9 +379,10 @@ impl Peer {
     }
 
     fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
-        let Some(carrier) = self.carrier.as_mut().filter(|_| self.view.can_send()) else {
-            return Err(Refused::Closed);
-        };
+        if !self.view.can_send() {
+            return Err(self.why_closed());
+        }
+        let Some(carrier) = &mut self.carrier else { return Err(self.why_closed()) };
         let (size, limit) = (payload.len(), self.settings.outbound_buffer_size);
         if limit != 0 && i64::try_from(size).is_ok_and(|size| size > limit) {
             self.counters.send_refused();
@@ -356,6 +392,16 @@ impl Peer {
             SendError::BufferFull => Refused::Full,
             _ => Refused::Lost,
         })
+    }
+
+    fn why_closed(&self) -> Refused {
+        match self.view.unshown_end() {
+            Some(end) if self.view.ready_state() == ReadyState::Open => {
+                let by_remote = matches!(end.cause, CloseCause::Clean | CloseCause::ClosedByRemote { .. });
+                Refused::Ended { code: end.code.filter(|_| by_remote) }
+            }
+            _ => Refused::Closed { why: self.end_message() },
+        }
     }
 
     /// Starts the close handshake, or with a negative code ends the connection without one.
@@ -431,8 +477,14 @@ impl Peer {
         self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
     }
 
-    /// Why the connection ended, in one sentence; empty while connected and after a clean close.
+    /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended. Empty while all is well, after a
+    /// clean close, and from the next attempt on.
     pub fn error_message(&self) -> String {
+        self.refusal.clone().unwrap_or_else(|| self.end_message())
+    }
+
+    /// Why the connection ended; empty while connected and after a clean close.
+    fn end_message(&self) -> String {
         self.view.close_cause().map(ToString::to_string).unwrap_or_default()
     }
 

@@ -68,8 +68,17 @@ pub enum Refused {
         is_multiplayer: bool,
     },
     /// Sending without an open connection.
-    #[error("Nothing can be sent: the connection is not open.")]
-    Closed,
+    #[error("Nothing can be sent: the connection is not open{}.", because(.why))]
+    Closed {
+        /// Why it ended, if there was one; may be empty.
+        why: String,
+    },
+    /// Sending after the end was met and while it is not shown, for want of reading what came before it.
+    #[error("Nothing can be sent: {}, and what it sent before is still to be read.", ended(.code))]
+    Ended {
+        /// Of the other side's close frame.
+        code: Option<u16>,
+    },
     /// The connection is lost and still shown as open until the next poll. No mistake of the script: nothing is reported.
     #[error("the connection is lost")]
     Lost,
@@ -87,8 +96,11 @@ pub enum Refused {
         limit: i64,
     },
     /// Receiving without an open connection.
-    #[error("get_packet: there is no packet and the connection is not open.")]
-    NothingToReceive,
+    #[error("get_packet: there is no packet and the connection is not open{}.", because(.why))]
+    NothingToReceive {
+        /// Why it ended, if there was one; may be empty.
+        why: String,
+    },
     /// A close code that may not be sent; 1000 was.
     #[error("close: {0} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
     CloseCode(i64),
@@ -96,8 +108,13 @@ pub enum Refused {
     #[error("{0}: there is no connection.")]
     NoConnection(&'static str),
     /// A packet call on a multiplayer peer that is not connected.
-    #[error("{0}: this multiplayer peer is not connected.")]
-    NotConnected(&'static str),
+    #[error("{call}: this multiplayer peer is not connected{}.", because(.why))]
+    NotConnected {
+        /// The script's call.
+        call: &'static str,
+        /// Why the connection ended, if there was one; may be empty.
+        why: String,
+    },
     /// Nobody has that id.
     #[error("{call}: there is no peer {id}.")]
     UnknownPeer {
@@ -133,6 +150,17 @@ impl Refused {
     /// Whether a script's author is to read of it.
     pub fn is_reported(&self) -> bool {
         !matches!(self, Self::Lost)
+    }
+}
+
+fn because(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(" ({why})") }
+}
+
+fn ended(code: &Option<u16>) -> String {
+    match code {
+        Some(code) => format!("the other side has closed the connection (code {code})"),
+        None => "the connection to the other side has ended".to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a script sees of a connection between two polls.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
-use rust_websocket_proto::{CloseCause, Closed, Event, HttpResponse, Message, MessageKind};
+use rust_websocket_proto::{CloseCause, Closed, Event, HttpResponse, Message, MessageKind, Opened};
 
 use crate::held_end::HeldEnd;
 
@@ -21,12 +21,16 @@ pub enum ReadyState {
 
 /// A script's view: changes only by [`apply`](Self::apply) (the script's `poll`) and by the script's own calls.
 ///
-/// The poll that meets the close stays [`ReadyState::Open`] while packets are unread, so that the usual loop (poll, then
-/// read while open) gets them all; the next poll shows the close. Packets still unread then stay readable until
-/// [`start`](Self::start).
+/// While packets are unread and some were taken since the last poll, an end that was met is not shown, so that the usual loops
+/// (poll, then read all or some while open) get them all. Packets still unread when it shows stay readable until the next
+/// connection starts.
 pub struct PeerView {
     state: ReadyState,
     held_end: HeldEnd,
+    /// A client's first poll is still to come: it never shows the end, for scripts that look for it while connecting.
+    is_fresh: bool,
+    /// A packet was taken since the last poll.
+    was_read: bool,
     /// Shown since the state became CLOSED.
     shown: Option<Box<Closed>>,
     packets: VecDeque<Message>,
@@ -44,6 +48,8 @@ impl PeerView {
         Self {
             state: ReadyState::Closed,
             held_end: HeldEnd::default(),
+            is_fresh: false,
+            was_read: false,
             shown: None,
             packets: VecDeque::new(),
             last_popped: MessageKind::Binary,
@@ -54,14 +60,26 @@ impl PeerView {
         }
     }
 
-    /// `connect_to_url` or `accept_stream` accepted: everything of the old connection is forgotten.
-    pub fn start(&mut self, requested_url: String) {
+    /// `connect_to_url` accepted: everything of the old connection is forgotten.
+    pub fn start_client(&mut self, requested_url: String) {
+        *self = Self { state: ReadyState::Connecting, requested_url, is_fresh: true, ..Self::new() };
+    }
+
+    /// `accept_stream` accepted.
+    pub fn start_server(&mut self) {
+        *self = Self { state: ReadyState::Connecting, ..Self::new() };
+    }
+
+    /// The connection of a multiplayer peer, which decides when the end shows.
+    pub(crate) fn start_fed(&mut self, requested_url: String) {
         *self = Self { state: ReadyState::Connecting, requested_url, ..Self::new() };
     }
 
     /// One poll: takes all events that arrived since the last.
     pub fn apply(&mut self, events: impl IntoIterator<Item = Event>) {
-        if let Some(closed) = self.held_end.poll() {
+        let was_read = mem::take(&mut self.was_read);
+        let is_first = mem::take(&mut self.is_fresh);
+        if let Some(closed) = self.held_end.poll(self.packets.len(), was_read) {
             self.show(closed);
         }
         for event in events {
@@ -69,26 +87,26 @@ impl PeerView {
                 return; // What a connection that is over for the script still reports.
             }
             match event {
-                Event::Opened(opened) => {
-                    self.state = ReadyState::Open;
-                    self.selected_protocol = opened.selected_protocol;
-                    self.is_compressed = opened.is_compressed;
-                    self.response = opened.response;
-                    if let Some(url) = opened.requested_url {
-                        self.requested_url = url;
-                    }
-                }
-                Event::Message(message) => {
-                    self.packets.push_back(message);
-                }
+                Event::Opened(opened) => self.open(opened),
+                Event::Message(message) => self.packets.push_back(message),
                 Event::Closed(closed) => {
                     // After this side has closed nobody waits for packets.
-                    let unread = if self.state == ReadyState::Open { self.packets.len() } else { 0 };
-                    if let Some(closed) = self.held_end.meet(closed, unread) {
+                    let has_unread = self.state == ReadyState::Open && !self.packets.is_empty();
+                    if let Some(closed) = self.held_end.meet(Box::new(closed), is_first || has_unread) {
                         self.show(closed);
                     }
                 }
             }
+        }
+    }
+
+    fn open(&mut self, opened: Opened) {
+        self.state = ReadyState::Open;
+        self.selected_protocol = opened.selected_protocol;
+        self.is_compressed = opened.is_compressed;
+        self.response = opened.response;
+        if let Some(url) = opened.requested_url {
+            self.requested_url = url;
         }
     }
 
@@ -100,7 +118,7 @@ impl PeerView {
     /// The script's `close(code)` with a code >= 0: CLOSING at once, CLOSED when still connecting.
     pub fn close_called(&mut self) {
         match self.state {
-            ReadyState::Connecting => self.state = ReadyState::Closed,
+            ReadyState::Connecting => self.aborted(),
             ReadyState::Open => self.state = ReadyState::Closing,
             ReadyState::Closing | ReadyState::Closed => {}
         }
@@ -122,15 +140,16 @@ impl PeerView {
         self.state == ReadyState::Open && self.held_end.get().is_none()
     }
 
-    /// Whether the end was met by the last poll and is still to be shown by the next.
-    pub fn is_close_unshown(&self) -> bool {
-        self.held_end.get().is_some()
+    /// The end, while it is met and not shown.
+    pub fn unshown_end(&self) -> Option<&Closed> {
+        self.held_end.get()
     }
 
     /// The next packet, if any.
     pub fn pop(&mut self) -> Option<Message> {
         let message = self.packets.pop_front()?;
         self.last_popped = message.kind;
+        self.was_read = true;
         Some(message)
     }
 
@@ -192,8 +211,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use rust_websocket_proto::Opened;
-
     fn opened() -> Event {
         Event::Opened(Opened { selected_protocol: "chat".to_owned(), ..Opened::default() })
     }
@@ -209,7 +226,7 @@ mod tests {
 
     fn open_view() -> PeerView {
         let mut view = PeerView::new();
-        view.start("ws://a".to_owned());
+        view.start_client("ws://a".to_owned());
         view.apply([opened()]);
         assert_eq!(view.ready_state(), ReadyState::Open);
         view
@@ -230,7 +247,7 @@ mod tests {
     #[test]
     fn opening() {
         let mut view = PeerView::new();
-        view.start(String::new());
+        view.start_server();
         assert_eq!(view.ready_state(), ReadyState::Connecting);
         assert!(!view.can_send());
         let requested_url = Some("ws://host/x".to_owned());
@@ -261,22 +278,64 @@ mod tests {
             let mut view = open_view();
             view.apply([message(MessageKind::Text, "a"), message(MessageKind::Text, "b"), closed(code)]);
             assert_eq!(view.ready_state(), ReadyState::Open);
-            assert!(!view.can_send() && view.is_close_unshown());
+            assert!(!view.can_send() && view.unshown_end().is_some());
             assert_eq!((view.close_code(), view.close_reason(), view.close_cause()), (-1, "", None));
-            assert!(view.pop().is_some());
             view.apply([]);
             assert_eq!(view.ready_state(), ReadyState::Closed);
             assert_eq!(view.close_code(), code.map_or(-1, i32::from));
-            assert_eq!((view.close_reason(), view.is_close_unshown()), ("reason", false));
+            assert_eq!((view.close_reason(), view.unshown_end().is_some()), ("reason", false));
             assert_eq!(view.close_cause() == Some(&CloseCause::Clean), code.is_some());
-            assert_eq!((view.available(), view.pop().is_some()), (1, true));
+            assert_eq!((view.available(), view.pop().is_some()), (2, true));
         }
+    }
+
+    #[test]
+    fn f23_the_close_waits_as_long_as_somebody_reads() {
+        let mut view = open_view();
+        view.apply((0..101).map(|_| message(MessageKind::Text, "a")).chain([closed(Some(4000))]));
+        for unread in (1..101).rev() {
+            view.pop();
+            view.apply([]);
+            assert_eq!((view.ready_state(), view.available()), (ReadyState::Open, unread));
+        }
+        view.pop();
+        view.apply([]);
+        assert_eq!((view.ready_state(), view.close_code(), view.available()), (ReadyState::Closed, 4000, 0));
+    }
+
+    #[test]
+    fn f36_the_first_poll_of_a_client_never_shows_the_end() {
+        let mut view = PeerView::new();
+        view.start_client("ws://a".to_owned());
+        view.apply([closed(None)]);
+        assert_eq!((view.ready_state(), view.close_cause()), (ReadyState::Connecting, None));
+        view.apply([]);
+        assert_eq!(
+            (view.ready_state(), view.close_cause()),
+            (ReadyState::Closed, Some(&CloseCause::TransportEof))
+        );
+
+        view.start_client("ws://a".to_owned());
+        view.apply([opened(), closed(Some(1000))]);
+        assert_eq!((view.ready_state(), view.can_send()), (ReadyState::Open, false));
+        view.apply([]);
+        assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, 1000));
+
+        view.start_client("ws://a".to_owned());
+        view.apply([closed(None)]);
+        view.close_called();
+        view.apply([]);
+        assert_eq!(
+            (view.ready_state(), view.close_cause()),
+            (ReadyState::Closed, None),
+            "the script has closed it"
+        );
     }
 
     #[test]
     fn everything_in_one_poll() {
         let mut view = PeerView::new();
-        view.start(String::new());
+        view.start_server();
         view.apply([opened(), message(MessageKind::Text, "a"), closed(Some(1000))]);
         assert_eq!((view.ready_state(), view.available()), (ReadyState::Open, 1));
         view.apply([]);
@@ -291,7 +350,7 @@ mod tests {
         view.apply([closed(Some(1000))]);
         assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, 1000));
         let mut view = PeerView::new();
-        view.start(String::new());
+        view.start_server();
         view.apply([closed(None)]);
         assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, -1));
         assert_eq!(view.close_cause(), Some(&CloseCause::TransportEof));
@@ -324,7 +383,7 @@ mod tests {
     #[test]
     fn leaving_at_once() {
         let mut view = PeerView::new();
-        view.start("ws://a".to_owned());
+        view.start_client("ws://a".to_owned());
         view.close_called();
         assert_eq!((view.ready_state(), view.close_code()), (ReadyState::Closed, -1));
         view.apply([opened(), closed(Some(1000))]);
@@ -342,7 +401,7 @@ mod tests {
     fn f31_the_answer_stays_until_reuse() {
         let mut view = PeerView::new();
         assert_eq!(view.handshake_response(), None);
-        view.start("ws://a".to_owned());
+        view.start_client("ws://a".to_owned());
         assert_eq!(view.handshake_response(), None);
         let answer =
             HttpResponse { status: 101, headers: vec!["A: b".to_owned()], ..HttpResponse::default() };
@@ -351,10 +410,11 @@ mod tests {
         assert_eq!(view.handshake_response(), Some(&answer));
         view.apply([closed(Some(1000))]);
         assert_eq!(view.handshake_response(), Some(&answer));
-        view.start("ws://a".to_owned());
+        view.start_client("ws://a".to_owned());
         assert_eq!(view.handshake_response(), None);
         let refusal = HttpResponse { status: 403, ..HttpResponse::default() };
         let cause = CloseCause::HttpStatus(Box::new(refusal.clone()));
+        view.apply([]);
         view.apply([Event::Closed(Closed { code: None, reason: String::new(), cause })]);
         assert_eq!(view.handshake_response(), Some(&refusal));
     }
@@ -366,7 +426,7 @@ mod tests {
         view.apply([message(MessageKind::Text, "stale")]);
         assert_eq!((view.close_code(), view.close_reason(), view.available()), (4000, "reason", 0));
         assert_eq!((view.requested_url(), view.selected_protocol()), ("ws://a", "chat"));
-        view.start("ws://b".to_owned());
+        view.start_client("ws://b".to_owned());
         assert_eq!(
             (view.ready_state(), view.close_code(), view.close_reason()),
             (ReadyState::Connecting, -1, "")

@@ -12,14 +12,15 @@ use rust_websocket_proto::{Closed, Event, Message};
 use thiserror::Error;
 
 use super::{
-    Incoming, Signal,
+    Incoming, Signal, end_message,
     protocol::{PeerIdError, SERVER_ID, decode_peer_id},
+    sentence_of,
 };
 use crate::{Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
 
-/// What this side found wrong with the way a server assigns ids.
-#[derive(Debug, Clone, Error)]
-pub(crate) enum Fault {
+/// What this side found wrong with the way a server assigns ids: there will be none although the connection stands.
+#[derive(Debug, Error)]
+enum Fault {
     /// No message came.
     #[error("the server did not assign a peer id in time: the handshake timeout of {0:?} has passed")]
     NoId(Duration),
@@ -42,15 +43,26 @@ pub(crate) struct Client {
     /// Packets of the server that nobody has taken yet.
     unread: usize,
     held_end: HeldEnd,
+    /// The first poll never shows the end, for scripts that look for it while connecting.
+    age: Age,
     /// To be shown by the current poll; `None` when the script has ended the connection itself.
     due_end: Option<Option<Box<Closed>>>,
+}
+
+/// How often a client has been polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Unpolled,
+    InFirstPoll,
+    Polled,
 }
 
 /// What a step of a poll came to.
 pub(crate) enum Step {
     Emit(Signal),
-    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal.
-    Vanish,
+    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal. The sentence is for those who did not ask for
+    /// that.
+    Vanish(Option<String>),
     Idle,
 }
 
@@ -68,17 +80,13 @@ impl Client {
             events: VecDeque::new(),
             unread: 0,
             held_end: HeldEnd::default(),
+            age: Age::Unpolled,
             due_end: None,
         }
     }
 
     pub(crate) fn server(&self) -> &Arc<PeerState> {
         &self.server
-    }
-
-    /// Why there will be no id although the connection stands; its own end is told by the connection.
-    pub(crate) fn fault(&self) -> Option<&Fault> {
-        self.fault.as_ref()
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
@@ -90,8 +98,12 @@ impl Client {
     }
 
     /// Collects what has happened since the last poll.
-    pub(crate) fn begin_poll(&mut self, now: Now<'_>) {
-        if let Some(closed) = self.held_end.poll() {
+    pub(crate) fn begin_poll(&mut self, was_read: bool, now: Now<'_>) {
+        self.age = match self.age {
+            Age::Unpolled => Age::InFirstPoll,
+            _ => Age::Polled,
+        };
+        if let Some(closed) = self.held_end.poll(self.unread, was_read) {
             self.due_end = Some(Some(closed));
         }
         let events = &mut self.events;
@@ -112,26 +124,48 @@ impl Client {
         while let Some(event) = self.events.pop_front() {
             match event {
                 Event::Opened(opened) => self.server.with(|peer| peer.feed([Event::Opened(opened)])),
+                Event::Message(message) if self.must_wait(&message) => {
+                    self.events.push_front(Event::Message(message));
+                    return Step::Idle;
+                }
                 Event::Message(message) => match self.receive(message, incoming, now) {
                     Step::Idle => {}
                     step => return step,
                 },
                 Event::Closed(closed) => {
                     // After the script's own close nobody waits for packets.
-                    let unread = if self.is_open() { self.unread } else { 0 };
-                    if let Some(closed) = self.held_end.meet(closed, unread) {
+                    let has_unread = self.unread > 0 && self.is_open();
+                    let is_awaited = has_unread || self.age == Age::InFirstPoll;
+                    if let Some(closed) = self.held_end.meet(Box::new(closed), is_awaited) {
                         return self.end(Some(closed));
                     }
                 }
             }
         }
-        // Before the upgrade the connection watches the same limit, and knows what did not finish.
-        if self.id.is_none() && self.is_open() && self.deadline.is_some_and(|deadline| deadline <= now()) {
-            self.fault = Some(Fault::NoId(self.timeout));
+        if self.is_late(now) {
             self.server.with(Peer::release);
-            return Step::Vanish;
+            return self.fail(Fault::NoId(self.timeout));
         }
         Step::Idle
+    }
+
+    /// Whether a message that ends this session comes too early for that.
+    fn must_wait(&self, message: &Message) -> bool {
+        self.age == Age::InFirstPoll && self.id.is_none() && decode_peer_id(&message.payload).is_err()
+    }
+
+    /// Whether the id is overdue. Before the upgrade the connection watches the same limit, and knows what did not finish.
+    fn is_late(&self, now: Now<'_>) -> bool {
+        self.id.is_none()
+            && self.age != Age::InFirstPoll
+            && self.is_open()
+            && self.deadline.is_some_and(|deadline| deadline <= now())
+    }
+
+    fn fail(&mut self, fault: Fault) -> Step {
+        let sentence = fault.to_string();
+        self.fault = Some(fault);
+        Step::Vanish(Some(sentence))
     }
 
     fn is_open(&self) -> bool {
@@ -153,19 +187,27 @@ impl Client {
                 Step::Emit(Signal::Connected(SERVER_ID))
             }
             Err(error) => {
-                self.fault = Some(error.into());
                 self.server.with(|peer| {
                     _ = peer.close(1000, "", now); // a code that is never refused
                     peer.release();
                 });
-                Step::Vanish
+                self.fail(error.into())
             }
         }
     }
 
     fn end(&mut self, closed: Option<Box<Closed>>) -> Step {
+        let sentence = closed.as_ref().map(|closed| sentence_of(&closed.cause));
         self.server.with(|peer| peer.feed(closed.map(|closed| Event::Closed(*closed))));
-        if self.id.is_some() { Step::Emit(Signal::Disconnected(SERVER_ID)) } else { Step::Vanish }
+        if self.id.is_some() { Step::Emit(Signal::Disconnected(SERVER_ID)) } else { Step::Vanish(sentence) }
+    }
+
+    /// Why there is no connection, or not any more; empty while all is well.
+    pub(crate) fn end_message(&self) -> String {
+        match &self.fault {
+            Some(fault) => fault.to_string(),
+            None => end_message(&self.server),
+        }
     }
 
     /// A packet of the server was taken.
@@ -180,7 +222,7 @@ impl Client {
         }
         self.server.with(|peer| match peer.put_packet(payload) {
             // Lost, which a poll will show; after the script's own close it is refused.
-            Err(Refused::Lost | Refused::Closed) if peer.ready_state() == ReadyState::Open => Ok(()),
+            Err(Refused::Lost | Refused::Closed { .. }) if peer.ready_state() == ReadyState::Open => Ok(()),
             result => result,
         })
     }

@@ -15,7 +15,7 @@ use rust_websocket_net::{
 use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
 
 use self::{
-    client::{Client, Fault, Step},
+    client::{Client, Step},
     incoming::{Incoming, Packet},
     server::Server,
 };
@@ -23,7 +23,10 @@ pub use self::{
     listening::{Listening, TakesCopies},
     protocol::{PeerIdError, SERVER_ID},
 };
-use crate::{Carrier, Class, Now, Peer, PeerState, Property, Refused, Settings, Subject, peer::parse_target};
+use crate::{
+    Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
+    peer::parse_target,
+};
 
 /// The peers that did not take a packet, and what to report for each.
 pub type Refusals = Vec<(Arc<PeerState>, Refused)>;
@@ -60,6 +63,15 @@ pub enum Signal {
     Disconnected(i32),
 }
 
+/// What a step of a poll came to, for whoever emits and prints.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To be emitted.
+    Emit(Emission),
+    /// A client's attempt has failed, to be printed.
+    Failed(FailedAttempt),
+}
+
 /// A signal and the session that it belongs to: a handler may end that and start another.
 #[derive(Debug, Clone, Copy)]
 pub struct Emission {
@@ -80,8 +92,8 @@ struct Past {
     statistics: Statistics,
     /// A client's connection.
     server: Option<Arc<PeerState>>,
-    /// See [`Client::fault`].
-    fault: Option<Fault>,
+    /// Why it ended.
+    message: String,
 }
 
 /// A server with its clients, or one client.
@@ -211,7 +223,7 @@ impl<L: Listening> Multiplayer<L> {
                 self.past = Past {
                     statistics: client.statistics(),
                     server: Some(Arc::clone(client.server())),
-                    fault: client.fault().cloned(),
+                    message: client.end_message(),
                 };
             }
             Session::Idle => {}
@@ -232,17 +244,18 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
-    /// Collects what has happened since the last poll; [`next_emission`](Self::next_emission) shows it.
+    /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows it.
     pub fn begin_poll(&mut self, now: Now<'_>) {
+        let was_read = self.incoming.take_was_read();
         match &mut self.session {
-            Session::Server(server) => server.begin_poll(),
-            Session::Client(client) => client.begin_poll(now),
+            Session::Server(server) => server.begin_poll(was_read),
+            Session::Client(client) => client.begin_poll(was_read, now),
             Session::Idle => {}
         }
     }
 
-    /// Goes on with a poll until there is a signal to emit; call [`emitted`](Self::emitted) after its handlers.
-    pub fn next_emission(&mut self, now: Now<'_>) -> Option<Emission> {
+    /// Goes on with a poll until there is something to emit or print; call [`emitted`](Self::emitted) after a signal's handlers.
+    pub fn next_outcome(&mut self, now: Now<'_>) -> Option<Outcome> {
         let signal = match &mut self.session {
             Session::Server(server) => {
                 server.step(&mut self.incoming, self.refuses_new_connections, &self.settings)
@@ -250,24 +263,36 @@ impl<L: Listening> Multiplayer<L> {
             Session::Client(client) => match client.step(&mut self.incoming, now) {
                 Step::Emit(signal) => Some(signal),
                 Step::Idle => None,
-                Step::Vanish => {
-                    self.end_session();
-                    None
-                }
+                Step::Vanish(sentence) => return self.vanish(sentence).map(Outcome::Failed),
             },
             Session::Idle => None,
         };
-        signal.map(|signal| Emission { signal, session: self.session_number })
+        let signal = signal?;
+        if let (Session::Client(client), Signal::Disconnected(_)) = (&self.session, signal)
+            && !client.end_message().is_empty()
+        {
+            self.refusal = None; // The end is the news.
+        }
+        Some(Outcome::Emit(Emission { signal, session: self.session_number }))
+    }
+
+    /// A client never got in; `sentence` says why, unless the script has closed it.
+    fn vanish(&mut self, sentence: Option<String>) -> Option<FailedAttempt> {
+        self.end_session();
+        let sentence = sentence.filter(|sentence| !sentence.is_empty())?;
+        self.refusal = None;
+        let url = self.with_client(|peer| peer.view().requested_url().to_owned()).unwrap_or_default();
+        Some(FailedAttempt::new(&url, sentence))
     }
 
     /// The handlers have run: who was lost is forgotten now. Returns whose id means nobody any more.
-    pub fn emitted(&mut self, emission: Emission) -> Option<i32> {
+    pub fn emitted(&mut self, emission: Emission, now: Now<'_>) -> Option<i32> {
         if emission.session != self.session_number {
             return None; // a handler has begun another session, whose ids are its own
         }
         match (&mut self.session, emission.signal) {
             (Session::Server(server), Signal::Disconnected(id)) => {
-                server.remove(id);
+                server.remove(id, &mut self.incoming, now);
                 Some(id)
             }
             (Session::Client(client), Signal::Disconnected(id)) => {
@@ -313,7 +338,10 @@ impl<L: Listening> Multiplayer<L> {
     }
 
     fn check_connected(&self, call: &'static str) -> Result<(), Refused> {
-        if self.status() == Status::Connected { Ok(()) } else { Err(Refused::NotConnected(call)) }
+        if self.status() == Status::Connected {
+            return Ok(());
+        }
+        Err(Refused::NotConnected { call, why: self.end_message() })
     }
 
     /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
@@ -398,7 +426,7 @@ impl<L: Listening> Multiplayer<L> {
     /// [`Refused::UnknownPeer`].
     pub fn disconnect_peer(&mut self, id: i32, force: bool, now: Now<'_>) -> Result<(), Refused> {
         match &mut self.session {
-            Session::Server(server) if force => server.drop_member(id, &mut self.incoming),
+            Session::Server(server) if force => server.drop_member(id, &mut self.incoming, now),
             Session::Server(server) => server.disconnect(id, &mut self.incoming, now),
             Session::Client(client) if id == SERVER_ID => {
                 self.incoming = Incoming::default();
@@ -433,16 +461,25 @@ impl<L: Listening> Multiplayer<L> {
         server.map(|server| server.with(|peer| call(peer)))
     }
 
-    /// Why a client's connection ended or never came about.
+    /// What went wrong last, in one sentence: the refusal of a call, or why a client's connection ended or never came about. Empty
+    /// while all is well, and from the next attempt on.
     pub fn error_message(&self) -> String {
-        let fault = match &self.session {
-            Session::Client(client) => client.fault(),
-            Session::Server(_) => None,
-            Session::Idle => self.past.fault.as_ref(),
-        };
-        match fault {
-            Some(fault) => fault.to_string(),
-            None => self.with_client(|peer| sentence_of(peer.view().close_cause())).unwrap_or_default(),
+        self.refusal.clone().unwrap_or_else(|| self.end_message())
+    }
+
+    fn end_message(&self) -> String {
+        match &self.session {
+            Session::Client(client) => client.end_message(),
+            Session::Server(_) => String::new(),
+            Session::Idle => self.past.message.clone(),
+        }
+    }
+
+    /// The port that a server listens on; 0 for everybody else.
+    pub fn local_port(&self) -> u16 {
+        match &self.session {
+            Session::Server(server) => server.local_port(),
+            Session::Client(_) | Session::Idle => 0,
         }
     }
 
@@ -482,14 +519,18 @@ impl<L: Listening> Multiplayer<L> {
     }
 }
 
+/// Why a client's connection ended; empty while it has not and after a clean close.
+fn end_message(server: &PeerState) -> String {
+    server.with(|peer| peer.view().close_cause().map(sentence_of).unwrap_or_default())
+}
+
 /// Why a connection ended, in the words of this class.
-fn sentence_of(cause: Option<&CloseCause>) -> String {
+fn sentence_of(cause: &CloseCause) -> String {
     match cause {
-        Some(CloseCause::ConnectTimeout { phase, timeout }) => {
+        CloseCause::ConnectTimeout { phase, timeout } => {
             format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
         }
-        Some(cause) => cause.to_string(),
-        None => String::new(),
+        cause => cause.to_string(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The peer-id protocol of the engine's `WebSocketMultiplayerPeer` and its target rules, as pure logic.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashSet, VecDeque},
+    time::{Duration, Instant},
+};
 
 use rust_websocket_proto::Random;
 
@@ -87,28 +90,39 @@ pub(crate) fn server_recipients(
     }
 }
 
-/// Gives out random ids of 31 bits, none of them twice.
+/// For so long the id of a peer that has left is not given to another: whoever still has it means the one before.
+const KEPT_BACK: Duration = Duration::from_secs(300);
+
+/// Gives out random ids of 31 bits, none to two peers, and none again for some minutes.
 #[derive(Debug, Default)]
 pub(crate) struct PeerIds {
-    given: HashSet<i32>,
+    /// Of live peers, and of those that have left lately.
+    taken: HashSet<i32>,
+    /// Of those that have left, in that order.
+    left: VecDeque<(Instant, i32)>,
 }
 
 impl PeerIds {
-    /// A server that has just started.
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// A new id, at least [`FIRST_CLIENT_ID`].
     pub(crate) fn assign(&mut self, random: &dyn Random) -> i32 {
         let mut bytes = [0; 4];
         random.fill(&mut bytes);
         let mut id = i32::from_le_bytes(bytes) & i32::MAX;
         // The next free one instead of another draw: this ends whatever the random source gives.
-        while id < FIRST_CLIENT_ID || !self.given.insert(id) {
+        while id < FIRST_CLIENT_ID || !self.taken.insert(id) {
             id = id.checked_add(1).unwrap_or(FIRST_CLIENT_ID);
         }
         id
+    }
+
+    /// A peer has left.
+    pub(crate) fn release(&mut self, id: i32, now: Instant) {
+        while let Some((_, old)) =
+            self.left.pop_front_if(|(since, _)| now.saturating_duration_since(*since) >= KEPT_BACK)
+        {
+            self.taken.remove(&old);
+        }
+        self.left.push_back((now, id));
     }
 }
 
@@ -155,13 +169,32 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_never_given_twice() {
+    fn ids_are_not_given_twice() {
         let random = Fixed(AtomicU32::new(0));
-        let mut ids = PeerIds::new();
+        let mut ids = PeerIds::default();
         assert_eq!([ids.assign(&random), ids.assign(&random)], [2, 3]);
         random.0.store(u32::MAX, Ordering::Relaxed);
         assert_eq!([ids.assign(&random), ids.assign(&random)], [i32::MAX, 4]);
         random.0.store(0x8000_0009, Ordering::Relaxed);
         assert_eq!(ids.assign(&random), 9);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn ids_of_those_who_left_are_free_after_some_minutes() {
+        let random = Fixed(AtomicU32::new(7));
+        let mut ids = PeerIds::default();
+        let start = Instant::now();
+        assert_eq!(ids.assign(&random), 7);
+        ids.release(7, start);
+        assert_eq!(ids.assign(&random), 8, "too early");
+        ids.release(8, start + KEPT_BACK);
+        assert_eq!(ids.assign(&random), 7);
+        // A server that runs for ever does not remember for ever.
+        for second in 0..3000 {
+            let id = ids.assign(&random);
+            ids.release(id, start + KEPT_BACK * 2 + Duration::from_secs(second));
+        }
+        assert!(ids.taken.len() < 400 && ids.left.len() < 400, "{} {}", ids.taken.len(), ids.left.len());
     }
 }

@@ -52,7 +52,7 @@ impl<O> Member<O> {
     fn send(&self, id: i32, send: impl FnOnce(&mut Peer) -> Result<(), Refused>, refused: &mut Refusals) {
         match self.state.with(send) {
             // Lost or sent away, which the next poll shows: it counts as taken.
-            Ok(()) | Err(Refused::Lost | Refused::Closed) => {}
+            Ok(()) | Err(Refused::Lost | Refused::Closed { .. } | Refused::Ended { .. }) => {}
             Err(problem) => {
                 let problem = Refused::Recipient { id, refused: Box::new(problem) };
                 refused.push((Arc::clone(&self.state), problem));
@@ -76,9 +76,9 @@ pub(crate) struct Server<L: Listening> {
     /// rest of a welcome.
     welcomed: Batch,
     /// Members whose end the current poll shows.
-    due: VecDeque<i32>,
-    /// Members whose end the next poll shows.
-    due_next: VecDeque<i32>,
+    due: VecDeque<(i32, Option<Box<Closed>>)>,
+    /// Members whose end is met and kept back.
+    held: Vec<i32>,
     /// What members that are gone have carried.
     carried: Statistics,
 }
@@ -88,7 +88,7 @@ impl<L: Listening> Server<L> {
     pub(crate) fn new(listener: L) -> Self {
         Self {
             listener,
-            ids: PeerIds::new(),
+            ids: PeerIds::default(),
             members: IdMap::default(),
             by_link: IdMap::default(),
             close_requests: Arc::default(),
@@ -96,7 +96,7 @@ impl<L: Listening> Server<L> {
             reports: Vec::new(),
             welcomed: Batch::default(),
             due: VecDeque::new(),
-            due_next: VecDeque::new(),
+            held: Vec::new(),
             carried: Statistics::default(),
         }
     }
@@ -109,6 +109,10 @@ impl<L: Listening> Server<L> {
         self.members.values().map(|member| &member.state)
     }
 
+    pub(crate) fn local_port(&self) -> u16 {
+        self.listener.local_port()
+    }
+
     pub(crate) fn set_accepting(&self, accepting: bool) {
         self.listener.set_accepting(accepting);
     }
@@ -119,9 +123,9 @@ impl<L: Listening> Server<L> {
     }
 
     /// Collects what has happened since the last poll.
-    pub(crate) fn begin_poll(&mut self) {
-        self.due.append(&mut self.due_next);
-        self.due.extend(self.close_requests.take());
+    pub(crate) fn begin_poll(&mut self, was_read: bool) {
+        self.release_ends(was_read);
+        self.due.extend(self.close_requests.take().into_iter().map(|id| (id, None)));
         self.listener.take_events(&mut self.reports);
         if self.events.is_empty() {
             // The two change places, as they are.
@@ -135,6 +139,20 @@ impl<L: Listening> Server<L> {
         }
     }
 
+    /// Ends that were kept back are due, unless somebody reads what came before them.
+    fn release_ends(&mut self, was_read: bool) {
+        let (members, due) = (&mut self.members, &mut self.due);
+        self.held.retain(|id| {
+            let Some(member) = members.get_mut(id) else { return false };
+            let end = member.held_end.poll(member.unread, was_read);
+            let is_due = end.is_some() || member.held_end.get().is_none();
+            if let Some(end) = end {
+                due.push_back((*id, Some(end)));
+            }
+            !is_due
+        });
+    }
+
     /// Goes on until there is something to emit.
     pub(crate) fn step(
         &mut self,
@@ -142,8 +160,8 @@ impl<L: Listening> Server<L> {
         refuses: bool,
         settings: &Arc<Settings>,
     ) -> Option<Signal> {
-        while let Some(id) = self.due.pop_front() {
-            if let Some(signal) = self.show_end(id, None, incoming) {
+        while let Some((id, closed)) = self.due.pop_front() {
+            if let Some(signal) = self.show_end(id, closed, incoming) {
                 return Some(signal);
             }
         }
@@ -200,11 +218,11 @@ impl<L: Listening> Server<L> {
                 None
             }
             Event::Closed(closed) => {
-                let unread = if member.is_open() { member.unread } else { 0 };
-                match member.held_end.meet(closed, unread) {
+                let has_unread = member.unread > 0 && member.is_open();
+                match member.held_end.meet(Box::new(closed), has_unread) {
                     Some(closed) => self.show_end(id, Some(closed), incoming),
                     None => {
-                        self.due_next.push_back(id);
+                        self.held.push(id);
                         None
                     }
                 }
@@ -230,14 +248,15 @@ impl<L: Listening> Server<L> {
     }
 
     /// Forgets a member; a close handshake under way is completed by the I/O thread.
-    pub(crate) fn remove(&mut self, id: i32) {
-        if let Some(member) = self.members.remove(&id) {
-            self.by_link.remove(&member.link);
-            self.carried += member.state.with(|peer| {
-                peer.release();
-                peer.statistics()
-            });
-        }
+    pub(crate) fn remove(&mut self, id: i32, incoming: &mut Incoming, now: Now<'_>) {
+        let Some(member) = self.members.remove(&id) else { return };
+        self.by_link.remove(&member.link);
+        self.ids.release(id, now());
+        self.carried += member.state.with(|peer| {
+            peer.release();
+            peer.statistics()
+        });
+        incoming.trim(|id| self.members.contains_key(&id));
     }
 
     /// What all members have carried, those that are gone included.
@@ -299,18 +318,23 @@ impl<L: Listening> Server<L> {
     }
 
     /// Drops a member at once and without a signal.
-    pub(crate) fn drop_member(&mut self, id: i32, incoming: &mut Incoming) -> Result<(), Refused> {
+    pub(crate) fn drop_member(
+        &mut self,
+        id: i32,
+        incoming: &mut Incoming,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
         if !self.members.contains_key(&id) {
             return Err(unknown_peer(id));
         }
         incoming.forget(id);
-        self.remove(id);
+        self.remove(id, incoming, now);
         Ok(())
     }
 
     /// Sends 1001 (going away) to everybody; the I/O thread finishes the connections.
     pub(crate) fn close(mut self, now: Now<'_>) {
-        self.begin_poll();
+        self.begin_poll(false);
         for event in self.events.drain(..) {
             if let ListenerEvent::Accepted(mut link, ..) = event {
                 link.close(1001, "", now);
