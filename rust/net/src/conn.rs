@@ -235,6 +235,8 @@ impl Conn {
         self.write(turn.now);
         more |= self.deliver_events(turn);
         self.part(turn);
+        // The end may have been met behind reading, and readiness is edge-triggered.
+        more |= self.can_read();
         self.book_read_ahead(turn);
         if let Some(offered) = self.endpoint.take_offered() {
             self.shared.offered(offered, turn.orders);
@@ -403,12 +405,16 @@ impl Conn {
                 return false;
             }
             if turn.budget.is_spent() {
-                return matches!(&self.stage, Stage::Connected(wire) if wire.readable);
+                return self.can_read();
             }
             if !self.read(turn) {
                 return false;
             }
         }
+    }
+
+    fn can_read(&self) -> bool {
+        self.endpoint.wants_read() && matches!(&self.stage, Stage::Connected(wire) if wire.readable)
     }
 
     /// The end may be behind what is not read for want of room.
