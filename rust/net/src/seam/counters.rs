@@ -35,6 +35,12 @@ impl Counters {
         }
     }
 
+    /// A message of `bytes` payload bytes has arrived.
+    pub fn received(&self, bytes: usize) {
+        add(&self.messages_in, 1);
+        add(&self.bytes_in, bytes as u64);
+    }
+
     /// That many messages, of `bytes` payload bytes together, were accepted for sending.
     pub fn sent(&self, messages: usize, bytes: usize) {
         add(&self.messages_out, messages as u64);
