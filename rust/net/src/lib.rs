@@ -51,15 +51,14 @@ mod tls;
 mod transport;
 mod wire;
 
+pub use ids::{IdMap, SpreadBits};
 pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
-pub use seam::{
-    Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, ReceiveLimits, SendLimits, Statistics,
-    UNOFFERED_CAP,
-};
+pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
+pub use seam::{Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

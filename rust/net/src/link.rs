@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError,
+    ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError, SendLimits,
 };
 
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
     reactor::Command,
     route::Route,
     seam::{
-        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, SendLimits,
-        Shared, Stopped, next_id,
+        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, Shared,
+        Stopped, next_id,
     },
     thread,
     tls::ClientTls,
@@ -74,7 +74,11 @@ impl Driver {
     fn poll(&mut self, has_some: bool) {
         let step = self.pace.polled(Instant::now);
         match (&self.driving, step) {
-            (Some(driving), Step::Drive) if !has_some => driving.drive(),
+            (Some(driving), Step::Drive) if !has_some => {
+                let began = Instant::now();
+                driving.drive();
+                self.pace.drove(began.elapsed());
+            }
             (Some(driving), Step::Leave) => driving.recall(),
             _ => {}
         }
@@ -171,7 +175,7 @@ impl Link {
         let before = events.len();
         reports.take(events);
         if events.len() > before {
-            driver.pace.active();
+            driver.pace.took(events.len() - before);
         }
     }
 
@@ -264,7 +268,7 @@ impl Listener {
         if self.taken.is_empty() {
             return;
         }
-        self.driver.pace.active();
+        self.driver.pace.took(self.taken.len());
         let mut accepted = 0;
         for arrival in self.taken.drain(..) {
             events.push(match arrival {
@@ -315,7 +319,7 @@ mod tests {
     use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
 
     use super::*;
-    use crate::seam::ReceiveLimits;
+    use rust_websocket_proto::ReceiveLimits;
 
     /// Stands for a bug: panics on the I/O thread once it is armed.
     #[derive(Default)]
