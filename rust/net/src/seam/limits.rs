@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Payload bytes per link that may wait for the I/O thread to offer them to the kernel, or, without an outbound
-/// limit, for the kernel to take them.
+/// Payload bytes per link that may wait for the I/O thread to offer them to the kernel, or, without an
+/// outbound limit, for the kernel to take them.
 pub const UNOFFERED_CAP: usize = 8 * 1024 * 1024;
 
 /// What a queued message costs beside its payload, so that empty messages are bounded too.
@@ -27,8 +27,8 @@ pub struct ReceiveLimits {
     pub messages: usize,
 }
 
-/// Outbound accounting, kept under the outbox's lock. The limits of the engine's properties count what the kernel has
-/// refused; what nobody has offered to it yet is only capped.
+/// Outbound accounting, kept under the outbox's lock. The limits of the engine's properties count what the
+/// kernel has refused; what nobody has offered to it yet is only capped.
 #[derive(Debug)]
 pub(crate) struct Sending {
     limits: SendLimits,
@@ -135,7 +135,8 @@ impl Receiving {
     pub(crate) fn consumed(&self, bytes: usize) -> bool {
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
         self.messages.fetch_sub(1, Ordering::SeqCst);
-        // Looked at before it is changed: the I/O thread has this in its cache, and nearly always it is false.
+        // Looked at before it is changed: the I/O thread has this in its cache, and nearly always it is
+        // false.
         self.has_room() && self.paused.load(Ordering::SeqCst) && self.paused.swap(false, Ordering::SeqCst)
     }
 }
