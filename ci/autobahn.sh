@@ -12,14 +12,12 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-project=$root_dir/godot-project
 reports=$root_dir/build/autobahn
 class=RustWebSocketPeer
 compression=1
 testees=()
 cases=()
 part=cases
-started=()
 
 for argument in "$@"; do
   case $argument in
@@ -39,34 +37,6 @@ case $part in
   all) cases=('*') ;;
 esac
 
-stop_started() {
-  local pid
-  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-}
-
-# Starts `$@` with its output in file $1; the process ends with this script.
-start() {
-  local log=$1
-  shift
-  "$@" >"$log" 2>&1 &
-  started+=($!)
-}
-
-# Waits for a line that begins with $2 in file $1 and prints what follows it.
-wait_for() {
-  local count
-  for ((count = 0; count < 300; count++)); do
-    if grep -q "^$2" "$1" 2>/dev/null; then sed -n "s/^$2 *//p" "$1" | head -n 1; return 0; fi
-    sleep 0.1
-  done
-  cat "$1" >&2
-  return 1
-}
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
-godot() { exec "$GODOT" --headless --path "$project" "$@"; }
-
 # Writes the suite's configuration for testee $1 with `$2`, the key that says where.
 write_spec() {
   python3 - "$reports/$1" "$1" "$2" "${cases[@]}" >"$reports/$1.json" <<'PYTHON'
@@ -82,19 +52,18 @@ PYTHON
 }
 
 run_against_server() {
-  local testee=$1 port
-  port=$(wait_for "$reports/$testee.log" LISTENING) || die "the testee '$testee' does not listen."
+  local testee=$1
   write_spec "$testee" "servers=ws://127.0.0.1:$port"
   "$wstest" -m fuzzingclient -s "$reports/$testee.json" >"$reports/$testee.suite.log" 2>&1
 }
 
 run_server() {
-  start "$reports/server.log" godot -s res://tests/autobahn/server.gd -- "class=$class" "compression=$compression"
+  start_server "$reports/server.log" "$GODOT" --headless --path "$project" -s res://tests/autobahn/server.gd -- "class=$class" "compression=$compression"
   run_against_server server
 }
 
 run_rust() {
-  start "$reports/rust.log" "$root_dir/target/debug/echo_server" --compression
+  start_server "$reports/rust.log" "$root_dir/target/debug/echo_server" --compression
   run_against_server rust
 }
 
@@ -103,33 +72,23 @@ run_client() {
   url=ws://127.0.0.1:$(free_port)
   write_spec client "$url"
   start "$reports/client.suite.log" "$wstest" --webport=0 -m fuzzingserver -s "$reports/client.json"
-  wait_until_listening "${url##*:}"
-  # Not by `godot`, whose exec would replace this shell, which has the suite's server to end.
+  wait_for_port "${url##*:}" || die "the suite's server does not listen."
   "$GODOT" --headless --path "$project" -s res://tests/autobahn/client.gd -- "class=$class" "compression=$compression" "url=$url" agent=client \
     >"$reports/client.log" 2>&1
 }
 
-wait_until_listening() {
-  local count
-  for ((count = 0; count < 300; count++)); do
-    if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
-    sleep 0.1
-  done
-  die "the suite's server does not listen."
-}
-
 # One testee in a process of its own, which ends what it has started.
 run_testee() {
-  trap stop_started EXIT
   rm -rf "${reports:?}/$1" "$reports/$1".*
   "run_$1"
 }
 
+only_one_run
 wstest=$("$root_dir/ci/install-autobahn.sh") || die "no Autobahn test suite: see the line above."
 mkdir -p "$reports"
 if [[ " ${testees[*]} " != " rust " ]]; then
   find_godot
-  [[ -f $project/addons/rust_websocket/rust_websocket.gdextension || $class == WebSocketPeer ]] || "$root_dir/ci/build.sh"
+  [[ $class == WebSocketPeer ]] || ensure_addon
   prepare_project "$project"
 fi
 if [[ " ${testees[*]} " == *" rust "* ]]; then
@@ -143,7 +102,6 @@ for testee in "${testees[@]}"; do
   (run_testee "$testee") &
   runs+=($!)
 done
-failed=0
 for index in "${!runs[@]}"; do
   wait "${runs[index]}" || { echo "FAIL the suite did not run to its end with ${testees[index]}"; failed=1; }
 done

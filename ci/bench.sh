@@ -29,7 +29,6 @@ while (($#)); do
   shift
 done
 
-project=$root_dir/godot-project
 results=$root_dir/build/bench
 measurements=$results/measurements.tsv
 target_dir=${CARGO_TARGET_DIR:-$root_dir/target}
@@ -62,19 +61,13 @@ measure() {
 
 # The load of `flood` and one client's, at the echo server without an engine, in round $1.
 measure_yardstick() {
-  local round=$1 load metric clients window port log
+  local round=$1 load metric clients window log
   log=$results/yardstick-$round.log
   for load in "messages_per_s 100 8" "messages_per_s_one 1 256"; do
     read -r metric clients window <<<"$load"
-    "$target_dir/release/echo_server" --spin >"$log" 2>&1 &
-    echo_server=$!
-    until port=$(sed -n 's/^LISTENING *//p' "$log") && [[ -n $port ]]; do
-      kill -0 "$echo_server" 2>/dev/null || die "the echo server ended: see ${log#"$root_dir/"}"
-      sleep 0.05
-    done
+    start_server "$log" "$target_dir/release/echo_server" --spin
     "$target_dir/release/load" clients "port=$port" "clients=$clients" "window=$window" "seconds=$seconds" at-once=4 >>"$log" 2>&1
-    # It runs until it is ended; how it then ended says nothing.
-    kill "$echo_server" && wait "$echo_server" 2>/dev/null || true
+    stop "$pid"
     awk -v OFS='\t' -v r="$round" -v m="$metric" '
       $1 == "echoes" { echoes = $2 } $1 == "seconds" { seconds = $2 }
       END { if (seconds > 0) print "yardstick", "rust", r, 0, m, echoes / seconds }' "$log" >>"$measurements"
@@ -89,6 +82,7 @@ title() {
   echo "$(date -u +%F), Godot $("$GODOT" --headless --version 2>/dev/null | tail -n 1 | cut -d . -f 1-3), $(nproc) x ${cpu:-unknown processor}, $rounds rounds of $seconds s"
 }
 
+only_one_run
 find_godot
 mkdir -p "$results"
 rm -f "$results"/*.log "$results"/load-*.txt "$results"/*.svg

@@ -69,6 +69,7 @@ reuse_dependencies() {
 }
 
 check_tools
+only_one_run
 find_target_dir
 reuse_dependencies
 names=$(library_names) || exit 1
@@ -76,14 +77,18 @@ read -r built installed <<<"$names"
 say "building ($profile)"
 (cd "$root_dir" && cargo build "${arguments[@]}") || die "the build failed: see cargo's lines above."
 
+# Each file is replaced in one step, and only when it differs: an engine that has the old one loaded keeps it, and a project
+# that is prepared stays so.
 mkdir -p "$destination"
-# A new file, moved into place: an engine that has the old one loaded keeps it.
-cp "$target_dir/$profile/$built" "$destination/$installed.new"
-mv "$destination/$installed.new" "$destination/$installed"
-cp -R "$root_dir/addon/." "$destination/"
-cp "$root_dir/LICENSE" "$destination/LICENSE.txt"
+install_file "$target_dir/$profile/$built" "$destination/$installed"
+(cd "$root_dir/addon" && find . -type f) | while read -r file; do
+  mkdir -p "$(dirname "$destination/$file")"
+  install_file "$root_dir/addon/$file" "$destination/$file"
+done
+install_file "$root_dir/LICENSE" "$destination/LICENSE.txt"
 if [[ ! $destination/THIRD-PARTY-LICENSES.txt -nt $root_dir/Cargo.lock ]]; then
-  "$root_dir/ci/third-party.sh" >"$destination/THIRD-PARTY-LICENSES.txt.new"
-  mv "$destination/THIRD-PARTY-LICENSES.txt.new" "$destination/THIRD-PARTY-LICENSES.txt"
+  licences=$destination/THIRD-PARTY-LICENSES.txt.new.$$
+  "$root_dir/ci/third-party.sh" >"$licences"
+  mv -f "$licences" "${licences%.new.*}"
 fi
 say "the addon is in $destination"

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 passed=0 failed=0
 
-# The links of page $1 as "LINE TARGET"; what stands in code is none.
+# The links of page $1 as "LINE TARGET"; code blocks do not count.
 links_of() {
   awk '
     /^ *```/ { code = !code; next }

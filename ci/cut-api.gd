@@ -1,30 +1,39 @@
 extends SceneTree
-## Maintainer tool: cuts an extension_api.json down to what the addon's library looks up in the engine.
+## Maintainer tool: cuts an extension_api.json down to what the addon's library looks up in the
+## engine.
 ##
-##   godot --headless -s ci/cut-api.gd -- input=FULL.json output=rust/extension/godot-api.json modules=DIR
-##   godot --headless -s ci/cut-api.gd -- check=rust/extension/godot-api.json modules=DIR
+##   godot --headless -s ci/cut-api.gd -- input=FULL.json output=rust/extension/godot-api.json
+##   modules=DIR godot --headless -s ci/cut-api.gd -- check=rust/extension/godot-api.json
+##   modules=DIR
 ##
-## gdext looks up every method of its API file while the library loads, and gives up at the first that the engine
-## lacks. A full file therefore ties the library to engines with every module compiled in, the websocket module among
-## them. The cut file names only classes of the engine's core, and only methods of those that are called.
+## gdext looks up every method of its API file while the library loads, and gives up at the first
+## that the engine lacks. A full file therefore ties the library to engines with every module
+## compiled in, the websocket module among them. The cut file names only classes of the engine's
+## core, and only methods of those that are called.
 ##
-## `input` is the file of the OLDEST engine that the addon supports, 4.3: newer engines keep answering to the method
-## hashes of older ones, not the other way round. An engine writes its own with `--dump-extension-api`; the crate
+## `input` is the file of the OLDEST engine that the addon supports, 4.3: newer engines keep
+## answering to the method hashes of older ones, not the other way round. An engine writes its own
+## with `--dump-extension-api`; the crate
 ## `gdextension-api`, which gdext brings along, holds one per version (src/4.3/extension_api.json).
-## `modules` is what `godot --headless --doctool DIR` has written: it sorts the class reference by the module that
-## registers a class (DIR/modules/<module>/doc_classes/<Class>.xml), so the engine itself says what is not core.
+## `modules` is what `godot --headless --doctool DIR` has written: it sorts the class reference by
+## the module that registers a class (DIR/modules/<module>/doc_classes/<Class>.xml), so the engine
+## itself says what is not core.
 
 const ALL := ["*"]
 
-## Classes that the addon or gdext itself calls, with the methods called; virtual methods always stay.
+## Classes that the addon or gdext itself calls, with the methods called; virtual methods always
+## stay.
 const CALLED := {
-	"ClassDB": ["instantiate", "class_call_static", "class_exists", "is_parent_class", "class_get_api_type"],
-	"Engine": ["get_main_loop", "get_singleton", "has_singleton", "is_editor_hint", "get_version_info", "register_singleton",
+	"ClassDB": ["instantiate", "class_call_static", "class_exists", "is_parent_class",
+	"class_get_api_type"],
+	"Engine": ["get_main_loop", "get_singleton", "has_singleton", "is_editor_hint", "get_version_info",
+	"register_singleton",
 		"unregister_singleton", "set_print_error_messages", "is_printing_error_messages"],
 	"FileAccess": ALL,
 	"MultiplayerPeer": ALL,
 	"MultiplayerPeerExtension": ALL,
-	"Node": ["get_node_or_null", "get_node", "get_tree", "is_inside_tree", "get_path", "rpc", "rpc_id", "rpc_config", "duplicate",
+	"Node": ["get_node_or_null", "get_node", "get_tree", "is_inside_tree", "get_path", "rpc", "rpc_id",
+	"rpc_config", "duplicate",
 		"find_child", "get_name"],
 	"Object": ALL,
 	"OS": ["crash", "has_feature", "get_system_ca_certificates"],
@@ -34,22 +43,29 @@ const CALLED := {
 	"ProjectSettings": ["get_setting_with_override", "has_setting"],
 	"RefCounted": ALL,
 	"Resource": ["get_path", "set_path", "duplicate"],
-	"ResourceLoader": ["load", "load_threaded_get", "load_threaded_get_status", "load_threaded_request"],
+	"ResourceLoader": ["load", "load_threaded_get", "load_threaded_get_status",
+	"load_threaded_request"],
 	"ResourceSaver": ["save"],
 	"Script": ["get_global_name", "get_instance_base_type"],
 	"ScriptExtension": ["_get_language"],
-	"SceneTree": ["call_group_flags", "set_group_flags", "notify_group", "notify_group_flags", "get_root"],
-	"StreamPeer": ["put_data", "put_partial_data", "get_data", "get_partial_data", "get_available_bytes"],
-	"StreamPeerTCP": ["connect_to_host", "poll", "get_status", "get_connected_host", "get_connected_port", "set_no_delay", "disconnect_from_host"],
-	"StreamPeerTLS": ["poll", "get_status", "get_stream", "accept_stream", "connect_to_stream", "disconnect_from_stream"],
+	"SceneTree": ["call_group_flags", "set_group_flags", "notify_group", "notify_group_flags",
+	"get_root"],
+	"StreamPeer": ["put_data", "put_partial_data", "get_data", "get_partial_data",
+	"get_available_bytes"],
+	"StreamPeerTCP": ["connect_to_host", "poll", "get_status", "get_connected_host",
+	"get_connected_port", "set_no_delay", "disconnect_from_host"],
+	"StreamPeerTLS": ["poll", "get_status", "get_stream", "accept_stream", "connect_to_stream",
+	"disconnect_from_stream"],
 	"StreamPeerExtension": ALL,
-	"TLSOptions": ["is_server", "is_unsafe_client", "get_common_name_override", "get_trusted_ca_chain", "get_private_key",
+	"TLSOptions": ["is_server", "is_unsafe_client", "get_common_name_override", "get_trusted_ca_chain",
+	"get_private_key",
 		"get_own_certificate"],
 	"CryptoKey": ["save_to_string", "is_public_only"],
 	"X509Certificate": ["save_to_string"],
 }
 
-## Classes that gdext names in its own code, or that are bases or parameters of the above: no methods.
+## Classes that gdext names in its own code, or that are bases or parameters of the above: no
+## methods.
 const NAMED := [
 	"CanvasItem", "EditorPlugin", "MainLoop", "MultiplayerAPI", "Node2D", "Node3D", "ScriptLanguage",
 	"ScriptLanguageExtension", "Viewport", "Window",
@@ -72,7 +88,8 @@ func _run(arguments: Dictionary) -> int:
 		return 2
 	var module_classes := _module_classes(arguments["modules"])
 	if module_classes.is_empty():
-		printerr("cut-api: no module's class reference under '%s': run godot --headless --doctool there first" % arguments["modules"])
+		printerr("cut-api: no module's class reference under '%s': run " % arguments["modules"]
+			+ "godot --headless --doctool there first")
 		return 1
 	if arguments.has("check"):
 		return _check(_read(arguments["check"]), module_classes)
@@ -95,7 +112,8 @@ func _read(path: String) -> Dictionary:
 func _module_classes(reference: String) -> Dictionary:
 	var classes := {}
 	for module in DirAccess.get_directories_at(reference.path_join("modules")):
-		for file in DirAccess.get_files_at(reference.path_join("modules").path_join(module).path_join("doc_classes")):
+		var folder := reference.path_join("modules").path_join(module).path_join("doc_classes")
+		for file in DirAccess.get_files_at(folder):
 			classes[file.get_basename()] = module
 	return classes
 
@@ -125,8 +143,10 @@ func _cut(full: Dictionary) -> Dictionary:
 	var cut := {"header": full["header"]}
 	for key in ["builtin_class_sizes", "builtin_classes", "global_enums", "utility_functions"]:
 		cut[key] = full[key]
-	cut["native_structures"] = full["native_structures"].filter(func(structure: Dictionary) -> bool: return structure["name"] == "ObjectID")
-	cut["singletons"] = full["singletons"].filter(func(singleton: Dictionary) -> bool: return _kept.has(singleton["name"]))
+	cut["native_structures"] = full["native_structures"].filter(func(structure: Dictionary) -> bool:
+		return structure["name"] == "ObjectID")
+	cut["singletons"] = full["singletons"].filter(func(singleton: Dictionary) -> bool:
+		return _kept.has(singleton["name"]))
 	cut["classes"] = []
 	for api_class: Dictionary in full["classes"]:
 		if _kept.has(api_class["name"]):
@@ -136,12 +156,14 @@ func _cut(full: Dictionary) -> Dictionary:
 
 func _cut_class(api_class: Dictionary) -> Dictionary:
 	var cut := {}
-	for key in ["name", "is_refcounted", "is_instantiable", "inherits", "api_type", "constants", "enums"]:
+	for key in ["name", "is_refcounted", "is_instantiable", "inherits", "api_type", "constants",
+			"enums"]:
 		if api_class.has(key):
 			cut[key] = api_class[key]
 	var called: Array = CALLED.get(api_class["name"], [])
 	cut["methods"] = api_class.get("methods", []).filter(func(method: Dictionary) -> bool:
-		return (called == ALL or method["name"] in called or (not called.is_empty() and method["is_virtual"])) and _types_known(method))
+		return (called == ALL or method["name"] in called
+			or (not called.is_empty() and method["is_virtual"])) and _types_known(method))
 	if not called.is_empty():
 		cut["signals"] = api_class.get("signals", []).filter(_types_known)
 	for method: Dictionary in cut["methods"]:
@@ -151,7 +173,8 @@ func _cut_class(api_class: Dictionary) -> Dictionary:
 
 ## Whether every class that a method or signal names is in the cut file too.
 func _types_known(member: Dictionary) -> bool:
-	var types: Array = member.get("arguments", []).map(func(argument: Dictionary) -> String: return argument["type"])
+	var types: Array = member.get("arguments", []).map(func(argument: Dictionary) -> String:
+		return argument["type"])
 	if member.has("return_value"):
 		types.append(member["return_value"]["type"])
 	return types.all(_type_known)
@@ -165,12 +188,14 @@ func _type_known(type: String) -> bool:
 	return _kept.has(type) or not _known.has(type)
 
 
-## One line per entry, so that a change shows as such; whole numbers without a fraction (JSON has read them as float).
+## One line per entry, so that a change shows as such; whole numbers without a fraction (JSON has
+## read them as float).
 func _write(api: Dictionary) -> String:
 	var parts := PackedStringArray()
 	for key: String in api:
 		if api[key] is Array:
-			var lines: Array = api[key].map(func(entry: Variant) -> String: return JSON.stringify(_whole(entry), "", false))
+			var lines: Array = api[key].map(func(entry: Variant) -> String:
+				return JSON.stringify(_whole(entry), "", false))
 			parts.append("\"%s\": [\n%s\n]" % [key, ",\n".join(PackedStringArray(lines))])
 		else:
 			parts.append("\"%s\": %s" % [key, JSON.stringify(_whole(api[key]), "", false)])

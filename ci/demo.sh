@@ -16,7 +16,6 @@ set -euo pipefail
 
 impl=rust seconds=12 bots="" window=false mute=""
 leavers=2
-project=$root_dir/godot-project
 
 for option in "$@"; do
   case $option in
@@ -38,37 +37,24 @@ seconds=$((10#$seconds)) bots=$((10#$bots))
 logs=$(mktemp -d "${TMPDIR:-/tmp}/rust-websocket-demo.XXXXXX") || die "cannot make a temporary folder."
 pids=() names=()
 keep_logs=false
+# shellcheck disable=SC2016 # evaluated when the script ends
+at_exit 'if $keep_logs; then say "all logs are in $logs"; else rm -rf "$logs"; fi'
 
-is_running() { kill -0 "$1" 2>/dev/null; }
-
-# Ends what is still running, whatever ends this script.
-clean_up() {
-  local pid deadline=$((SECONDS + 3))
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do
-    while is_running "$pid" && ((SECONDS < deadline)); do sleep 0.1; done
-    kill -KILL "$pid" 2>/dev/null || true
-  done
-  if $keep_logs; then say "all logs are in $logs"; else rm -rf "$logs"; fi
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-fail() { keep_logs=true; die "$*"; }
+# shellcheck disable=SC2034 # read at the end
+give_up() { keep_logs=true; die "$*"; }
 
 # Starts the engine with the scene $2 and the arguments from $3 on; its log and its process are called $1.
-start() {
+play() {
   local name=$1 scene=$2
   shift 2
-  "$GODOT" --headless --path "$project" "res://demo/$scene" -- "--impl=$impl" "$@" >"$logs/$name.log" 2>&1 &
-  pids+=($!) names+=("$name")
+  start "$logs/$name.log" "$GODOT" --headless --path "$project" "res://demo/$scene" -- "--impl=$impl" "$@"
+  pids+=("$pid") names+=("$name")
 }
 
 start_bot() {
   local number=$1
   shift
-  start "bot-$number" client/client.tscn "--url=$url" "--name=Bot-$number" "$@"
+  play "bot-$number" client/client.tscn "--url=$url" "--name=Bot-$number" "$@"
 }
 
 # Sets $line to the next whole line that the server has printed; fails when there is none yet.
@@ -85,21 +71,11 @@ next_line() {
 
 # Sets $url to what the server says that it listens on.
 wait_for_server() {
-  local deadline=$((SECONDS + 30))
-  touch "$logs/server.log"
+  wait_for_line "$logs/server.log" 'listening on ws://' 30 "${pids[0]}" || give_up "the server did not start to listen."
   exec 3<"$logs/server.log"
   url=""
   while [[ -z $url ]]; do
-    if next_line; then
-      if [[ $line =~ listening\ on\ (ws://[^ ]+) ]]; then url=${BASH_REMATCH[1]} && echo "$line"; fi
-    elif ! is_running "${pids[0]}"; then
-      tail -n 3 "$logs/server.log" >&2
-      fail "the server did not start."
-    elif ((SECONDS > deadline)); then
-      fail "the server did not start to listen within 30 s."
-    else
-      sleep 0.1
-    fi
+    if next_line && [[ $line =~ listening\ on\ (ws://[^ ]+) ]]; then url=${BASH_REMATCH[1]} && echo "$line"; fi
   done
 }
 
@@ -113,7 +89,7 @@ follow_server() {
         "server: "*) echo "$line" ;;
       esac
     elif is_running "${pids[0]}"; then
-      ((SECONDS < deadline)) || fail "the server did not end within $((seconds + 120)) s."
+      ((SECONDS < deadline)) || give_up "the server did not end within $((seconds + 120)) s."
       sleep 0.1
     else
       break
@@ -149,7 +125,7 @@ check_logs() {
 
 play_round() {
   local number failed=false
-  start server server/server.tscn "--players=$bots" "--seconds=$seconds" "--joins=$((bots + 1))"
+  play server server/server.tscn "--players=$bots" "--seconds=$seconds" "--joins=$((bots + 1))"
   wait_for_server
   say "starting $bots bots"
   for ((number = 1; number <= bots; number++)); do
@@ -170,25 +146,22 @@ play_round() {
   grep -vE '^Godot Engine|^$' "$logs/report.log" || true
   echo
   check_logs || failed=true
-  if $failed; then fail "not everything went as it had to."; fi
+  if $failed; then give_up "not everything went as it had to."; fi
   say "everything has arrived, no process has reported an error"
 }
 
 play_in_window() {
   local number
-  start server server/server.tscn "--players=$((bots + 1))"
+  play server server/server.tscn "--players=$((bots + 1))"
   wait_for_server
   for ((number = 1; number <= bots; number++)); do start_bot "$number"; done
   say "opening the window; closing it ends the game"
   "$GODOT" --path "$project" -- "--impl=$impl" "--url=$url" "--name=${USER:-You}" >"$logs/window.log" 2>&1 ||
-    { tail -n 5 "$logs/window.log" >&2; fail "the game did not end well."; }
+    { tail -n 5 "$logs/window.log" >&2; give_up "the game did not end well."; }
 }
 
 find_godot
-if [[ $impl == rust ]]; then
-  [[ -x $root_dir/ci/build.sh ]] || die "ci/build.sh, which builds the addon, is missing."
-  say "building the addon"
-  "$root_dir/ci/build.sh" || die "the addon could not be built: see above."
-fi
+say "building the addon"
+"$root_dir/ci/build.sh" || die "the addon could not be built: see above."
 prepare_project "$project"
 if $window; then play_in_window; else play_round; fi

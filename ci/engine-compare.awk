@@ -4,6 +4,7 @@
 #
 # Modes: both   other.log is of our classes; what differs must be exactly what is listed
 #        mixed  other.log is of one class against the other; where a difference is listed, either value will do
+#        ours   both logs are of our classes; where a difference is listed, our value must be what was seen
 #        list   there is no other.log; the list's built-in values must be what was seen
 #
 # A line of the list: case.key | built-in value | our value | reason
@@ -36,11 +37,12 @@ file == 1 {
 function case_of(key,   parts) { split(key, parts, "."); return parts[1] "." parts[2] }
 
 END {
-  if (mode == "list") {
+  if (mode == "list" || mode == "ours") {
     for (key in listed) {
       if (!(case_of(key) in ran_builtin)) continue
+      wanted = mode == "list" ? listed_builtin[key] : listed_ours[key]
       if (!(key in builtin)) fail("no case shows " key)
-      else if (builtin[key] != listed_builtin[key]) fail(key ": the list says the built-in shows '" listed_builtin[key] "', it shows '" builtin[key] "'")
+      else if (builtin[key] != wanted) fail(key ": the list says '" wanted "', the run shows '" builtin[key] "'")
     }
     exit
   }

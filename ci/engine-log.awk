@@ -4,6 +4,8 @@
 #
 # A case announces an error line with "EXPECT ERROR part" (must come, once) or "ALLOW ERROR part" (may come). That is
 # checked strictly where both classes are ours; the built-in prints its own errors, each time, from .cpp files.
+# Warnings of failed attempts to connect are counted where a case announces them: "EXPECT WARNING text" (exactly one with that
+# text), "EXPECT NO WARNING".
 
 function fail(text) { print "FAIL " run ": " (current == "" ? "" : current ": ") text }
 
@@ -23,8 +25,20 @@ function judge(origin,   i, wanted) {
   if (impl == other || origin !~ /\.cpp:/) fail("an error that the case did not announce: " message)
 }
 
+function judge_warnings(   i, j, count) {
+  if (impl != "rust" || other != "rust") return
+  if (no_warning && warnings) fail("a warning that must not be: " warning[1])
+  for (i = 1; i <= warned; i++) {
+    count = 0
+    for (j = 1; j <= warnings; j++) if (index(warning[j], warned_of[i])) count++
+    if (count != 1) fail("the warning '" warned_of[i] "' came " count " times")
+  }
+}
+
 function end_case(   i) {
   judge("")
+  judge_warnings()
+  warned = warnings = no_warning = 0
   for (i = 1; i <= announced; i++) {
     if (!taken[i] && must[i] && impl == "rust" && other == "rust") fail("the announced error about '" part[i] "' was not printed")
   }
@@ -36,6 +50,9 @@ function end_case(   i) {
 { judge("") }
 /^CASE / { end_case(); current = $2; next }
 /^(EXPECT|ALLOW) ERROR / { announced++; must[announced] = ($1 == "EXPECT"); part[announced] = substr($0, index($0, " ERROR ") + 7); next }
+/^EXPECT WARNING / { warned_of[++warned] = substr($0, 16); next }
+/^EXPECT NO WARNING$/ { no_warning = 1; next }
+/^(USER )?WARNING: .*connecting to .* failed: / { warning[++warnings] = $0; next }
 /^(USER )?SCRIPT ERROR: / { fail($0); next }
 /panicked at/ { fail("a panic: " $0); next }
 /ObjectDB instances? (were )?leaked|Leaked instance|still in use at exit|RID allocations/ { end_case(); current = ""; fail($0); next }

@@ -7,7 +7,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-home=${RUST_WEBSOCKET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rust-websocket}/autobahn
+home=$cache_dir/autobahn
 requirements=$root_dir/ci/autobahn/requirements.txt
 python=$home/bin/python2.7
 wstest=$home/bin/wstest
@@ -85,16 +85,24 @@ install_suite() {
 
 fail_install() { tail -n 5 "$home/log" >&2; die "the suite cannot be installed; the whole output is in $home/log."; }
 
-find_python
-if ! cmp -s "$requirements" "$home/site/requirements.txt"; then
-  install_suite
-  cp "$requirements" "$home/site/requirements.txt"
-fi
-cat >"$wstest" <<WRAPPER
+install() {
+  ! is_installed || return 0 # installed while this script waited
+  find_python
+  if ! cmp -s "$requirements" "$home/site/requirements.txt"; then
+    install_suite
+    cp "$requirements" "$home/site/requirements.txt"
+  fi
+  cat >"$wstest" <<WRAPPER
 #!/bin/sh
 export PYTHONPATH="$home/site" PYTHONWARNINGS=ignore
 exec "$python" -u -c 'import sys; sys.argv[0] = "wstest"; from autobahntestsuite.wstest import run; sys.exit(run())' "\$@"
 WRAPPER
-chmod +x "$wstest"
-"$wstest" --autobahnversion >&2 || die "the suite does not run; remove $home and try again."
+  chmod +x "$wstest"
+  "$wstest" --autobahnversion >&2 || die "the suite does not run; remove $home and try again."
+}
+
+# The program is written last: where it runs and the suite is the one that is asked for, there is nothing to do.
+is_installed() { [[ -x $wstest ]] && cmp -s "$requirements" "$home/site/requirements.txt" && "$wstest" --autobahnversion >/dev/null 2>&1; }
+
+is_installed || with_lock "$home/lock" install
 echo "$wstest"

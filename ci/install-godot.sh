@@ -11,7 +11,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 minimum_minor=3
-cache=${RUST_WEBSOCKET_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rust-websocket}/godot
+cache=$cache_dir/godot
 root=$cache/root
 want=engine
 case ${1:-} in
@@ -50,62 +50,57 @@ own_engine() {
 
 # Downloads and unpacks Debian's packages named in $@ with all their dependencies.
 unpack_debian() {
-  command -v apt-get >/dev/null && command -v dpkg >/dev/null ||
-    die "no Godot 4.$minimum_minor or newer found, and this is no Debian: install Godot and set GODOT to its executable."
-  local mirror
-  mirror=$(debian_mirror) || die "no Godot found, and no Debian mirror under /etc/apt to install it from: set GODOT to a Godot executable."
-  mkdir -p "$cache/lists/partial" "$cache/archives/archives/partial" "$root"
-  echo "deb $mirror forky main" >"$cache/forky.list"
-  local apt=(apt-get -q -o "Dir::Etc::SourceList=$cache/forky.list" -o Dir::Etc::SourceParts=/dev/null
-    -o "Dir::State::Lists=$cache/lists" -o "Dir::Cache=$cache/archives" -o Dir::State::status=/dev/null
-    -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Install-Recommends=0 -o Debug::NoLocking=1
-    -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::Retries=3
-    -o APT::Sandbox::User="$(id -un)")
+  command -v apt-get >/dev/null && debian_mirror >/dev/null ||
+    die "no Godot 4.$minimum_minor or newer found, and this is no Debian to install it from: set GODOT to a Godot executable."
   say "downloading $* from Debian forky (once, into $cache)"
-  "${apt[@]}" update >"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot read Debian's package list from the configured mirror."; }
-  "${apt[@]}" -y --download-only install "$@" >>"$cache/apt.log" 2>&1 || { tail -n 5 "$cache/apt.log" >&2; die "cannot download the Debian package(s) $*."; }
-  say "unpacking"
-  local package
-  for package in "$cache"/archives/archives/*.deb; do dpkg -x "$package" "$root"; done
-  rm -rf "$cache/archives" "$cache/lists"
+  unpack_forky "$cache" "$@"
 }
 
 # A program of forky needs forky's own loader and libraries: $1 its path in the prefix, $2 the script to write.
 write_wrapper() {
   local lib=$root/usr/lib/x86_64-linux-gnu
-  cat >"$2" <<WRAPPER
+  cat >"$2.$$" <<WRAPPER
 #!/bin/sh
 exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib:$lib/pulseaudio:$lib/blas:$lib/lapack" "$1" "\$@"
 WRAPPER
-  chmod +x "$2"
+  chmod +x "$2.$$"
+  mv -f "$2.$$" "$2"
 }
 
+# The wrapper is written last: where it is, everything else is.
 debian_engine() {
+  [[ -x $cache/godot ]] || with_lock "$cache/lock" unpack_engine
+  echo "$cache/godot"
+}
+
+unpack_engine() {
   local wrapper=$cache/godot version
-  if [[ ! -x $wrapper ]]; then
-    [[ $(uname -m) == x86_64 ]] || die "no Godot found, and Debian's package is unpacked on x86_64 only: install Godot and set GODOT to its executable."
-    unpack_debian godot
-    write_wrapper "$root/usr/bin/godot" "$wrapper.new"
-    version=$(version_of "$wrapper.new") || true # empty then, which the next line refuses
-    is_new_enough "$version" || die "the unpacked engine does not run (it says its version is '$version'); remove $cache and try again."
-    mv "$wrapper.new" "$wrapper"
-    say "Godot $version is ready"
-  fi
-  echo "$wrapper"
+  [[ ! -x $wrapper ]] || return 0 # unpacked while this script waited
+  [[ $(uname -m) == x86_64 ]] || die "no Godot found, and Debian's package is unpacked on x86_64 only: install Godot and set GODOT to its executable."
+  unpack_debian godot
+  write_wrapper "$root/usr/bin/godot" "$wrapper.new"
+  version=$(version_of "$wrapper.new") || true # empty then, which the next line refuses
+  is_new_enough "$version" || die "the unpacked engine does not run (it says its version is '$version'); remove $cache and try again."
+  mv "$wrapper.new" "$wrapper"
+  say "Godot $version is ready"
 }
 
 # The template must be of the engine's own version, so it comes from the same Debian release.
 debian_template() {
   [[ $(uname -m) == x86_64 ]] || die "the export template is unpacked from Debian's package, which is used on x86_64 only."
-  local template; template=$(find "$root/usr/bin" -name 'godot*template*release*' 2>/dev/null | head -n 1)
+  [[ -x $cache/godot-template-release ]] || with_lock "$cache/lock" unpack_template
+  find_template
+}
 
-  if [[ -z $template || ! -e $template ]]; then
-    unpack_debian godot-template-release
-    template=$(find "$root/usr/bin" -name 'godot*template*release*' | head -n 1)
-    [[ -n $template ]] || die "Debian's package godot-template-release holds no template."
-  fi
+find_template() { find "$root/usr/bin" -name 'godot*template*release*' 2>/dev/null | head -n 1; }
+
+unpack_template() {
+  local template
+  [[ ! -x $cache/godot-template-release ]] || return 0 # unpacked while this script waited
+  unpack_debian godot-template-release
+  template=$(find_template)
+  [[ -n $template ]] || die "Debian's package godot-template-release holds no template."
   write_wrapper "$template" "$cache/godot-template-release"
-  echo "$template"
 }
 
 if [[ $want == engine ]]; then own_engine || debian_engine; else debian_template; fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Formatting, lints and documentation of the Rust crates, shell scripts, links between pages; no warning passes.
+# Formatting, lints and documentation of the Rust crates; shell scripts, GDScript, links between pages, and the order of
+# the source files. No warning passes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -12,7 +13,22 @@ cargo clippy --locked --package rust_websocket --features builtin-names --quiet 
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items --quiet
 say "shell scripts"
-for script in ci/*.sh .ci/run; do bash -n "$script"; done
-if command -v shellcheck >/dev/null; then shellcheck -x -S warning ci/*.sh .ci/run; fi
+scripts=(ci/*.sh ci/*/*.sh .ci/run)
+for script in "${scripts[@]}"; do bash -n "$script"; done
+if lacks "gdlint and shellcheck" "python3 with pip" has_pip; then ((failed == 0)); else
+  pip_site lint ci/lint-requirements.txt
+  "$site/bin/shellcheck" -x -S warning "${scripts[@]}"
+  say "GDScript"
+  mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.gd')
+  PYTHONPATH=$site "$site/bin/gdlint" "${scripts[@]}"
+fi
+say "files beside scripts"
+# Godot 4.4 and newer make one for each script (opening or importing the project does it) and ask to commit it.
+for script in $(git ls-files 'godot-project/*.gd' 'addon/*.gd'); do
+  [[ -f $script.uid ]] || die "$script has no $script.uid: import the project with Godot 4.4 or newer, and commit what it makes."
+done
+for uid in $(git ls-files '*.uid'); do [[ -f ${uid%.uid} ]] || die "$uid belongs to no file: remove it."; done
 say "links"
 ci/check-links.sh
+say "order of the source files"
+ci/check-layers.py || say "(files are being moved: not enforced yet)"

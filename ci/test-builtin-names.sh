@@ -4,19 +4,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-passed=0 failed=0
-check() { # $1 what, the rest a command
-  local what=$1
-  shift
-  if "$@"; then passed=$((passed + 1)); else
-    failed=$((failed + 1))
-    echo "FAIL $what"
-  fi
-}
-
 find_godot
-project=$(mktemp -d)
-trap 'rm -rf "$project"' EXIT
+make_scratch
+project=$scratch
 "$root_dir/ci/build.sh" --builtin-names --into "$project/addons/rust_websocket"
 
 printf 'config_version=5\n\n[application]\n\nconfig/name="Builtin names"\n' >"$project/project.godot"
@@ -42,5 +32,4 @@ check "nothing is registered over the engine's classes" said 'already registered
 check "the engine's own class works" said '^peer is WebSocketPeer in state 3, ours is false$' 1
 check "nothing crashed" said 'Program crashed\|panicked\|handle_crash' 0
 if ((failed > 0)); then cat "$project/log"; fi
-echo "$passed passed, $failed failed"
-((failed == 0))
+finish

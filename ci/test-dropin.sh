@@ -9,8 +9,7 @@ set -euo pipefail
 
 class=RustWebSocketPeer
 [[ ${1:-} != --builtin ]] || class=WebSocketPeer
-addon=$root_dir/godot-project/addons/rust_websocket
-[[ $class == WebSocketPeer || -f $addon/rust_websocket.gdextension ]] || die "the addon is not built: run ci/build.sh first."
+[[ $class == WebSocketPeer ]] || has_addon || die "the addon is not built: run ci/build.sh first."
 
 # What the pages tell a user to do is what is done below.
 commands=$(sed -n '/^# COMMANDS/,/^# END/p' "${BASH_SOURCE[0]}" | grep -v '^# ')
@@ -23,8 +22,8 @@ done
 
 find_godot
 godot() { timeout 120 "$GODOT" "$@"; }
-project=$(mktemp -d)
-trap 'rm -rf "$project"' EXIT
+make_scratch
+project=$scratch
 
 # The user's project: two scripts and a scene, and the addon as it is.
 for script in main client; do

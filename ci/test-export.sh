@@ -9,29 +9,27 @@ set -euo pipefail
 
 class=RustWebSocketPeer
 [[ ${1:-} != --builtin ]] || class=WebSocketPeer
-library=$root_dir/godot-project/addons/rust_websocket/librust_websocket.so
-[[ $class == WebSocketPeer || -f $library ]] || die "the addon is not built: run ci/build.sh first."
+[[ $class == WebSocketPeer || -f $addon/librust_websocket.so ]] || die "the addon is not built: run ci/build.sh first."
 
 find_godot
 template=$("$root_dir/ci/install-godot.sh" --template)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-copy=$work/project
-out=$work/out
+make_scratch
+copy=$scratch/project
+out=$scratch/out
 mkdir "$out"
 
 # Everything but the cache; the template's path is this machine's, so it is written into the copy only.
 mkdir "$copy"
-tar -C "$root_dir/godot-project" --exclude=.godot -cf - . | tar -C "$copy" -xf -
+tar -C "$project" --exclude=.godot -cf - . | tar -C "$copy" -xf -
 [[ $class != WebSocketPeer ]] || rm -rf "$copy/addons"
 sed -i "s|^custom_template/release=.*|custom_template/release=\"$template\"|" "$copy/export_presets.cfg"
 sed -i 's|^run/main_scene=.*|run/main_scene="res://tests/export/check.tscn"|' "$copy/project.godot"
 
 prepare_project "$copy"
 say "exporting"
-timeout 180 "$GODOT" --headless --path "$copy" --export-release Linux "$out/sample.x86_64" >"$work/export.log" 2>&1 ||
-  { tail -n 30 "$work/export.log" >&2; die "the project could not be exported."; }
-[[ -f $out/sample.x86_64 && -f $out/sample.pck ]] || { tail -n 30 "$work/export.log" >&2; die "the export is not complete."; }
+timeout 180 "$GODOT" --headless --path "$copy" --export-release Linux "$out/sample.x86_64" >"$scratch/export.log" 2>&1 ||
+  { tail -n 30 "$scratch/export.log" >&2; die "the project could not be exported."; }
+[[ -f $out/sample.x86_64 && -f $out/sample.pck ]] || { tail -n 30 "$scratch/export.log" >&2; die "the export is not complete."; }
 [[ $class == WebSocketPeer || -f $out/librust_websocket.so ]] || die "the library does not lie beside the exported pack."
 
 # Debian's template may need the loader that came with it. It runs from the program's folder, under the program's name,
@@ -46,8 +44,8 @@ run_exported() {
     timeout 60 ./sample --library-path "$lib:$lib/pulseaudio:$lib/blas:$lib/lapack" ./sample.x86_64 --headless -- "class=$class"
   fi
 }
-(run_exported) >"$work/run.log" 2>&1 || { cat "$work/run.log" >&2; die "the exported program failed."; }
-grep -qx "EXPORT CHECK: from an exported $class" "$work/run.log" || { cat "$work/run.log" >&2; die "the exported program did not connect."; }
-! grep -q 'ERROR' "$work/run.log" || { cat "$work/run.log" >&2; die "the exported program printed errors."; }
+(run_exported) >"$scratch/run.log" 2>&1 || { cat "$scratch/run.log" >&2; die "the exported program failed."; }
+grep -qx "EXPORT CHECK: from an exported $class" "$scratch/run.log" || { cat "$scratch/run.log" >&2; die "the exported program did not connect."; }
+! grep -q 'ERROR' "$scratch/run.log" || { cat "$scratch/run.log" >&2; die "the exported program printed errors."; }
 say "passed: the exported program uses $class"
 echo "1 passed, 0 failed"

@@ -1,78 +1,27 @@
 #!/usr/bin/env bash
 # Talks TLS with other programs: OpenSSL's s_client and s_server, each with TLS 1.2 only and 1.3 only, and nginx that ends
-# TLS in front of plain servers, one of them in a folder of its own and with compression. Installs Debian's openssl and nginx when they are missing, which needs root.
+# TLS in front of plain servers, one of them in a folder of its own and with compression. Installs Debian's openssl and
+# nginx when they are missing, which needs root.
 #
 # Uses free ports of this machine only. The last line is "N passed, N failed".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-project=$root_dir/godot-project
 fixtures=$project/tests/fixtures/tls
-passed=0 failed=0
-scratch=$(mktemp -d)
-pids=()
+make_scratch
+mkfifo "$scratch/open"
+# shellcheck disable=SC2034 # held open, not used
+exec {open_input}<>"$scratch/open"
 
-clean_up() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'exit 130' INT TERM
+# A client in the engine: tests/interop.gd with the arguments given.
+client() { timeout 60 "$GODOT" --headless --path "$project" -s res://tests/interop.gd -- role=client "$@"; }
 
-# check NAME COMMAND...: counts a passed or failed check.
-check() {
-  local name=$1
+# The same as a server, with its output in the file $1.
+serve() {
+  local log=$1
   shift
-  if "$@"; then
-    echo "ok interop $name"
-    passed=$((passed + 1))
-  else
-    echo "FAIL interop $name"
-    failed=$((failed + 1))
-  fi
+  start "$log" "$GODOT" --headless --path "$project" -s res://tests/interop.gd -- role=server "$@"
 }
-
-# A port that was free a moment ago.
-free_port() {
-  local port
-  while true; do
-    port=$((20000 + RANDOM % 12000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return 0; }
-  done
-}
-
-# Waits until a line of file $1 matches $2.
-wait_for() {
-  local deadline=$((SECONDS + 40))
-  until grep -qE "$2" "$1" 2>/dev/null; do
-    ((SECONDS < deadline)) || { tail -n 5 "$1" >&2; return 1; }
-    sleep 0.1
-  done
-}
-
-# Waits until somebody listens on port $1.
-wait_for_port() {
-  local deadline=$((SECONDS + 40))
-  until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
-    ((SECONDS < deadline)) || return 1
-    sleep 0.1
-  done
-}
-
-# Starts a program in the background: $1 the name of its log, then the command. Its input stays open.
-start() {
-  local log=$scratch/$1.log
-  shift
-  "$@" >"$log" 2>&1 < <(exec sleep 600) &
-  pids+=($!)
-}
-
-# The port that the server with the log $1 has printed.
-port_of() { sed -n 's/^LISTENING *//p' "$scratch/$1.log"; }
-
-# The engine with tests/interop.gd and the arguments given.
-engine() { timeout 60 "$GODOT" --headless --path "$project" -s res://tests/interop.gd -- "$@"; }
 
 request() {
   printf 'GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
@@ -97,11 +46,13 @@ s_client() {
 s_server() {
   local version=$1 port
   port=$(free_port)
-  start "s_server-$version" openssl s_server "-$version" -accept "127.0.0.1:$port" -key "$fixtures/leaf.key" \
+  # With an input that stays open, or it would end.
+  start "$scratch/s_server-$version.log" sh -c 'exec "$@" <"$0"' "$scratch/open" \
+    openssl s_server "-$version" -accept "127.0.0.1:$port" -key "$fixtures/leaf.key" \
     -cert "$fixtures/leaf.crt" -cert_chain "$fixtures/intermediate.crt"
-  wait_for "$scratch/s_server-$version.log" '^ACCEPT' || return 1
-  engine role=client "url=wss://localhost:$port/" expect=request >"$scratch/client-$version.log" 2>&1 || true
-  wait_for "$scratch/s_server-$version.log" 'GET / HTTP/1.1' && grep -q 'INTEROP connecting' "$scratch/client-$version.log"
+  wait_for_line "$scratch/s_server-$version.log" '^ACCEPT' || return 1
+  client "url=wss://localhost:$port/" expect=request >"$scratch/client-$version.log" 2>&1 || true
+  wait_for_line "$scratch/s_server-$version.log" 'GET / HTTP/1.1' && grep -q 'INTEROP connecting' "$scratch/client-$version.log"
 }
 
 nginx_config() {
@@ -146,12 +97,12 @@ CONFIG
 # nginx on port $1, in front of the multiplayer server on port $2 and the plain server on port $3.
 start_nginx() {
   nginx_config "$1" "$2" "$3" >"$scratch/nginx.conf"
-  start nginx nginx -e "$scratch/nginx-error.log" -c "$scratch/nginx.conf"
+  start "$scratch/nginx.log" nginx -e "$scratch/nginx-error.log" -c "$scratch/nginx.conf"
   wait_for_port "$1" || { tail -n 3 "$scratch/nginx.log" "$scratch/nginx-error.log" >&2; return 1; }
 }
 
 multiplayer_behind_nginx() {
-  engine role=client "url=wss://localhost:$1/" expect=echo >"$scratch/client-nginx.log" 2>&1
+  client "url=wss://localhost:$1/" expect=echo >"$scratch/client-nginx.log" 2>&1
   grep -q 'INTEROP echoed' "$scratch/client-nginx.log"
 }
 
@@ -168,16 +119,16 @@ peer_behind_nginx() {
 need openssl openssl
 need nginx nginx-light
 find_godot
-[[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
+ensure_addon
 prepare_project "$project"
 
 tls_port=$(free_port)
 plain_port=$(free_port)
-start tls-server engine role=server "port=$tls_port" tls=yes
-start plain-server engine role=server "port=$plain_port"
-start peer-server "$GODOT" --headless --path "$project" -s res://tests/peers/server.gd -- compression=1 takeover=1
-wait_for "$scratch/tls-server.log" 'INTEROP listening' && wait_for "$scratch/plain-server.log" 'INTEROP listening' &&
-  wait_for "$scratch/peer-server.log" '^LISTENING' ||
+serve "$scratch/tls-server.log" "port=$tls_port" tls=yes
+serve "$scratch/plain-server.log" "port=$plain_port"
+start_server "$scratch/peer-server.log" "$GODOT" --headless --path "$project" -s res://tests/peers/server.gd -- compression=1 takeover=1
+peer_port=$port
+wait_for_line "$scratch/tls-server.log" 'INTEROP listening' && wait_for_line "$scratch/plain-server.log" 'INTEROP listening' ||
   die "the servers did not start."
 
 for version in tls1_2 tls1_3; do
@@ -185,8 +136,7 @@ for version in tls1_2 tls1_3; do
   check "s_server $version" s_server "$version"
 done
 nginx_port=$(free_port)
-check "nginx starts" start_nginx "$nginx_port" "$plain_port" "$(port_of peer-server)"
+check "nginx starts" start_nginx "$nginx_port" "$plain_port" "$peer_port"
 check "nginx in front of a multiplayer server" multiplayer_behind_nginx "$nginx_port"
 check "nginx in front of a server in a folder" peer_behind_nginx "$nginx_port"
-echo "$passed passed, $failed failed"
-((failed == 0))
+finish

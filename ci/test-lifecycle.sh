@@ -10,21 +10,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-project=$root_dir/godot-project
-addon=$project/addons/rust_websocket
-passed=0 failed=0
 # A quit, in milliseconds. It takes a few hundred; a machine that does other things may need longer, a hang is longer still.
 longest_quit=${LONGEST_QUIT:-5000}
-
-ok() { passed=$((passed + 1)); }
-fail() { # $1 what, $2 the log
-  failed=$((failed + 1))
-  echo "FAIL $1"
-  grep -vE '^(Godot Engine|Initialize godot-rust|$)' "$2" | head -n 40 || true
-}
-
-# Complaints of the engine or of the library in log $1.
-complaints() { grep -nE 'ERROR|WARNING|FAIL|panicked|[Ll]eaked|still in use|handle_crash|Segmentation' "$1" || true; }
 
 milliseconds() { local now=${EPOCHREALTIME/[.,]/}; echo $((now / 1000)); }
 
@@ -40,19 +27,16 @@ slow_lookups() {
 
 quit_in() { # $1 the state
   local log=$scratch/quit-$1.log code=0 at=0 took
-  : >"$log.out"
-  LOOKUP_SECONDS=60 LD_PRELOAD=$slow timeout --kill-after=5 60 "$GODOT" --headless --path "$project" \
-    -s res://tests/lifecycle/quit.gd -- "$1" >"$log.out" 2>&1 &
-  local pid=$!
-  while kill -0 "$pid" 2>/dev/null && ! grep -qx QUITTING "$log.out"; do sleep 0.01; done
+  start "$log" env LOOKUP_SECONDS=60 "LD_PRELOAD=$slow" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" \
+    -s res://tests/lifecycle/quit.gd -- "$1"
+  wait_for_line "$log" '^QUITTING$' 60 "$pid" || true # judged below
   at=$(milliseconds)
   wait "$pid" || code=$?
   took=$(($(milliseconds) - at))
-  mv "$log.out" "$log"
   if ((code != 7)); then fail "quitting, $1: exit code $code instead of 7" "$log"
   elif [[ -n $(complaints "$log") ]]; then fail "quitting, $1: something was printed" "$log"
   elif ((took > longest_quit)); then fail "quitting, $1: took $took ms" "$log"
-  else ok; fi
+  else pass; fi
   say "quitting, $1: $took ms"
 }
 
@@ -84,10 +68,10 @@ reload_with() { # $1 a name, the rest are the plugin's arguments
   # The user's editor settings are none of this test's business.
   LOOKUP_SECONDS=3 LD_PRELOAD=$slow XDG_CONFIG_HOME=$scratch XDG_DATA_HOME=$scratch XDG_CACHE_HOME=$scratch \
     timeout --kill-after=5 120 "$GODOT" --headless --editor --path "$editor" -- "$@" >"$log" 2>&1 || code=$?
-  passed=$((passed + $(grep -c '^ok ' "$log" || true)))
+  add_oks "$log"
   if ((code != 7)) || ! grep -qx 'RELOAD DONE' "$log"; then fail "$name: exit code $code instead of 7" "$log"
   elif [[ -n $(complaints "$log") ]]; then fail "$name: something was printed" "$log"
-  else ok; fi
+  else pass; fi
 }
 
 run_reload() {
@@ -100,7 +84,7 @@ run_reload() {
 run_flood() {
   local log=$scratch/flood.log code=0
   timeout --kill-after=5 120 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/flood.gd >"$log" 2>&1 || code=$?
-  passed=$((passed + $(grep -c '^ok ' "$log" || true)))
+  add_oks "$log"
   if ((code != 0)) || [[ -n $(complaints "$log") ]]; then fail "flood: exit code $code" "$log"; fi
 }
 
@@ -109,7 +93,7 @@ run_endurance() {
   timeout --kill-after=5 300 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/endurance.gd -- "${CYCLES:-10000}" \
     >"$log" 2>&1 || code=$?
   grep ' cycles in ' "$log" >&2 || true
-  passed=$((passed + $(grep -c '^ok ' "$log" || true)))
+  add_oks "$log"
   if ((code != 0)) || [[ -n $(complaints "$log") ]]; then fail "endurance: exit code $code" "$log"; fi
 }
 
@@ -119,11 +103,9 @@ for part in "${parts[@]}"; do
   declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance)."
 done
 find_godot
-[[ -f $addon/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
+ensure_addon
 prepare_project "$project"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 slow_lookups
 for part in "${parts[@]}"; do "run_$part"; done
-echo "$passed passed, $failed failed"
-((failed == 0))
+finish

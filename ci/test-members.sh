@@ -7,16 +7,15 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-project=$root_dir/godot-project
 reference=$root_dir/rust/extension/doc_classes
 
-# Writes the class reference of the loaded addon into folder $1, keeping the texts that stand there.
+# Writes the class reference of the loaded addon into folder $1, keeping the texts that are there.
 write_reference() {
   (cd "$project" && timeout 120 "$GODOT" --headless --path . --doctool "$1" --gdextension-docs) >"$scratch/log" 2>&1 ||
     { cat "$scratch/log" >&2; die "the engine did not write the class reference."; }
 }
 
-# The engine merges what it knows into what stands there: a member that is missing, gone or changed makes a difference.
+# The engine merges what it knows into what is there: a member that is missing, gone or changed makes a difference.
 check_reference() {
   cp -r "$reference" "$scratch/"
   write_reference "$scratch"
@@ -35,10 +34,9 @@ check_reference() {
 }
 
 find_godot
-[[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || "$root_dir/ci/build.sh"
+ensure_addon
 prepare_project "$project"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 
 case ${1:-} in
   --update-reference)

@@ -9,16 +9,13 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-project=$root_dir/godot-project
 logs=$root_dir/build/test-roots
-[[ -f $project/addons/rust_websocket/rust_websocket.gdextension ]] || die "the addon is not built: run ci/build.sh first."
+has_addon || die "the addon is not built: run ci/build.sh first."
+only_one_run
 find_godot
 mkdir -p "$logs"
 rm -f "$logs"/*.log
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
+make_scratch
 
 # make_project NAME VALUE: the sample project's tests and addon, with that value of the setting; without one if empty.
 make_project() {
@@ -31,23 +28,12 @@ make_project() {
 
 # run_cases PROJECT IMPL EXPECTATION: runs the cases; client() has to show what is expected in that project.
 run_cases() {
-  local name=$1-$2 log=$logs/$1-$2.log code=0 problems totals
+  local log=$logs/$1-$2.log
   say "default roots '$1', class: $2"
-  timeout --kill-after=10 120 "$GODOT" --headless --path "$scratch/$1" -s res://tests/run.gd -- "impl=$2" "filter=tls_default_roots" >"$log" 2>&1 || code=$?
-  totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1) || totals="0 passed, 0 failed"
-  passed=$((passed + $(cut -d ' ' -f 1 <<<"$totals")))
-  failed=$((failed + $(cut -d ' ' -f 3 <<<"$totals")))
-  problems=$(
-    grep '^FAIL ' "$log" | sed "s/^FAIL /FAIL $name: /" || true
-    # The engine says when it starts that the bundle is missing, whatever the class.
-    sed '/^ERROR: Cannot open X509Certificate.*no_such_file/,+1d' "$log" |
-      awk -v run="$name" -v impl="$2" -v other="$2" -v exit_code="$code" -f "$root_dir/ci/engine-log.awk"
-    grep -qxF "SAW tls_default_roots.$3" "$log" || echo "FAIL $name: did not show '$3'"
-  )
-  if [[ -n $problems ]]; then
-    echo "$problems"
-    failed=$((failed + $(wc -l <<<"$problems")))
-  fi
+  # The engine says when it starts that the bundle is missing, whatever the class.
+  known_errors='/^ERROR: Cannot open X509Certificate.*no_such_file/,+1d' \
+    run_suite "$log" "$scratch/$1" "impl=$2" filter=tls_default_roots
+  grep -qxF "SAW tls_default_roots.$3" "$log" || fail "$1-$2: did not show '$3'"
 }
 
 make_project bundle res://tests/fixtures/tls/bundle.crt
@@ -58,5 +44,4 @@ for impl in builtin rust; do
   run_cases missing "$impl" "missing_bundle.closed = true"
   run_cases none "$impl" "default_roots.client = refused"
 done
-echo "$passed passed, $failed failed"
-((failed == 0))
+finish

@@ -4,13 +4,13 @@
 #   ci/test.sh              everything
 #   ci/test.sh rust engine  only the named steps
 #
-# Steps: rust (unit and loopback tests), engine (the GDScript suite on the built-in classes, on ours, and mixed),
-# roots (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows
-# it), api (the library asks for no class of an engine module), dropin (the addon alone in an empty project),
-# builtin-names (the addon under the engine's own class names), export (the sample project as a Linux program), autobahn
-# (the Autobahn test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a
-# page in a headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand
-# connections).
+# Steps: install (two installations of the engine at once, on a machine that has none), rust (unit and loopback tests),
+# engine (the GDScript suite on the built-in classes, on ours, and mixed), examples (the scripts that people copy), roots
+# (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows it),
+# api (the library asks for no class of an engine module), dropin (the addon alone in an empty project), builtin-names
+# (the addon under the engine's own class names), export (the sample project as a Linux program), autobahn (the Autobahn
+# test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
+# headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL and nginx (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
@@ -18,10 +18,9 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(rust engine roots lifecycle members api dropin builtin-names export autobahn peers chromium interop)
-passed=0 failed=0
-logs=$(mktemp -d)
-trap 'rm -rf "$logs"' EXIT
+all_steps=(install rust engine examples roots lifecycle members api dropin builtin-names export autobahn peers chromium interop)
+make_scratch
+times=()
 
 # Prints "PASSED FAILED", summed over the closing lines of cargo's or our own test runners in $1.
 count() {
@@ -33,7 +32,7 @@ count() {
 
 # Runs one step and adds up its tests; a step that fails without naming a failed test counts as one.
 run_step() {
-  local name=$1 log=$logs/$1 status p f
+  local name=$1 log=$scratch/$1 status p f began=$SECONDS
   shift
   say "$name: $*"
   "$@" 2>&1 | tee "$log"
@@ -45,10 +44,13 @@ run_step() {
     f=1
   fi
   passed=$((passed + p)) failed=$((failed + f))
+  times+=("$(printf '%-14s %5d s  %d passed, %d failed' "$name" $((SECONDS - began)) "$p" "$f")")
 }
 
+step_install() { lacks install "Debian's packages of the engine (x86_64, apt)" can_unpack || run_step install ci/test-install.sh; }
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
+step_examples() { run_step examples ci/test-examples.sh; }
 step_roots() { run_step roots ci/test-roots.sh; }
 step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
 step_members() { run_step members ci/test-members.sh; }
@@ -61,8 +63,7 @@ step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
 
-has_pip() { python3 -m pip --version >/dev/null 2>&1; }
-has_pip_and_npm() { has_pip && command -v node >/dev/null && command -v npm >/dev/null; }
+can_unpack() { [[ $(uname -m) == x86_64 ]] && command -v dpkg >/dev/null && debian_mirror >/dev/null; }
 
 steps=("$@")
 if ((${#steps[@]} == 0)); then steps=("${all_steps[@]}"); fi
@@ -75,5 +76,6 @@ find_godot
 ci/build.sh || die "the addon could not be built."
 for step in "${steps[@]}"; do "step_$step"; done
 
-echo "$passed passed, $failed failed"
-((failed == 0))
+say "how long each step took:"
+printf '  %s\n' "${times[@]}" >&2
+finish

@@ -1,16 +1,19 @@
 extends SceneTree
 ## Runs one scenario of the benchmark and prints what it measured, one `BENCH name value` per line.
 ##
-##   godot --headless --path godot-project -s res://bench/run.gd -- scenario=flood impl=rust seconds=3 load=PROGRAM dir=FOLDER
+##   godot --headless --path godot-project -s res://bench/run.gd -- scenario=flood impl=rust
+##   seconds=3 load=PROGRAM dir=FOLDER
 ##
-## The scenarios are written for the engine's own classes; for `impl=rust` the class names in their source are
-## replaced, and nothing else: that is what users of the addon do. `ci/bench.sh` runs this.
+## The scenarios are written for the engine's own classes; for `impl=rust` the class names in their
+## source are replaced, and nothing else: that is what users of the addon do. `ci/bench.sh` runs
+## this.
 
 const SCENARIOS := "res://bench/scenarios/"
 
 
 func _process(_delta: float) -> bool:
-	var options := {"scenario": "", "impl": "builtin", "seconds": "3", "load": "", "dir": "", "clients": "0"}
+	var options := {"scenario": "", "impl": "builtin", "seconds": "3", "load": "", "dir": "",
+		"clients": "0"}
 	for argument in OS.get_cmdline_user_args():
 		var parts := argument.split("=", true, 1)
 		if parts.size() == 2 and options.has(parts[0]):
@@ -37,7 +40,8 @@ func _load(options: Dictionary) -> RefCounted:
 		return null
 	var source := FileAccess.get_file_as_string(path)
 	if options.impl == "rust":
-		source = RegEx.create_from_string("\\bWebSocket(Multiplayer)?Peer\\b").sub(source, "RustWebSocket$1Peer", true)
+		source = RegEx.create_from_string("\\bWebSocket(Multiplayer)?Peer\\b").sub(source,
+			"RustWebSocket$1Peer", true)
 	var script := GDScript.new()
 	script.source_code = source
 	if script.reload() != OK:

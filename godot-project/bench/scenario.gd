@@ -1,5 +1,6 @@
 extends RefCounted
-## What the scenarios share: the load generator, pacing, and what the system says about this process.
+## What the scenarios share: the load generator, pacing, and what the system says about this
+## process.
 
 const FRAME_USEC := 1_000_000 / 60.0
 ## Nothing here waits longer for anything.
@@ -112,7 +113,14 @@ func cpu_seconds() -> float:
 
 ## The same of this thread alone.
 func main_thread_seconds() -> float:
-	return _first_line("/proc/self/task/%d/schedstat" % OS.get_process_id()).get_slice(" ", 0).to_float() / 1e9
+	return _first_line("/proc/self/task/%d/schedstat" % OS.get_process_id()).get_slice(" ",
+		0).to_float() / 1e9
+
+
+## Confines all threads of this process to a list of processors (`taskset`); false where that cannot
+## be done.
+func use_processors(list: String) -> bool:
+	return OS.execute("taskset", ["-acp", list, str(OS.get_process_id())]) == 0
 
 
 ## Resident memory.
@@ -136,7 +144,8 @@ func _first_line(path: String) -> String:
 func tls_options() -> TLSOptions:
 	var crypto := Crypto.new()
 	var key := crypto.generate_rsa(2048)
-	return TLSOptions.server(key, crypto.generate_self_signed_certificate(key, "CN=localhost,O=Bench,C=DE"))
+	return TLSOptions.server(key,
+		crypto.generate_self_signed_certificate(key, "CN=localhost,O=Bench,C=DE"))
 
 
 ## A port on which nobody listens.

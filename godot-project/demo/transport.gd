@@ -1,30 +1,32 @@
 class_name DemoTransport
 extends RefCounted
-## Makes the [MultiplayerPeer] that carries the game.
-##
-## The two implementations have one API, so this lookup is all that differs between them. A project that
-## always has the addon writes [code]RustWebSocketMultiplayerPeer.new()[/code] instead; looking the name up
-## keeps the scripts loadable where the addon has not been built.
+## Makes the [MultiplayerPeer] that carries the game: of this addon, or, to compare, the engine's
+## own. They have one API; a project of yours has only the first line.
 
-const CLASSES: Dictionary = {
-	"rust": &"RustWebSocketMultiplayerPeer",
-	"builtin": &"WebSocketMultiplayerPeer",
-}
+
+static func create(impl: String) -> MultiplayerPeer:
+	if impl == "rust":
+		return RustWebSocketMultiplayerPeer.new()
+	return WebSocketMultiplayerPeer.new()
+
+
+static func name_of_class(impl: String) -> String:
+	return "RustWebSocketMultiplayerPeer" if impl == "rust" else "WebSocketMultiplayerPeer"
 
 
 ## One sentence that says why [param impl] cannot be used, or nothing.
 static func complaint(impl: String) -> String:
-	if not CLASSES.has(impl):
-		return "Unknown --impl=%s (known: rust, builtin)." % impl
-	if ClassDB.class_exists(CLASSES[impl]):
-		return ""
-	if impl == "rust":
-		return "The addon is missing: run ci/build.sh, or play on the built-in classes with --impl=builtin."
-	return "This engine was built without its WebSocket module: play with --impl=rust."
+	return "" if impl in ["rust", "builtin"] else "Unknown --impl=%s (known: rust, builtin)." % impl
 
 
-static func create(impl: String) -> MultiplayerPeer:
-	return ClassDB.instantiate(CLASSES[impl])
+## Why [param peer] could not start or ended, as a sentence; [param otherwise] if it does not say.
+## Only the addon's class knows.
+static func reason(peer: MultiplayerPeer, otherwise: String) -> String:
+	var ours := peer as RustWebSocketMultiplayerPeer
+	if not ours or ours.get_error_message().is_empty():
+		return otherwise
+	var text: String = ours.get_error_message()
+	return text[0].to_upper() + text.substr(1) + ("" if text.ends_with(".") else ".")
 
 
 ## A TCP port that nobody listens on at [param address], chosen by the system; 0 if there is none.

@@ -2,7 +2,8 @@ extends SceneTree
 ## One side of a talk with another program; see ci/test-interop.sh.
 ##
 ##   role=server port=N [tls=yes]             sends every message back, for three minutes
-##   role=client url=URL expect=echo|request  connects; "echo" wants a message back, "request" only that TLS stands
+##   role=client url=URL expect=echo|request  connects; "echo" wants a message back, "request" only
+##   that TLS stands
 
 const FIXTURES := "res://tests/fixtures/tls/"
 const TEXT := "over and back"
@@ -69,7 +70,8 @@ func _poll_client() -> void:
 			if not _has_sent:
 				_has_sent = true
 				_client.put_packet(TEXT.to_utf8_buffer())
-			elif _client.get_available_packet_count() > 0 and _client.get_packet().get_string_from_utf8() == TEXT:
+			elif (_client.get_available_packet_count() > 0
+					and _client.get_packet().get_string_from_utf8() == TEXT):
 				print("INTEROP echoed")
 				quit()
 		MultiplayerPeer.CONNECTION_DISCONNECTED:

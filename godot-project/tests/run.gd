@@ -1,10 +1,13 @@
 extends SceneTree
 ## Runs the test suite on the engine's own classes or on ours, and says what it saw.
 ##
-##   godot --headless --path godot-project -s res://tests/run.gd -- impl=rust other=rust filter=closing
+##   godot --headless --path godot-project -s res://tests/run.gd -- impl=rust other=rust
+##   filter=closing
 ##
-## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket, `other` that of the
-## servers; `filter` holds parts of case names, separated by commas. `ci/test-engine.sh` runs this and compares.
+## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket,
+## `other` that of the servers; `filter` holds parts of case names, separated by commas.
+## `names=engine` says that our classes have the engine's names, in an engine without them.
+## `ci/test-engine.sh` and `ci/test-module.sh` run this and compare.
 
 const Case := preload("res://tests/harness/case.gd")
 const CASES := "res://tests/cases/"
@@ -15,9 +18,11 @@ var _failed := 0
 
 func _process(_delta: float) -> bool:
 	var options := _read_options()
-	for which in [options.impl, options.other]:
-		if which == "rust" and not ClassDB.class_exists("RustWebSocketPeer"):
-			printerr("FAIL the class RustWebSocketPeer is not registered: is the addon built?")
+	Case.has_engine_names = options.names == "engine"
+	for which: String in [options.impl, options.other]:
+		var name: String = Case.new().ws_class(which)
+		if not ClassDB.class_exists(name):
+			printerr("FAIL the class %s is not registered: is the addon built?" % name)
 			_failed += 1
 	if _failed == 0:
 		for file in _case_files():
@@ -29,13 +34,13 @@ func _process(_delta: float) -> bool:
 
 
 func _read_options() -> Dictionary:
-	var options := {"impl": "builtin", "other": "", "filter": ""}
+	var options := {"impl": "builtin", "other": "", "filter": "", "names": "addon"}
 	for argument in OS.get_cmdline_user_args():
 		var parts := argument.split("=", true, 1)
 		if parts.size() == 2 and options.has(parts[0]):
 			options[parts[0]] = parts[1]
 		else:
-			printerr("unknown argument '%s' (known: impl=, other=, filter=)" % argument)
+			printerr("unknown argument '%s' (known: impl=, other=, filter=, names=)" % argument)
 	if options.other.is_empty():
 		options.other = options.impl
 	return options

@@ -12,7 +12,8 @@ func run() -> void:
 	server.create_server(port, "127.0.0.1")
 	var count := clients if clients > 0 else 300
 	start_load("clients", {
-		"port": port, "clients": count, "id": 1, "at-once": 4, "seconds": seconds + 0.5, "connect-seconds": PATIENCE,
+		"port": port, "clients": count, "id": 1, "at-once": 4, "seconds": seconds + 0.5,
+		"connect-seconds": PATIENCE,
 	})
 	if not wait_for_clients(server, count):
 		return

@@ -17,7 +17,8 @@ func _measure(size: int, window: int) -> float:
 		return 0.0
 	var packet := PackedByteArray()
 	packet.resize(size)
-	# The 8 MiB that may wait for the I/O thread do not hold two of these: the second goes when there is room.
+	# The 8 MiB that may wait for the I/O thread do not hold two of these: the second goes when there
+	# is room.
 	var under_way := 0
 	var received := 0
 	var began := Time.get_ticks_usec()

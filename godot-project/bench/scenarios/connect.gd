@@ -9,7 +9,8 @@ func run() -> void:
 	var port := free_port()
 	server.create_server(port, "127.0.0.1")
 	var wanted := clients if clients > 0 else 500
-	start_load("clients", {"port": port, "clients": wanted, "id": 1, "seconds": 0, "connect-seconds": LIMIT})
+	start_load("clients",
+		{"port": port, "clients": wanted, "id": 1, "seconds": 0, "connect-seconds": LIMIT})
 	var end := end_of(LIMIT + 2.0)
 	while not is_load_done() and Time.get_ticks_usec() < end:
 		paced(0.1, server.poll)

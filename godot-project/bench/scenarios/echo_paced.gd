@@ -1,5 +1,6 @@
 extends "res://bench/scenario.gd"
-## A server with 300 clients that send 20 messages a second each; 60 polls a second, every message is echoed.
+## A server with 300 clients that send 20 messages a second each; 60 polls a second, every message
+## is echoed.
 
 const RATE := 20
 

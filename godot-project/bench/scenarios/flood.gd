@@ -27,6 +27,8 @@ func run() -> void:
 	metrics["messages_per_s"] = result.get("echoes", 0.0) / maxf(result.get("seconds", 1.0), 0.001)
 	metrics["p50_us"] = result.get("p50_us", 0.0)
 	metrics["p99_us"] = result.get("p99_us", 0.0)
-	metrics["process_us_per_message"] = (cpu_seconds() - cpu) * 1e6 / maxf(result.get("echoes", 1.0), 1.0)
-	metrics["load_busy"] = result.get("load_cpu_seconds", 0.0) / maxf(result.get("seconds", 1.0), 0.001)
+	metrics["process_us_per_message"] = (cpu_seconds() - cpu) * 1e6 / maxf(result.get("echoes", 1.0),
+		1.0)
+	metrics["load_busy"] = result.get("load_cpu_seconds", 0.0) / maxf(result.get("seconds", 1.0),
+		0.001)
 	server.close()

@@ -1,6 +1,6 @@
 extends "res://bench/scenario.gd"
-## A server with very many clients, 60 polls a second: idle, with one message a second from each (echoed), and sending
-## to all of them twice a second.
+## A server with very many clients, 60 polls a second: idle, with one message a second from each
+## (echoed), and sending to all of them twice a second.
 
 var server: WebSocketMultiplayerPeer
 var packet := PackedByteArray()
@@ -16,7 +16,8 @@ func run() -> void:
 	var memory := memory_kib()
 	# Silent first: it sends when the other parts are done.
 	start_load("clients", {
-		"port": port, "clients": count, "id": 1, "rate": 1, "seconds": seconds + 1.0, "connect-seconds": PATIENCE,
+		"port": port, "clients": count, "id": 1, "rate": 1, "seconds": seconds + 1.0,
+		"connect-seconds": PATIENCE,
 	})
 	var began := Time.get_ticks_usec()
 	if not wait_for_clients(server, count):

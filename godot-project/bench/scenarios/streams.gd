@@ -1,6 +1,6 @@
 extends "res://bench/scenario.gd"
-## Peers over the engine's own TCP streams (`accept_stream`), in a tight loop: 100 clients with 8 messages under way
-## each, then one with 256.
+## Peers over the engine's own TCP streams (`accept_stream`), in a tight loop: 100 clients with 8
+## messages under way each, then one with 256.
 
 
 func run() -> void:
@@ -13,7 +13,8 @@ func _measure(count: int, window: int) -> float:
 	listener.listen(0, "127.0.0.1")
 	DirAccess.remove_absolute(_result_file)
 	start_load("clients", {
-		"port": listener.get_local_port(), "clients": count, "at-once": 4, "window": window, "seconds": seconds,
+		"port": listener.get_local_port(), "clients": count, "at-once": 4, "window": window,
+		"seconds": seconds,
 		"connect-seconds": PATIENCE,
 	})
 	var peers: Array[WebSocketPeer] = []

@@ -1,6 +1,6 @@
 extends "res://bench/scenario.gd"
-## 60 TLS clients connect at once to a server with an RSA-2048 key, which is polled 60 times a second: how long the longest
-## poll holds up the frame, and when all are in.
+## 60 TLS clients connect at once to a server with an RSA-2048 key, which is polled 60 times a
+## second: how long the longest poll holds up the frame, and when all are in.
 
 const LIMIT := 12.0
 
@@ -14,7 +14,8 @@ func run() -> void:
 	var wanted := clients if clients > 0 else 60
 	var entered := [0]
 	server.peer_connected.connect(func(_id: int) -> void: entered[0] += 1)
-	start_load("clients", {"port": port, "clients": wanted, "id": 1, "tls": 1, "seconds": 0.5, "connect-seconds": LIMIT})
+	start_load("clients", {"port": port, "clients": wanted, "id": 1, "tls": 1, "seconds": 0.5,
+		"connect-seconds": LIMIT})
 	var longest := 0
 	var end := end_of(LIMIT + 2.0)
 	while entered[0] < wanted and Time.get_ticks_usec() < end:

@@ -9,7 +9,8 @@ func run() -> void:
 	var count := clients if clients > 0 else 300
 	var memory := memory_kib()
 	start_load("clients", {
-		"port": port, "clients": count, "id": 1, "tls": 1, "at-once": 4, "seconds": seconds + 1.0, "connect-seconds": PATIENCE,
+		"port": port, "clients": count, "id": 1, "tls": 1, "at-once": 4, "seconds": seconds + 1.0,
+		"connect-seconds": PATIENCE,
 	})
 	if not wait_for_clients(server, count):
 		return

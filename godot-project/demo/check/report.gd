@@ -1,14 +1,15 @@
 extends SceneTree
-## Reads what the server and the bots of one run have printed, shows it as a table, and checks that everything
-## has arrived that had to. Exits with 1 if something has not.
+## Reads what the server and the bots of one run have printed, shows it as a table, and checks that
+## everything has arrived that had to. Exits with 1 if something has not.
 ##
-## What a client must have seen follows from the server's [Ledger]: each step has a number, and a client has
-## to have seen every step between its own "connected" and "let_go", may have seen those up to
-## "disconnected", and no other. No clock is involved, but for one check: motion updates have to have come from
-## everybody who was there for [constant LONG_ENOUGH].
+## What a client must have seen follows from the server's [Ledger]: each step has a number, and a
+## client has to have seen every step between its own "connected" and "let_go", may have seen those
+## up to "disconnected", and no other. No clock is involved, but for one check: motion updates have
+## to have come from everybody who was there for [constant LONG_ENOUGH].
 ##
 ## [codeblock]
-## godot --headless --path godot-project -s res://demo/check/report.gd -- --logs=DIR --bots=8 --leavers=2 --joiners=1
+## godot --headless --path godot-project -s res://demo/check/report.gd -- --logs=DIR --bots=8 \
+##     --leavers=2 --joiners=1
 ## [/codeblock]
 
 const LONG_ENOUGH: float = 3.0
@@ -61,7 +62,8 @@ func _read_all(folder: String, clients: int) -> void:
 func _read(file: String, end_line: String) -> Dictionary:
 	var lines: PackedStringArray = FileAccess.get_file_as_string(file).strip_edges().split("\n")
 	if lines[-1] != end_line:
-		_failures.append("%s does not end with '%s' but with '%s'" % [file.get_file(), end_line, lines[-1]])
+		_failures.append("%s does not end with '%s' but with '%s'"
+			% [file.get_file(), end_line, lines[-1]])
 	for line: String in lines:
 		if line.begins_with("report: "):
 			return JSON.parse_string(line.trim_prefix("report: "))
@@ -79,12 +81,15 @@ func _expect(condition: bool, failure: String) -> void:
 ## What happened on the server is what was planned.
 func _check_course(clients: int, leavers: int) -> void:
 	_expect(_peers.size() == clients, "%d clients connected instead of %d" % [_peers.size(), clients])
-	_expect(_clients.size() == clients, "%d clients reported instead of %d" % [_clients.size(), clients])
+	_expect(_clients.size() == clients, "%d clients reported instead of %d"
+		% [_clients.size(), clients])
 	for id: String in _peers:
 		for step: String in STEPS:
 			_expect(_peers[id].has(step), "%s was never %s" % [_name(id), step])
-	var left_early: int = _peers.values().filter(func(peer: Dictionary) -> bool: return peer.has("left_early")).size()
-	_expect(left_early == leavers, "%d clients left while the round was on, instead of %d" % [left_early, leavers])
+	var has_left_early := func(peer: Dictionary) -> bool: return peer.has("left_early")
+	var left_early: int = _peers.values().filter(has_left_early).size()
+	_expect(left_early == leavers, "%d clients left while the round was on, instead of %d"
+		% [left_early, leavers])
 
 
 func _check_client(id: String) -> void:
@@ -93,13 +98,17 @@ func _check_client(id: String) -> void:
 		return
 	var client: Dictionary = _clients[id]
 	var title: String = _name(id)
-	_expect_seen(client.spawned, _spawns(id, "let_go"), _spawns(id, "disconnected"), title + " saw spawn")
-	_expect_seen(client.despawned, _despawns(id, "let_go"), _despawns(id, "disconnected"), title + " saw despawn")
-	_expect_seen(client.ready_seen, _readies(id, "let_go"), _readies(id, "disconnected"), title + " saw ready")
+	_expect_seen(client.spawned, _spawns(id, "let_go"), _spawns(id, "disconnected"),
+		title + " saw spawn")
+	_expect_seen(client.despawned, _despawns(id, "let_go"), _despawns(id, "disconnected"),
+		title + " saw despawn")
+	_expect_seen(client.ready_seen, _readies(id, "let_go"), _readies(id, "disconnected"),
+		title + " saw ready")
 	_check_chat(id)
 	for other: String in _peers:
 		if other != id and _seconds_together(id, other) >= LONG_ENOUGH:
-			_expect(client.updates.get(other, 0) > 0, "%s got no motion update of %s" % [title, _name(other)])
+			_expect(client.updates.get(other, 0) > 0, "%s got no motion update of %s"
+				% [title, _name(other)])
 	_expect(client.deltas > 0, "%s got no update of scores or sparks" % title)
 	_expect(client.round_trip > 0.0, "%s got no answer to a ping" % title)
 
@@ -117,10 +126,12 @@ func _despawns(id: String, until: String) -> Array:
 		return _moment(other, "despawned") < _moment(id, until))
 
 
-## Everybody whose time, from [param step] on, overlaps that of [param id] between [param start] and [param until].
+## Everybody whose time, from [param step] on, overlaps that of [param id] between [param start] and
+## [param until].
 func _others(id: String, step: String, start: String, until: String) -> Array:
 	return _peers.keys().filter(func(other: String) -> bool:
-		return _moment(other, step) < _moment(id, until) and _moment(other, "despawned") > _moment(id, start))
+		return _moment(other, step) < _moment(id, until) and _moment(other, "despawned") > _moment(id,
+			start))
 
 
 func _check_chat(id: String) -> void:
@@ -134,7 +145,8 @@ func _check_chat(id: String) -> void:
 	# Behind the last of these a few more may have come before the connection was closed.
 	var last: int = numbers[-1] if numbers else 0
 	var expected: Array = numbers + range(last + 1, last + 1 + heard.size() - numbers.size())
-	_expect(expected == heard, "%s heard the chat lines %s instead of %s" % [_name(id), heard, numbers])
+	_expect(expected == heard, "%s heard the chat lines %s instead of %s"
+		% [_name(id), heard, numbers])
 
 
 ## Whispers have no witness on the server: sender and receivers have to agree.
@@ -150,14 +162,17 @@ func _check_whispers() -> void:
 		answered += int(client.whispers_answered)
 		excused += int(client.whispers_excused)
 		heard += int(client.whispers_heard)
-	_expect(answered <= heard and heard <= answered + excused, "%d whispers were answered, but %d heard" % [answered, heard])
+	_expect(answered <= heard and heard <= answered + excused,
+		"%d whispers were answered, but %d heard" % [answered, heard])
 
 
 func _expect_seen(seen: Array, due: Array, allowed: Array, what: String) -> void:
 	var missing: Array = due.filter(func(id: String) -> bool: return id not in seen)
-	var extra: Array = seen.filter(func(id: String) -> bool: return id not in allowed or seen.count(id) > 1)
+	var extra: Array = seen.filter(func(id: String) -> bool:
+		return id not in allowed or seen.count(id) > 1)
 	_expect(missing.is_empty(), "%s: not %s" % [what, ", ".join(missing.map(_name))])
-	_expect(extra.is_empty(), "%s: too often or at the wrong time %s" % [what, ", ".join(extra.map(_name))])
+	_expect(extra.is_empty(), "%s: too often or at the wrong time %s"
+		% [what, ", ".join(extra.map(_name))])
 
 
 func _moment(id: String, step: String) -> int:

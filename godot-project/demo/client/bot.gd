@@ -20,7 +20,8 @@ const LINES: Array[String] = [
 	"I see you",
 	"Round and round we go",
 ]
-const WHISPERS: Array[String] = ["psst", "watch your back", "the left one is mine", "truce?", "nice colour"]
+const WHISPERS: Array[String] = ["psst", "watch your back", "the left one is mine", "truce?",
+	"nice colour"]
 
 ## Leaves after so many seconds of play; 0 stays until the round is over.
 var leave_after: float = 0.0

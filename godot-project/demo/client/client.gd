@@ -1,5 +1,6 @@
 extends Node
-## The client: connects, gets ready, plays, leaves. A person plays it in a window, a bot without one.
+## The client: connects, gets ready, plays, leaves. A person plays it in a window, a bot without
+## one.
 ##
 ## [codeblock]
 ## godot --path godot-project -- [options]
@@ -8,11 +9,12 @@ extends Node
 ##   --name=NAME           the player's name
 ##   --bot                 a bot plays; always so without a display
 ##   --leave-after=SECONDS the bot leaves after so long in the game (0: when the round is over)
-##   --mute                the bot counts chat lines that it does not send, to see that the check notices
+##   --mute                the bot counts chat lines that it does not send: the check has to notice
 ##   --screenshot=FILE     writes a PNG after some seconds of play and leaves
 ## [/codeblock]
 
-const OPTIONS: PackedStringArray = ["impl", "url", "name", "bot", "leave-after", "mute", "screenshot"]
+const OPTIONS: PackedStringArray = ["impl", "url", "name", "bot", "leave-after", "mute",
+	"screenshot"]
 const FRAMES_PER_SECOND: int = 60
 ## How long the server may take to answer that somebody leaves.
 const LEAVE_SECONDS: float = 10.0
@@ -65,7 +67,7 @@ func _notification(what: int) -> void:
 func _connect_signals() -> void:
 	get_tree().auto_accept_quit = false
 	multiplayer.connected_to_server.connect(_on_connected)
-	multiplayer.connection_failed.connect(_disconnect.bind("Nobody answers there."))
+	multiplayer.connection_failed.connect(_on_connection_failed)
 	multiplayer.server_disconnected.connect(_on_server_disconnected)
 	_session.let_go.connect(_on_let_go)
 	_leave_timer.timeout.connect(_disconnect.bind("The server did not answer."))
@@ -93,7 +95,8 @@ func _join(url: String, player_name: String) -> void:
 	var peer: MultiplayerPeer = DemoTransport.create(_impl)
 	var error: Error = peer.call(&"create_client", url)
 	if error != OK:
-		_say("%s is no address to connect to: %s." % [url, error_string(error)])
+		_complain(DemoTransport.reason(peer, "'%s' is no address to connect to: %s."
+			% [url, error_string(error)]))
 		if _bot:
 			get_tree().quit(1)
 		return
@@ -101,8 +104,9 @@ func _join(url: String, player_name: String) -> void:
 	_say("Connecting to %s ..." % url)
 
 
-## A client that just closed its connection could lose what is still under way, and others would still send to it.
-## So it stops sending, asks, confirms when the server lets it go, and the server closes.
+## A client that just closed its connection could lose what is still under way, and others would
+## still send to it. So it stops sending, asks, confirms when the server lets it go, and the server
+## closes.
 func _leave() -> void:
 	if not _traffic.is_in_session():
 		_disconnect("")
@@ -111,6 +115,10 @@ func _leave() -> void:
 		_game.my_player().stop_sharing()
 	_session.leave()
 	_leave_timer.start(LEAVE_SECONDS)
+
+
+func _on_connection_failed() -> void:
+	_disconnect(DemoTransport.reason(multiplayer.multiplayer_peer, "Nobody answers there."))
 
 
 func _on_connected() -> void:
@@ -124,7 +132,8 @@ func _on_let_go() -> void:
 
 
 func _on_server_disconnected() -> void:
-	_disconnect("" if _was_let_go else "The server is gone.")
+	var reason: String = DemoTransport.reason(multiplayer.multiplayer_peer, "The server is gone.")
+	_disconnect("" if _was_let_go else reason)
 
 
 func _disconnect(complaint: String) -> void:
@@ -137,7 +146,7 @@ func _disconnect(complaint: String) -> void:
 	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
 	_session.reset()
 	_was_let_go = false
-	_say(complaint)
+	_complain(complaint)
 	if _quits_when_gone:
 		print("client: end")
 		get_tree().quit(0 if complaint.is_empty() else 1)
@@ -158,6 +167,14 @@ func _say(text: String) -> void:
 		_hud.show_status(text)
 	elif text:
 		print("client: ", text)
+
+
+## The same for what went wrong.
+func _complain(text: String) -> void:
+	if is_instance_valid(_hud):
+		_hud.show_complaint(text)
+	else:
+		_say(text)
 
 
 func _add_screenshot(file: String) -> void:

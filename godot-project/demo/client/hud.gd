@@ -8,13 +8,22 @@ signal leave_pressed
 
 const _FAINT := Color("8d97c4")
 const _GOOD := Color("6ee7a8")
+const _WAITING := Color("ffd166")
+const _BAD := Color("ff8a80")
 const _WHISPER := Color("f9a8d4")
-const _PLAYING_TEXT := "Arrow keys or WASD to move, space for a pulse, Enter to chat, /w NAME TEXT to whisper"
+const _PLAYING_TEXT := (
+	"Arrow keys or WASD to move, space for a pulse, Enter to chat, /w NAME TEXT to whisper")
 const _PHASES: Dictionary = {
 	GameSession.Phase.LOBBY: "Waiting until everybody is ready",
 	GameSession.Phase.PLAYING: "Playing",
 	GameSession.Phase.WINDING_UP: "The round is over",
 	GameSession.Phase.OVER: "The round is over",
+}
+const _PHASE_COLOURS: Dictionary = {
+	GameSession.Phase.LOBBY: _WAITING,
+	GameSession.Phase.PLAYING: _GOOD,
+	GameSession.Phase.WINDING_UP: _FAINT,
+	GameSession.Phase.OVER: _FAINT,
 }
 
 var _game: Game
@@ -40,7 +49,7 @@ func set_up(game: Game, traffic: Traffic, impl: String, player_name: String) -> 
 	_session = game.session
 	_traffic = traffic
 	_name.text = player_name
-	%Impl.text = DemoTransport.CLASSES[impl]
+	%Impl.text = DemoTransport.name_of_class(impl)
 	_hint.text = _PLAYING_TEXT
 	%ConnectButton.pressed.connect(_request_join)
 	_address.text_submitted.connect(func(_text: String) -> void: _request_join())
@@ -48,16 +57,27 @@ func set_up(game: Game, traffic: Traffic, impl: String, player_name: String) -> 
 	_leave_button.pressed.connect(leave_pressed.emit)
 	_chat_entry.text_submitted.connect(_send_chat)
 	_session.chat_heard.connect(_on_chat_heard)
-	_session.whisper_heard.connect(func(sender: int, text: String) -> void: _add_line(sender, text, "whispers "))
+	_session.whisper_heard.connect(func(sender: int, text: String) -> void:
+		_add_line(sender, text, "whispers "))
 	_session.roster_changed.connect(_refresh)
 	_session.phase_changed.connect(_refresh)
 	%RefreshTimer.timeout.connect(_refresh)
 	_refresh()
 
 
-## One sentence below the address; nothing to clear it.
+## One sentence below the address about what is going on; nothing to clear it.
 func show_status(text: String) -> void:
+	_show(text, _WAITING)
+
+
+## One sentence below the address about what went wrong; nothing to clear it.
+func show_complaint(text: String) -> void:
+	_show(text, _BAD)
+
+
+func _show(text: String, colour: Color) -> void:
 	_status.text = text
+	_status.add_theme_color_override("font_color", colour)
 
 
 func _unhandled_key_input(event: InputEvent) -> void:
@@ -67,7 +87,8 @@ func _unhandled_key_input(event: InputEvent) -> void:
 
 
 func _request_join() -> void:
-	join_requested.emit(_address.text.strip_edges(), _name.text)
+	var url: String = _address.text.strip_edges()
+	join_requested.emit(url if url else _address.placeholder_text, _name.text)
 
 
 func _refresh() -> void:
@@ -81,6 +102,7 @@ func _refresh() -> void:
 	_ready_button.disabled = not is_in or is_ready
 	_ready_button.text = "Ready!" if is_ready else "I am ready"
 	_phase.text = _PHASES[_session.phase] if is_in else "Not connected"
+	_phase.add_theme_color_override("font_color", _PHASE_COLOURS[_session.phase] if is_in else _FAINT)
 	_measures.text = ""
 	if is_in:
 		_measures.text = "%d sync updates/s    %.0f ms round trip" % [
@@ -90,13 +112,15 @@ func _refresh() -> void:
 
 func _show_players() -> void:
 	var ids: Array = _session.roster.keys()
-	ids.sort_custom(func(a: int, b: int) -> bool: return _score(a) > _score(b) or (_score(a) == _score(b) and a < b))
+	ids.sort_custom(func(a: int, b: int) -> bool:
+		return _score(a) > _score(b) or (_score(a) == _score(b) and a < b))
 	_players.clear()
 	_players.push_table(3)
 	for id: int in ids:
 		var entry: Dictionary = _session.roster[id]
 		_add_cell("●", _colour(id))
-		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id() else _colour(id).lightened(0.4))
+		_add_cell(entry.name, Color.WHITE if id == multiplayer.get_unique_id()
+			else _colour(id).lightened(0.4))
 		if _game.player_of(id):
 			_add_cell(str(_score(id)), Color.WHITE)
 		else:

@@ -32,4 +32,5 @@ func _direction() -> Vector2:
 
 
 func _axis(negative: Array[Key], positive: Array[Key]) -> float:
-	return float(positive.any(Input.is_physical_key_pressed)) - float(negative.any(Input.is_physical_key_pressed))
+	return (float(positive.any(Input.is_physical_key_pressed))
+		- float(negative.any(Input.is_physical_key_pressed)))

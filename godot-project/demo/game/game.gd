@@ -1,9 +1,10 @@
 class_name Game
 extends Node2D
-## The world that server and clients share: the arena, the sparks, the players and the [GameSession].
+## The world that server and clients share: the arena, the sparks, the players and the
+## [GameSession].
 ##
-## Players are spawned by the server through the [MultiplayerSpawner], which repeats it at every client, also
-## at those that come later.
+## Players are spawned by the server through the [MultiplayerSpawner], which repeats it at every
+## client, also at those that come later.
 
 const PLAYER: PackedScene = preload("res://demo/game/player.tscn")
 
@@ -44,7 +45,8 @@ func remove_player(id: int) -> void:
 		player.free()
 
 
-## Runs on the server and on every client, with the data that the server gave to [method add_player].
+## Runs on the server and on every client, with the data that the server gave to [method
+## add_player].
 func _make_player(data: Dictionary) -> Node:
 	var player: Player = PLAYER.instantiate()
 	player.set_up(data.id, data.name, data.hue, data.position)

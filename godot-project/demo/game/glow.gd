@@ -9,7 +9,8 @@ static var _texture: GradientTexture2D
 static func paint(canvas: CanvasItem, centre: Vector2, radius: float, colour: Color) -> void:
 	if not _texture:
 		_texture = _make_texture()
-	canvas.draw_texture_rect(_texture, Rect2(centre - Vector2.ONE * radius, Vector2.ONE * radius * 2), false, colour)
+	canvas.draw_texture_rect(_texture, Rect2(centre - Vector2.ONE * radius, Vector2.ONE * radius * 2),
+		false, colour)
 
 
 static func _make_texture() -> GradientTexture2D:

@@ -2,8 +2,9 @@ class_name Player
 extends Node2D
 ## One player's disc.
 ##
-## The node belongs to the server, which spawns it and keeps its score. Its motion belongs to the peer that
-## plays it: that peer moves the disc and [code]OwnerSync[/code] carries the result to everybody else.
+## The node belongs to the server, which spawns it and keeps its score. Its motion belongs to the
+## peer that plays it: that peer moves the disc and [code]OwnerSync[/code] carries the result to
+## everybody else.
 
 const RADIUS: float = 17.0
 const SPEED: float = 270.0
@@ -25,7 +26,8 @@ var hue: float = 0.0
 @onready var server_sync: MultiplayerSynchronizer = $ServerSync
 
 
-## Has to come before the node enters the tree: replication starts there, and it asks for the authorities.
+## Has to come before the node enters the tree: replication starts there, and it asks for the
+## authorities.
 func set_up(peer: int, title: String, colour_hue: float, start: Vector2) -> void:
 	id = peer
 	name = str(peer)
@@ -37,7 +39,8 @@ func set_up(peer: int, title: String, colour_hue: float, start: Vector2) -> void
 
 
 func _ready() -> void:
-	# The server's spawn state may have moved us: somebody who comes late sees everyone where they are now.
+	# The server's spawn state may have moved us: somebody who comes late sees everyone where they are
+	# now.
 	shared_position = position
 	if DisplayServer.get_name() == "headless":
 		$Skin.free()
@@ -56,8 +59,8 @@ func _physics_process(delta: float) -> void:
 		position = position.lerp(shared_position, 1.0 - exp(-18.0 * delta))
 
 
-## Stops replicating the motion: the owner's last act, so that no update is under way when the server removes
-## the player.
+## Stops replicating the motion: the owner's last act, so that no update is under way when the
+## server removes the player.
 func stop_sharing() -> void:
 	owner_sync.public_visibility = false
 

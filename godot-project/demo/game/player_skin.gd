@@ -79,7 +79,10 @@ func _draw_heading(colour: Color) -> void:
 func _draw_texts(colour: Color) -> void:
 	var font: Font = ThemeDB.fallback_font
 	var width: float = 160.0
-	draw_string(font, Vector2(-width / 2, 5.5), str(_player.score), HORIZONTAL_ALIGNMENT_CENTER, width, 15, Color.WHITE)
+	draw_string(font, Vector2(-width / 2, 5.5), str(_player.score), HORIZONTAL_ALIGNMENT_CENTER, width,
+		15, Color.WHITE)
 	var place := Vector2(-width / 2, -Player.RADIUS - 13.0)
-	draw_string_outline(font, place, _player.player_name, HORIZONTAL_ALIGNMENT_CENTER, width, 14, 5, Color(0, 0, 0, 0.6))
-	draw_string(font, place, _player.player_name, HORIZONTAL_ALIGNMENT_CENTER, width, 14, colour.lightened(0.45))
+	draw_string_outline(font, place, _player.player_name, HORIZONTAL_ALIGNMENT_CENTER, width, 14, 5,
+		Color(0, 0, 0, 0.6))
+	draw_string(font, place, _player.player_name, HORIZONTAL_ALIGNMENT_CENTER, width, 14,
+		colour.lightened(0.45))

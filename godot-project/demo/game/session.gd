@@ -2,12 +2,9 @@ class_name GameSession
 extends Node
 ## Everything that server and clients tell each other by RPC.
 ##
-## This node only speaks: the methods without an underscore send, the signals say what has arrived, and what
-## to do about it is decided by the server's [Referee] and by the client. All of it is reliable. The node has
-## to be at the same path on both sides.
-
-## A player's way through a round: everybody gets ready, plays, winds up, leaves.
-enum Phase { LOBBY, PLAYING, WINDING_UP, OVER }
+## This node only speaks: the methods without an underscore send, the signals say what has arrived,
+## and what to do about it is decided by the server's [Referee] and by the client. All of it is
+## reliable. The node has to be at the same path on both sides.
 
 # On the server.
 signal introduced(id: int, player_name: String)
@@ -25,6 +22,9 @@ signal chat_heard(number: int, speaker: int, text: String)
 signal whisper_heard(sender: int, text: String)
 signal round_trip_measured(seconds: float)
 signal let_go
+
+## A player's way through a round: everybody gets ready, plays, winds up, leaves.
+enum Phase { LOBBY, PLAYING, WINDING_UP, OVER }
 
 ## Who is in, by peer id: dictionaries with "name", "hue" and "ready".
 var roster: Dictionary = {}
@@ -83,8 +83,8 @@ func say(text: String) -> void:
 	_say.rpc_id(1, text)
 
 
-## Measures a round trip; [signal round_trip_measured] answers. It includes waiting for the next frame on
-## both sides, as every RPC of a game does.
+## Measures a round trip; [signal round_trip_measured] answers. It includes waiting for the next
+## frame on both sides, as every RPC of a game does.
 func ping() -> void:
 	rpcs_sent += 1
 	_ping.rpc_id(1, Time.get_ticks_usec())

@@ -1,7 +1,7 @@
 class_name Sparks
 extends Node2D
-## What there is to collect. The server moves a spark that somebody has touched; its synchronizer tells the
-## clients, only when something has changed.
+## What there is to collect. The server moves a spark that somebody has touched; its synchronizer
+## tells the clients, only when something has changed.
 
 const COUNT: int = 6
 const RADIUS: float = 11.0

@@ -2,8 +2,8 @@ class_name Ledger
 extends RefCounted
 ## What happened on the server and in which order, for those who check a run afterwards.
 ##
-## One connection keeps its order. So everything that a client must have seen follows from the order in which
-## the server did things, whatever the clocks say.
+## One connection keeps its order. So everything that a client must have seen follows from the order
+## in which the server did things, whatever the clocks say.
 
 var _moment: int = 0
 var _peers: Dictionary = {}
@@ -25,7 +25,8 @@ func name_peer(id: int, title: String) -> void:
 
 ## Writes down a chat line and to whom it goes; those who have been let go do not have to hear it.
 func note_chat(number: int, speaker: int, listeners: PackedInt32Array) -> void:
-	var staying: Array = Array(listeners).filter(func(id: int) -> bool: return not _peer(id).has("let_go"))
+	var staying: Array = Array(listeners).filter(func(id: int) -> bool:
+		return not _peer(id).has("let_go"))
 	_chat.append({ "number": number, "speaker": str(speaker), "listeners": staying.map(str) })
 
 

@@ -123,7 +123,8 @@ func _on_readied(id: int) -> void:
 
 func _everybody_is_ready() -> bool:
 	var entries: Array = _session.roster.values()
-	return entries.size() >= _players_to_start and entries.all(func(entry: Dictionary) -> bool: return entry.ready)
+	return entries.size() >= _players_to_start and entries.all(func(entry: Dictionary) -> bool:
+		return entry.ready)
 
 
 func _let_play(id: int) -> void:
@@ -151,8 +152,8 @@ func _on_leave_asked(id: int) -> void:
 		_leaving.append(id)
 
 
-## Lets one go at a time. The engine tells all others about each departure, and the built-in class prints an
-## error for each of them whose connection is just closing.
+## Lets one go at a time. The engine tells all others about each departure, and the built-in class
+## prints an error for each of them whose connection is just closing.
 func _let_next_leave() -> void:
 	if _departing or _leaving.is_empty():
 		return
@@ -172,8 +173,8 @@ func _on_departure_confirmed(id: int) -> void:
 		_departure_confirmed = true
 
 
-## Closes the connection of one who has got everything that was sent to it. It is the frame's last act, so that
-## nothing more is sent there before the next poll takes the peer out.
+## Closes the connection of one who has got everything that was sent to it. It is the frame's last
+## act, so that nothing more is sent there before the next poll takes the peer out.
 func _see_off() -> void:
 	if _departing and (_departure_confirmed or _departure_age > DEPARTURE_SECONDS):
 		multiplayer.multiplayer_peer.disconnect_peer(_departing)

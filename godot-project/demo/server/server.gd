@@ -32,7 +32,8 @@ func _ready() -> void:
 		return
 	Engine.max_fps = FRAMES_PER_SECOND
 	_referee.finished.connect(_end)
-	_referee.start(int(options.number("players", 1)), options.number("seconds", 0), int(options.number("joins", 0)))
+	_referee.start(int(options.number("players", 1)), options.number("seconds", 0),
+		int(options.number("joins", 0)))
 	_status.start()
 
 
@@ -48,7 +49,8 @@ func _listen(impl: String, address: String, port: int) -> String:
 			print("server: listening on ws://%s:%d (%s)" % [address.replace("*", "127.0.0.1"), chosen, impl])
 			return ""
 		if port:
-			return "Cannot listen on port %d at %s: %s." % [port, address, error_string(error)]
+			return DemoTransport.reason(
+				peer, "Cannot listen on port %d at %s: %s." % [port, address, error_string(error)])
 	return "Found no free port at %s." % address
 
 

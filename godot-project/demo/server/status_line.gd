@@ -34,6 +34,8 @@ func _print_line() -> void:
 		updates += report[1]
 		round_trips += report[2]
 	var round_trip: float = round_trips / maxi(_reports.size(), 1)
-	print("server: %3d s | %2d in, %2d playing | %5d RPCs/s | %5d sync updates/s | round trip %5.1f ms" % [
-		_seconds, game.session.roster.size(), game.players().size(), roundi(rpcs), roundi(updates), round_trip * 1000,
+	print("server: %3d s | %2d in, %2d playing | %5d RPCs/s | %5d sync updates/s | round trip %5.1f ms"
+		% [
+		_seconds, game.session.roster.size(), game.players().size(), roundi(rpcs), roundi(updates),
+		round_trip * 1000,
 	])

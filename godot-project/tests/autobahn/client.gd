@@ -1,5 +1,6 @@
 extends SceneTree
-## An echo client for the Autobahn test suite: runs all cases that the suite's server has, with `connect_to_url`.
+## An echo client for the Autobahn test suite: runs all cases that the suite's server has, with
+## `connect_to_url`.
 ##
 ##   godot --headless --path godot-project -s res://tests/autobahn/client.gd -- \
 ##     class=RustWebSocketPeer compression=1 url=ws://127.0.0.1:9001 agent=client

@@ -1,7 +1,9 @@
 extends SceneTree
-## An echo server for the Autobahn test suite: each connection of a TCPServer goes to a peer by `accept_stream`.
+## An echo server for the Autobahn test suite: each connection of a TCPServer goes to a peer by
+## `accept_stream`.
 ##
-##   godot --headless --path godot-project -s res://tests/autobahn/server.gd -- class=RustWebSocketPeer compression=1
+##   godot --headless --path godot-project -s res://tests/autobahn/server.gd --
+##   class=RustWebSocketPeer compression=1
 ##
 ## Prints `LISTENING port` once it listens; runs until it is ended from outside.
 

@@ -1,11 +1,15 @@
 extends "res://tests/harness/case.gd"
 ## A script sees the same members: names, arguments, defaults, types, const, enums, signals.
 
-const PACKET_PEER_METHODS := ["get_available_packet_count", "get_packet", "get_packet_error", "get_var", "put_packet", "put_var",
+const PACKET_PEER_METHODS := ["get_available_packet_count", "get_packet", "get_packet_error",
+	"get_var", "put_packet", "put_var",
 	"get_encode_buffer_max_size", "set_encode_buffer_max_size"]
-const MULTIPLAYER_METHODS := ["close", "disconnect_peer", "generate_unique_id", "get_connection_status", "get_packet_channel",
-	"get_packet_mode", "get_packet_peer", "get_unique_id", "is_refusing_new_connections", "is_server_relay_supported", "poll",
-	"set_refuse_new_connections", "set_target_peer", "get_transfer_mode", "set_transfer_mode", "get_transfer_channel",
+const MULTIPLAYER_METHODS := ["close", "disconnect_peer", "generate_unique_id",
+	"get_connection_status", "get_packet_channel",
+	"get_packet_mode", "get_packet_peer", "get_unique_id", "is_refusing_new_connections",
+	"is_server_relay_supported", "poll",
+	"set_refuse_new_connections", "set_target_peer", "get_transfer_mode", "set_transfer_mode",
+	"get_transfer_channel",
 	"set_transfer_channel"]
 
 
@@ -55,7 +59,8 @@ func test_godot_3_methods_of_ours() -> void:
 	equal(pair.client.is_connected_to_host(), false, "is_connected_to_host after the end")
 
 
-## One line per method, property, constant and signal that the built-in class declares, as the class under test has it.
+## One line per method, property, constant and signal that the built-in class declares, as the class
+## under test has it.
 func _see_members(plain_class: String, tested_class: String, inherited: Array) -> void:
 	check(ClassDB.class_exists(tested_class), tested_class + " exists")
 	if not ClassDB.class_exists(plain_class):
@@ -69,9 +74,11 @@ func _see_members(plain_class: String, tested_class: String, inherited: Array) -
 	for property in ClassDB.class_get_property_list(plain_class):
 		if property.usage & (PROPERTY_USAGE_CATEGORY | PROPERTY_USAGE_GROUP):
 			continue
-		saw("property." + property.name, _describe_property(tested_class, properties.get(property.name, {})))
+		saw("property." + property.name,
+			_describe_property(tested_class, properties.get(property.name, {})))
 	for constant in ClassDB.class_get_integer_constant_list(plain_class, true):
-		saw("constant." + constant, "%d of %s" % [ClassDB.class_get_integer_constant(tested_class, constant),
+		saw("constant." + constant,
+			"%d of %s" % [ClassDB.class_get_integer_constant(tested_class, constant),
 			ClassDB.class_get_integer_constant_enum(tested_class, constant)])
 	for event: String in ["peer_connected", "peer_disconnected"]:
 		var found := ClassDB.class_get_signal(tested_class, event)
@@ -107,14 +114,17 @@ func _describe_method(method: Dictionary) -> String:
 			text += " = " + var_to_str(method.default_args[i - first_default])
 		arguments.append(text)
 	return "(%s) -> %s%s%s" % [", ".join(arguments), _type_name(method["return"]),
-		" const" if method.flags & METHOD_FLAG_CONST else "", " static" if method.flags & METHOD_FLAG_STATIC else ""]
+		" const" if method.flags & METHOD_FLAG_CONST else "",
+		" static" if method.flags & METHOD_FLAG_STATIC else ""]
 
 
 func _describe_property(tested_class: String, property: Dictionary) -> String:
 	if property.is_empty():
 		return "missing"
-	return "%s, hint %d, usage %d, %s, %s, default %s" % [_type_name(property), property.hint, property.usage,
-		ClassDB.class_get_property_setter(tested_class, property.name), ClassDB.class_get_property_getter(tested_class, property.name),
+	return "%s, hint %d, usage %d, %s, %s, default %s" % [_type_name(property), property.hint,
+		property.usage,
+		ClassDB.class_get_property_setter(tested_class, property.name),
+		ClassDB.class_get_property_getter(tested_class, property.name),
 		var_to_str(ClassDB.class_get_property_default_value(tested_class, property.name))]
 
 

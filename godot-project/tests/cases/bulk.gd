@@ -33,7 +33,8 @@ func test_peer_resumes_reading() -> void:
 		check(packets.size() <= 4, "the limit holds")
 		got.append_array(packets)
 		return got.size() >= 20)
-	equal(got.map(func(packet: PackedByteArray) -> String: return packet.get_string_from_utf8()), texts, "all, in order")
+	equal(got.map(func(packet: PackedByteArray) -> String: return packet.get_string_from_utf8()),
+		texts, "all, in order")
 
 
 func test_multiplayer() -> void:
@@ -44,12 +45,14 @@ func test_multiplayer() -> void:
 	equal(session.server.get_packets(), _packets([]), "nothing yet")
 	equal(session.server.get_packets_peers(), PackedInt32Array(), "and from nobody")
 	session.clients[0].put_packet("a".to_utf8_buffer())
-	check(until(func() -> bool: return session.server.get_available_packet_count() == 1), "the first arrives")
+	check(until(func() -> bool: return session.server.get_available_packet_count() == 1),
+		"the first arrives")
 	session.clients[1].put_packet("b".to_utf8_buffer())
 	session.clients[1].put_packet("c".to_utf8_buffer())
 	check(until(func() -> bool: return session.server.get_available_packet_count() == 3), "all arrive")
 	equal(session.server.get_packets(2), _packets(["a", "b"]), "two")
-	equal(session.server.get_packets_peers(), PackedInt32Array([session.ids[0], session.ids[1]]), "their senders")
+	equal(session.server.get_packets_peers(), PackedInt32Array([session.ids[0], session.ids[1]]),
+		"their senders")
 	equal(session.server.get_packets(), _packets(["c"]), "the rest")
 	equal(session.server.get_packets_peers(), PackedInt32Array([session.ids[1]]), "its sender")
 	equal(session.server.get_packets(), _packets([]), "nothing more")

@@ -54,10 +54,12 @@ func test_client_gets_an_id() -> void:
 
 func test_three_clients() -> void:
 	var session := mp_session(3)
-	same("server", session.server_events, PackedStringArray(["connected A", "connected B", "connected C"]))
+	same("server", session.server_events,
+		PackedStringArray(["connected A", "connected B", "connected C"]))
 	for i in session.clients.size():
 		same("client%d" % i, session.client_events[i], PackedStringArray(["connected 1"]))
-	same("ids_differ", session.ids.size() == 3 and session.ids[0] != session.ids[1] and session.ids[1] != session.ids[2], true)
+	same("ids_differ", session.ids.size() == 3 and session.ids[0] != session.ids[1]
+		and session.ids[1] != session.ids[2], true)
 
 
 func test_nobody_there() -> void:
@@ -82,7 +84,8 @@ func test_server_loses_a_client() -> void:
 	var session := mp_session(2)
 	session.clients[0].close()
 	until(func() -> bool: return session.server_events.size() == 3)
-	same("events", session.server_events, PackedStringArray(["connected A", "connected B", "disconnected A"]))
+	same("events", session.server_events,
+		PackedStringArray(["connected A", "connected B", "disconnected A"]))
 	same("other_client", session.client_events[1], PackedStringArray(["connected 1"]))
 	same("server_status", mp_status(session.server), "CONNECTED")
 
@@ -145,6 +148,23 @@ func test_client_urls() -> void:
 	same("no_scheme", peer.create_client("127.0.0.1:1"), OK)
 
 
+## An IPv4 address in the form of an IPv6 one.
+func test_ipv4_mapped_bind_address() -> void:
+	var server := new_mp(other)
+	var port := free_port()
+	same("answer", server.create_server(port, "::ffff:127.0.0.1"), OK)
+	server.set_meta("port", port)
+	watch(server)
+	var client := mp_client(server)
+	same("connects", until(func() -> bool: return connected(client)), true)
+
+
+func test_bind_address_with_a_zone() -> void:
+	for address: String in ["fe80::1%no-such-interface", "fe80::1%", "127.0.0.1%lo"]:
+		expect_error("address")
+		same(address, new_mp().create_server(free_port(), address), ERR_INVALID_PARAMETER)
+
+
 func test_addresses() -> void:
 	var session := mp_session()
 	var id := session.ids[0]
@@ -163,13 +183,17 @@ func test_server_on_all_addresses() -> void:
 	var server: MultiplayerPeer = watch(new_mp(other))
 	var port := free_port("*")
 	equal(server.create_server(port), OK, "create_server")
-	var hosts := ["127.0.0.1", "[::1]"] if "::1" in IP.get_local_addresses() or "0:0:0:0:0:0:0:1" in IP.get_local_addresses() else ["127.0.0.1"]
+	var hosts := ["127.0.0.1"]
+	var local := IP.get_local_addresses()
+	if "::1" in local or "0:0:0:0:0:0:0:1" in local:
+		hosts.append("[::1]")
 	for host: String in hosts:
 		var client: MultiplayerPeer = watch(new_mp())
 		client.create_client("ws://%s:%d" % [host, port])
 		same("in_" + host, until(func() -> bool: return connected(client)), true)
 		until(func() -> bool: return server.get_peer(client.get_unique_id()) != null)
-		same("shown_" + host, server.get_peer_address(client.get_unique_id()), "127.0.0.1" if host == "127.0.0.1" else "0:0:0:0:0:0:0:1")
+		same("shown_" + host, server.get_peer_address(client.get_unique_id()),
+			"127.0.0.1" if host == "127.0.0.1" else "0:0:0:0:0:0:0:1")
 
 
 func test_subprotocols_and_headers_of_a_multiplayer_peer() -> void:
@@ -187,7 +211,8 @@ func test_close_of_a_server() -> void:
 	same("id", session.server.get_unique_id(), 0)
 	until(func() -> bool: return disconnected(session.clients[0]) and disconnected(session.clients[1]))
 	same("server_events", session.server_events, PackedStringArray(["connected A", "connected B"]))
-	same("client_events", session.client_events[0], PackedStringArray(["connected 1", "disconnected 1"]))
+	same("client_events", session.client_events[0],
+		PackedStringArray(["connected 1", "disconnected 1"]))
 
 
 func test_close_of_a_client() -> void:
@@ -208,8 +233,11 @@ func test_create_again_after_close() -> void:
 	same("server_again", session.server.create_server(port, ANY_ADDRESS), OK)
 	until(func() -> bool: return disconnected(session.clients[0]))
 	same("client_again", session.clients[0].create_client("ws://127.0.0.1:%d" % port), OK)
-	same("in", until(func() -> bool: return connected(session.clients[0]) and session.server_events.size() == 2), true)
-	same("client_events", session.client_events[0], PackedStringArray(["connected 1", "disconnected 1", "connected 1"]))
+	same("in",
+		until(func() -> bool: return connected(session.clients[0]) and session.server_events.size() == 2),
+		true)
+	same("client_events", session.client_events[0],
+		PackedStringArray(["connected 1", "disconnected 1", "connected 1"]))
 	session.clients[0].close()
 	same("client_becomes_server", session.clients[0].create_server(free_port(), ANY_ADDRESS), OK)
 	same("its_id", session.clients[0].get_unique_id(), 1)
@@ -227,5 +255,6 @@ func test_freed_server() -> void:
 	session.server = null
 	same("freed", weak.get_ref() == null, true)
 	same("client_notices", until(func() -> bool: return disconnected(session.clients[0])), true)
-	same("client_events", session.client_events[0], PackedStringArray(["connected 1", "disconnected 1"]))
+	same("client_events", session.client_events[0],
+		PackedStringArray(["connected 1", "disconnected 1"]))
 	same("port_is_free", new_mp(other).create_server(port, ANY_ADDRESS), OK)

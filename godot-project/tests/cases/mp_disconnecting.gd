@@ -11,9 +11,11 @@ func test_server_disconnects_a_client() -> void:
 	session.server.disconnect_peer(session.ids[0])
 	same("at_once", session.server_events, PackedStringArray(["connected A", "connected B"]))
 	session.server.poll()
-	same("next_poll", session.server_events, PackedStringArray(["connected A", "connected B", "disconnected A"]))
+	same("next_poll", session.server_events,
+		PackedStringArray(["connected A", "connected B", "disconnected A"]))
 	same("client_ends", until(func() -> bool: return disconnected(session.clients[0])), true)
-	same("client_events", session.client_events[0], PackedStringArray(["connected 1", "disconnected 1"]))
+	same("client_events", session.client_events[0],
+		PackedStringArray(["connected 1", "disconnected 1"]))
 	same("other_client", session.client_events[1], PackedStringArray(["connected 1"]))
 	mp_send(session.server, 0, "left")
 	same("other_client_receives", mp_receive(session.clients[1], 1), PackedStringArray(["1 left"]))
@@ -50,7 +52,8 @@ func test_server_disconnects_by_force() -> void:
 	settle(0.02)
 	same("server_events", session.server_events, PackedStringArray(["connected A", "connected B"]))
 	same("client_ends", until(func() -> bool: return disconnected(session.clients[0])), true)
-	same("client_events", session.client_events[0], PackedStringArray(["connected 1", "disconnected 1"]))
+	same("client_events", session.client_events[0],
+		PackedStringArray(["connected 1", "disconnected 1"]))
 	allow_error("peer|target")
 	same("send", mp_send(session.server, session.ids[0], "x"), ERR_INVALID_PARAMETER)
 
@@ -111,13 +114,16 @@ func test_close_codes_of_close() -> void:
 	ours("client_sees", is_ours(session.server), seen, PackedStringArray(["CLOSED 1001 \"\""]))
 	var second := mp_session()
 	var seen_by_server := PackedStringArray()
-	second.server.peer_disconnected.connect(func(id: int) -> void: seen_by_server.append(ending(second.server.get_peer(id))))
+	second.server.peer_disconnected.connect(func(id: int) -> void:
+		seen_by_server.append(ending(second.server.get_peer(id))))
 	second.clients[0].close()
 	until(func() -> bool: return seen_by_server.size() == 1)
-	ours("server_sees", is_ours(second.clients[0]), seen_by_server, PackedStringArray(["CLOSED 1000 \"\""]))
+	ours("server_sees", is_ours(second.clients[0]), seen_by_server,
+		PackedStringArray(["CLOSED 1000 \"\""]))
 
 
-## What a server accepted before `close` arrives. A built-in client loses it when it comes together with the end.
+## What a server accepted before `close` arrives. A built-in client loses it when it comes together
+## with the end.
 func test_accepted_before_close_of_the_server_arrives() -> void:
 	var session := mp_session()
 	for i in 20:
@@ -126,7 +132,8 @@ func test_accepted_before_close_of_the_server_arrives() -> void:
 	var got := PackedStringArray()
 	until(func() -> bool:
 		got.append_array(mp_take(session.clients[0]))
-		return disconnected(session.clients[0]) and session.clients[0].get_available_packet_count() == 0, 2.0)
+		return (disconnected(session.clients[0])
+			and session.clients[0].get_available_packet_count() == 0), 2.0)
 	ours("all_received", impl_is_ours(), got.size() == 20, true)
 
 
@@ -150,7 +157,8 @@ func test_get_peer() -> void:
 	same("same_object", session.server.get_peer(session.ids[0]) == peer, true)
 	same("other_object", session.server.get_peer(session.ids[1]) != peer, true)
 	same("class", named_plain(peer.get_class()), "WebSocketPeer")
-	same("requested_url", peer.get_requested_url() == "ws://127.0.0.1:%d/" % session.server.get_meta("port"), true)
+	same("requested_url", peer.get_requested_url() == "ws://127.0.0.1:%d/"
+		% session.server.get_meta("port"), true)
 	same("send", peer.send_text("direct"), OK)
 	same("received", mp_receive(session.clients[0], 1), PackedStringArray(["1 direct"]))
 	var server_of_client: PacketPeer = session.clients[0].get_peer(1)
@@ -163,7 +171,8 @@ func test_get_peer_of_a_connecting_client() -> void:
 	var server := mp_server()
 	var client := mp_client(server)
 	same("state", state_name(client.get_peer(1)), "CONNECTING")
-	same("url", client.get_peer(1).get_requested_url() == "ws://127.0.0.1:%d" % server.get_meta("port"), true)
+	same("url", client.get_peer(1).get_requested_url() == "ws://127.0.0.1:%d"
+		% server.get_meta("port"), true)
 	same("in", until(func() -> bool: return connected(client)), true)
 
 
@@ -185,18 +194,23 @@ func test_what_handlers_can_ask() -> void:
 	server.peer_connected.connect(func(id: int) -> void:
 		seen.append("server + %s %s" % [state_name(server.get_peer(id)), server.get_peer_address(id)]))
 	server.peer_disconnected.connect(func(id: int) -> void:
-		seen.append("server - %s %s" % [ending(server.get_peer(id)), server.get_peer(id).get_requested_url().begins_with("ws://127.0.0.1:")]))
+		seen.append("server - %s %s"
+			% [ending(server.get_peer(id)),
+			server.get_peer(id).get_requested_url().begins_with("ws://127.0.0.1:")]))
 	var client := new_mp()
 	client.peer_connected.connect(func(id: int) -> void:
-		seen.append("client + %s %s %s" % [mp_status(client), client.get_unique_id() > 1, state_name(client.get_peer(id))]))
+		seen.append("client + %s %s %s" % [mp_status(client), client.get_unique_id() > 1,
+			state_name(client.get_peer(id))]))
 	client.peer_disconnected.connect(func(id: int) -> void:
-		seen.append("client - %s %s %s" % [mp_status(client), client.get_unique_id() > 1, ending(client.get_peer(id))]))
+		seen.append("client - %s %s %s" % [mp_status(client), client.get_unique_id() > 1,
+			ending(client.get_peer(id))]))
 	client.create_client("ws://127.0.0.1:%d" % server.get_meta("port"))
 	watch(client)
 	until(func() -> bool: return seen.size() == 2)
 	client.get_peer(1).close(4000, "x")
 	until(func() -> bool: return seen.size() == 4)
 	seen.sort()
-	same("seen", seen, PackedStringArray(["client + CONNECTED true OPEN", "client - CONNECTED true CLOSED 4000 \"x\"",
+	same("seen", seen,
+		PackedStringArray(["client + CONNECTED true OPEN", "client - CONNECTED true CLOSED 4000 \"x\"",
 		"server + OPEN 127.0.0.1", "server - CLOSED 4000 \"x\" true"]))
 	same("after", "%s %d" % [mp_status(client), client.get_unique_id()], "DISCONNECTED 0")

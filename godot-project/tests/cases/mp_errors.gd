@@ -1,6 +1,6 @@
 extends "res://tests/harness/case.gd"
-## Why a multiplayer client failed: readable after its status went to DISCONNECTED, until the next session. The built-in
-## class has nothing of this.
+## Why a multiplayer client failed: readable after its status went to DISCONNECTED, until the next
+## session. The built-in class has nothing of this.
 
 
 func test_answer_that_is_no_upgrade_stays_readable() -> void:
@@ -15,8 +15,10 @@ func test_answer_that_is_no_upgrade_stays_readable() -> void:
 	client.close()
 	equal(client.get_handshake_response_code(), 403, "code after close()")
 	equal(client.create_client("ws://127.0.0.1:%d" % free_port()), OK, "create_client")
-	equal([client.get_handshake_response_code(), client.get_error_message()], [0, ""], "forgotten by the next session")
-	equal([client.get_handshake_response_headers().size(), client.get_handshake_response_body().size()], [0, 0], "all of it")
+	equal([client.get_handshake_response_code(), client.get_error_message()], [0, ""],
+		"forgotten by the next session")
+	equal([client.get_handshake_response_headers().size(),
+		client.get_handshake_response_body().size()], [0, 0], "all of it")
 
 
 func test_port_where_nobody_listens() -> void:
@@ -76,7 +78,8 @@ func test_reason_of_a_lost_member() -> void:
 		return
 	var server := mp_server()
 	var reasons := PackedStringArray()
-	server.peer_disconnected.connect(func(id: int) -> void: reasons.append(server.get_peer(id).get_error_message()))
+	server.peer_disconnected.connect(func(id: int) -> void:
+		reasons.append(server.get_peer(id).get_error_message()))
 	var raw := mp_raw_client(server)
 	until(func() -> bool: return raw.received.size() >= 6)
 	raw.send_frame(RawPeer.TEXT, bytes(1), 0xC0)
@@ -93,7 +96,8 @@ func test_close_timeout_of_members() -> void:
 	var raw := mp_raw_client(server)
 	check(until(func() -> bool: return ids.size() == 1), "the member is in")
 	server.disconnect_peer(ids[0])
-	check(until(func() -> bool: return raw.ended, 3.0), "a member that never answers the close frame is let go")
+	check(until(func() -> bool: return raw.ended, 3.0),
+		"a member that never answers the close frame is let go")
 	expect_error("close_timeout")
 	server.close_timeout = 0.0
 	equal(server.close_timeout, 0.5, "a refused value changes nothing")
@@ -106,7 +110,8 @@ func test_round_trip_time_of_a_member() -> void:
 	var member: PacketPeer = session.server.get_peer(session.ids[0])
 	check(until(func() -> bool: return member.get_round_trip_time() >= 0.0), "it becomes known")
 	check(member.get_round_trip_time() < 5.0, "it is sensible: %f" % member.get_round_trip_time())
-	check(until(func() -> bool: return session.clients[0].get_peer(1).get_round_trip_time() >= 0.0), "on the client too")
+	check(until(func() -> bool: return session.clients[0].get_peer(1).get_round_trip_time() >= 0.0),
+		"on the client too")
 
 
 func _is_builtin() -> bool:
@@ -114,7 +119,8 @@ func _is_builtin() -> bool:
 	return not impl_is_ours() or other != "rust"
 
 
-## A client whose request has reached a raw server, which then does `answer.call(raw)`; waits until it has failed.
+## A client whose request has reached a raw server, which then does `answer.call(raw)`; waits until
+## it has failed.
 func _asking(answer: Callable, timeout := 3.0) -> MultiplayerPeer:
 	var tcp := listen()
 	var client: MultiplayerPeer = watch(new_mp())

@@ -60,13 +60,15 @@ func test_ports_that_do_not_exist() -> void:
 	for port: int in [-1, 70000]:
 		var peer := new_mp()
 		expect_error("port")
-		ours("port_%d" % port, impl_is_ours(), peer.create_server(port, ANY_ADDRESS), ERR_INVALID_PARAMETER)
+		ours("port_%d" % port, impl_is_ours(), peer.create_server(port, ANY_ADDRESS),
+			ERR_INVALID_PARAMETER)
 		peer.close()
 
 
 func test_settings_that_make_no_sense_are_refused() -> void:
 	var peer := new_mp()
-	for entry: Array in [["inbound_buffer_size", 0], ["max_queued_packets", 0], ["outbound_buffer_size", -1]]:
+	for entry: Array in [["inbound_buffer_size", 0], ["max_queued_packets", 0],
+			["outbound_buffer_size", -1]]:
 		var before: int = peer.get(entry[0])
 		expect_error(entry[0])
 		peer.set(entry[0], entry[1])
@@ -78,11 +80,13 @@ func test_headers_with_line_breaks_are_refused() -> void:
 	peer.handshake_headers = PackedStringArray(["X-A: 1\r\nX-Injected: 2"])
 	expect_error("header")
 	allow_error("header")
-	ours("client", impl_is_ours(), peer.create_client("ws://127.0.0.1:%d" % free_port()), ERR_INVALID_PARAMETER)
+	ours("client", impl_is_ours(), peer.create_client("ws://127.0.0.1:%d" % free_port()),
+		ERR_INVALID_PARAMETER)
 	peer.close()
 
 
-## A subprotocol that the server does not know of does not keep a client out when the server lists none.
+## A subprotocol that the server does not know of does not keep a client out when the server lists
+## none.
 func test_client_with_a_subprotocol_at_a_server_without() -> void:
 	var server := mp_server()
 	var raw: RawPeer = watch(RawPeer.connect_to(server.get_meta("port")))
@@ -100,7 +104,8 @@ func test_packets_together_with_the_end() -> void:
 	var raw := mp_raw_client(server)
 	until(func() -> bool: return raw.received.size() >= 6)
 	unwatch(server)
-	raw.send_bytes(raw.frame(RawPeer.TEXT, "last".to_utf8_buffer()) + raw.frame(RawPeer.TEXT, "words".to_utf8_buffer())
+	raw.send_bytes(raw.frame(RawPeer.TEXT, "last".to_utf8_buffer())
+		+ raw.frame(RawPeer.TEXT, "words".to_utf8_buffer())
 		+ raw.frame(RawPeer.CLOSE, RawPeer.close_payload(1000)))
 	OS.delay_msec(20)
 	var got := PackedStringArray()

@@ -1,5 +1,6 @@
 extends "res://tests/harness/case.gd"
-## Signal handlers and calls in the middle of a poll that close, disconnect, or let go of the peer they come from.
+## Signal handlers and calls in the middle of a poll that close, disconnect, or let go of the peer
+## they come from.
 
 
 func runs_mixed() -> bool:
@@ -54,14 +55,16 @@ func test_handler_disconnects_the_newcomer() -> void:
 		until(func() -> bool: return disconnected(client))
 		same(key + "_client", mp_status(client), "DISCONNECTED")
 		settle(0.02)
-		same(key + "_events", events, PackedStringArray(["connected"]) if force else PackedStringArray(["connected", "disconnected"]))
+		same(key + "_events", events, PackedStringArray(["connected"]) if force
+			else PackedStringArray(["connected", "disconnected"]))
 		same(key + "_server", mp_status(server), "CONNECTED")
 
 
 ## One client's arrival throws out another.
 func test_handler_disconnects_somebody_else() -> void:
 	var session := mp_session(1)
-	session.server.peer_connected.connect(func(_id: int) -> void: session.server.disconnect_peer(session.ids[0], true))
+	session.server.peer_connected.connect(func(_id: int) -> void:
+		session.server.disconnect_peer(session.ids[0], true))
 	var second := mp_client(session.server)
 	same("second_in", until(func() -> bool: return connected(second)), true)
 	same("first_out", until(func() -> bool: return disconnected(session.clients[0])), true)
@@ -188,8 +191,8 @@ func test_closing_a_socket_between_two_packets() -> void:
 	same("state", state_name(pair.server), "CLOSED")
 
 
-## Closing the socket behind the multiplayer peer's back, from its own handler. The id and the close frame arrive
-## together: a built-in client loses the id, and so never says that it was in.
+## Closing the socket behind the multiplayer peer's back, from its own handler. The id and the close
+## frame arrive together: a built-in client loses the id, and so never says that it was in.
 func test_handler_closes_the_socket() -> void:
 	var server := mp_server()
 	var events := PackedStringArray()
@@ -203,13 +206,15 @@ func test_handler_closes_the_socket() -> void:
 	ours("client_sees", impl_is_ours(), seen, PackedStringArray(["CLOSED 4000 \"no\""]))
 
 
-## The socket of a client that was sent away is the script's, which may use it for another connection.
+## The socket of a client that was sent away is the script's, which may use it for another
+## connection.
 func test_socket_is_connected_elsewhere() -> void:
 	var session := mp_session()
 	var elsewhere := mp_server()
 	for i in 5:
 		mp_send(session.clients[0], 1, str(i))
-	check(until(func() -> bool: return session.server.get_available_packet_count() == 5), "all are there")
+	check(until(func() -> bool: return session.server.get_available_packet_count() == 5),
+		"all are there")
 	var socket: PacketPeer = session.server.get_peer(session.ids[0])
 	socket.close()
 	same("answer", socket.connect_to_url("ws://127.0.0.1:%d" % elsewhere.get_meta("port")), OK)

@@ -12,9 +12,11 @@ func test_targets_of_a_server() -> void:
 	same("all", mp_send(session.server, 0, "all"), OK)
 	same("one", mp_send(session.server, ids[1], "one"), OK)
 	same("all_but_one", mp_send(session.server, -ids[0], "all but A"), OK)
-	same("broadcast_constant", mp_send(session.server, MultiplayerPeer.TARGET_PEER_BROADCAST, "end"), OK)
+	same("broadcast_constant", mp_send(session.server, MultiplayerPeer.TARGET_PEER_BROADCAST, "end"),
+		OK)
 	same("A", mp_receive(session.clients[0], 2), PackedStringArray(["1 all", "1 end"]))
-	same("B", mp_receive(session.clients[1], 4), PackedStringArray(["1 all", "1 one", "1 all but A", "1 end"]))
+	same("B", mp_receive(session.clients[1], 4),
+		PackedStringArray(["1 all", "1 one", "1 all but A", "1 end"]))
 	same("C", mp_receive(session.clients[2], 3), PackedStringArray(["1 all", "1 all but A", "1 end"]))
 
 
@@ -43,8 +45,10 @@ func test_server_without_peers() -> void:
 func test_targets_of_a_client() -> void:
 	var session := mp_session(2)
 	for target: int in [0, 1, session.ids[1], -1, 12345]:
-		equal(mp_send(session.clients[0], target, "to %d" % target if target < 2 else "to other"), OK, "put_packet to %d" % target)
-	same("server", mp_receive(session.server, 5), PackedStringArray(["A to 0", "A to 1", "A to other", "A to -1", "A to other"]))
+		equal(mp_send(session.clients[0], target, "to %d" % target if target < 2 else "to other"), OK,
+			"put_packet to %d" % target)
+	same("server", mp_receive(session.server, 5),
+		PackedStringArray(["A to 0", "A to 1", "A to other", "A to -1", "A to other"]))
 	settle(0.02)
 	same("other_client", mp_take(session.clients[1]), PackedStringArray())
 
@@ -61,7 +65,8 @@ func test_packet_getters() -> void:
 	same("count", session.server.get_available_packet_count(), 0)
 	session.server.set_target_peer(session.ids[0])
 	session.server.put_packet("y".to_utf8_buffer())
-	check(until(func() -> bool: return session.clients[0].get_available_packet_count() == 1), "comes back")
+	check(until(func() -> bool: return session.clients[0].get_available_packet_count() == 1),
+		"comes back")
 	same("peer_of_a_client", session.clients[0].get_packet_peer(), 1)
 
 
@@ -134,11 +139,13 @@ func test_large_packets() -> void:
 		peer.outbound_buffer_size = 1 << 20)
 	for size: int in [1, 125, 126, 65535, 65536, 500000]:
 		session.clients[0].put_packet(bytes(size, 7))
-		check(until(func() -> bool: return session.server.get_available_packet_count() == 1), "%d bytes arrive" % size)
+		check(until(func() -> bool: return session.server.get_available_packet_count() == 1),
+			"%d bytes arrive" % size)
 		equal(session.server.get_packet(), bytes(size, 7), "%d bytes to the server" % size)
 		session.server.set_target_peer(0)
 		session.server.put_packet(bytes(size, 8))
-		check(until(func() -> bool: return session.clients[0].get_available_packet_count() == 1), "%d bytes come back" % size)
+		check(until(func() -> bool: return session.clients[0].get_available_packet_count() == 1),
+			"%d bytes come back" % size)
 		equal(session.clients[0].get_packet(), bytes(size, 8), "%d bytes to the client" % size)
 	saw("done", true)
 
@@ -206,13 +213,16 @@ func test_settings_of_connections_made_later() -> void:
 	session.server.outbound_buffer_size = 100
 	same("old_connection", mp_send(session.server, session.ids[0], "x".repeat(500)), OK)
 	var client := mp_client(session.server)
-	check(until(func() -> bool: return connected(client) and session.server_events.size() == 2), "a second client gets in")
+	check(until(func() -> bool: return connected(client) and session.server_events.size() == 2),
+		"a second client gets in")
 	expect_error("outbound|buffer")
-	ours("new_connection", is_ours(session.server), mp_send(session.server, client.get_unique_id(), "x".repeat(500)), ERR_OUT_OF_MEMORY)
+	ours("new_connection", is_ours(session.server),
+		mp_send(session.server, client.get_unique_id(), "x".repeat(500)), ERR_OUT_OF_MEMORY)
 	same("live_setting", session.server.get_peer(client.get_unique_id()).outbound_buffer_size, 100)
 	session.server.get_peer(session.ids[0]).outbound_buffer_size = 50
 	expect_error("outbound|buffer")
-	ours("live_change", is_ours(session.server), mp_send(session.server, session.ids[0], "x".repeat(500)), ERR_OUT_OF_MEMORY)
+	ours("live_change", is_ours(session.server),
+		mp_send(session.server, session.ids[0], "x".repeat(500)), ERR_OUT_OF_MEMORY)
 	same("received", mp_receive(session.clients[0], 1).size(), 1)
 
 
@@ -221,7 +231,8 @@ func test_broadcast_past_a_peer_with_settings_of_its_own() -> void:
 	var session := mp_session(3)
 	session.server.get_peer(session.ids[1]).outbound_buffer_size = 50
 	expect_error("outbound|buffer")
-	ours("answer", is_ours(session.server), mp_send(session.server, 0, "x".repeat(500)), ERR_OUT_OF_MEMORY)
+	ours("answer", is_ours(session.server), mp_send(session.server, 0, "x".repeat(500)),
+		ERR_OUT_OF_MEMORY)
 	same("small", mp_send(session.server, 0, "small"), OK)
 	for index in [0, 2]:
 		same("received %d" % index, mp_receive(session.clients[index], 2).size(), 2)

@@ -9,7 +9,8 @@ func test_server_sends_a_four_byte_id() -> void:
 	var raw := mp_raw_client(server)
 	check(until(func() -> bool: return raw.received.size() >= 6), "a frame arrives")
 	var frame: Dictionary = raw.take_frame()
-	same("frame", "fin %s, opcode %d, %d bytes" % [frame.fin, frame.opcode, frame.payload.size()], "fin true, opcode 2, 4 bytes")
+	same("frame", "fin %s, opcode %d, %d bytes" % [frame.fin, frame.opcode, frame.payload.size()],
+		"fin true, opcode 2, 4 bytes")
 	same("id_is_the_signal's", ids.size() == 1 and frame.payload.decode_u32(0) == ids[0], true)
 	same("id_is_31_bits", ids.size() == 1 and ids[0] >= 2 and ids[0] < 1 << 31, true)
 	same("nothing_else", raw.received.size(), 0)
@@ -41,14 +42,16 @@ func test_client_takes_its_id() -> void:
 ## The id and the first packets come in one piece.
 func test_packets_right_behind_the_id() -> void:
 	var session := mp_client_with_raw_server()
-	session.raw.send_bytes(session.raw.frame(RawPeer.BINARY, _id_bytes(7)) + session.raw.frame(RawPeer.TEXT, "a".to_utf8_buffer())
+	session.raw.send_bytes(session.raw.frame(RawPeer.BINARY, _id_bytes(7))
+		+ session.raw.frame(RawPeer.TEXT, "a".to_utf8_buffer())
 		+ session.raw.frame(RawPeer.BINARY, "b".to_utf8_buffer()))
 	same("packets", mp_receive(session.client, 2), PackedStringArray(["1 a", "1 b"]))
 	same("events", session.events, PackedStringArray(["connected 1"]))
 
 
 func test_first_message_that_is_no_id() -> void:
-	var messages := {"three_bytes": PackedByteArray([5, 0, 0]), "five_bytes": PackedByteArray([5, 0, 0, 0, 0]), "id_0": _id_bytes(0),
+	var messages := {"three_bytes": PackedByteArray([5, 0, 0]),
+		"five_bytes": PackedByteArray([5, 0, 0, 0, 0]), "id_0": _id_bytes(0),
 		"id_1": _id_bytes(1), "id_negative": _id_bytes(-5)}
 	for key: String in messages:
 		var session := mp_client_with_raw_server()
@@ -125,7 +128,8 @@ func test_stall_of_the_server_counts_against_nobody() -> void:
 	raw.ask_upgrade()
 	settle(0.25)
 	watch(server)
-	same("id_comes", until(func() -> bool: return not raw.head().is_empty() and raw.received.size() >= 6), true)
+	same("id_comes",
+		until(func() -> bool: return not raw.head().is_empty() and raw.received.size() >= 6), true)
 
 
 func test_handshake_timeout_does_not_touch_the_connected() -> void:

@@ -1,6 +1,6 @@
 extends "res://tests/harness/case.gd"
-## The peers under the engine's high-level multiplayer: RPCs, relay, authentication. Two and more branches of one tree, each with
-## a `SceneMultiplayer` of its own, polled by hand.
+## The peers under the engine's high-level multiplayer: RPCs, relay, authentication. Two and more
+## branches of one tree, each with a `SceneMultiplayer` of its own, polled by hand.
 
 const Caller := preload("res://tests/harness/caller.gd")
 
@@ -13,7 +13,8 @@ class World:
 	var apis: Array[SceneMultiplayer] = []
 	var roots: Array[Node] = []
 	var callers: Array[Node] = []
-	## Signals of each, in order: "connected", "failed", "server gone", "+ID", "-ID", "authenticating ID", "auth failed ID".
+	## Signals of each, in order: "connected", "failed", "server gone", "+ID", "-ID", "authenticating
+	## ID", "auth failed ID".
 	var events: Array[PackedStringArray] = []
 
 
@@ -34,7 +35,9 @@ func test_rpc_to_the_server_and_back() -> void:
 func test_rpc_between_clients_through_the_server() -> void:
 	var world := _world(2)
 	check(_join(world), "both clients are in")
-	check(_until(world, func() -> bool: return world.apis[1].get_peers().size() == 2 and world.apis[2].get_peers().size() == 2), "they know each other")
+	var know_each_other := func() -> bool:
+		return world.apis[1].get_peers().size() == 2 and world.apis[2].get_peers().size() == 2
+	check(_until(world, know_each_other), "they know each other")
 	world.callers[1].say.rpc_id(world.apis[2].get_unique_id(), "between us")
 	same("other_client", _hears(world, 2, 1), PackedStringArray(["A between us"]))
 	same("server", world.callers[0].heard, PackedStringArray())
@@ -74,9 +77,11 @@ func test_many_rpcs_in_every_mode() -> void:
 func test_client_that_leaves() -> void:
 	var world := _world(2)
 	check(_join(world), "both clients are in")
-	check(_until(world, func() -> bool: return world.apis[2].get_peers().size() == 2), "they know each other")
+	check(_until(world, func() -> bool: return world.apis[2].get_peers().size() == 2),
+		"they know each other")
 	world.apis[1].multiplayer_peer.close()
-	_until(world, func() -> bool: return world.events[0].size() == 3 and world.apis[2].get_peers().size() == 1)
+	_until(world, func() -> bool:
+		return world.events[0].size() == 3 and world.apis[2].get_peers().size() == 1)
 	same("server", world.events[0], PackedStringArray(["+A", "+B", "-A"]))
 	same("other_client", Array(world.events[2]).back(), "-A")
 	_end(world)
@@ -112,7 +117,8 @@ func test_rpcs_right_before_the_server_leaves() -> void:
 		world.callers[0].say.rpc(str(i))
 	world.apis[0].multiplayer_peer.close()
 	_let_arrive()
-	_until(world, func() -> bool: return world.events[1].has("server gone") and world.events[2].has("server gone"))
+	_until(world, func() -> bool:
+		return world.events[1].has("server gone") and world.events[2].has("server gone"))
 	ours("first", impl_is_ours(), _count_said(world.callers[1].heard, "1"), "20 in order")
 	ours("second", impl_is_ours(), _count_said(world.callers[2].heard, "1"), "20 in order")
 	_end(world)
@@ -143,7 +149,8 @@ func _count_said(heard: PackedStringArray, by: String) -> String:
 	return "%d in order" % heard.size()
 
 
-## A client that goes on to another server from within the handler that tells of the loss of the first.
+## A client that goes on to another server from within the handler that tells of the loss of the
+## first.
 func test_handler_changes_the_multiplayer_peer() -> void:
 	var world := _world(1)
 	check(_join(world), "the client is in")
@@ -153,7 +160,8 @@ func test_handler_changes_the_multiplayer_peer() -> void:
 		peer.create_client("ws://127.0.0.1:%d" % second.get_meta("port"))
 		world.apis[1].multiplayer_peer = peer, CONNECT_ONE_SHOT)
 	world.apis[0].multiplayer_peer.close()
-	same("in_again", _until(world, func() -> bool: return world.events[1].count("connected") == 2), true)
+	same("in_again", _until(world, func() -> bool: return world.events[1].count("connected") == 2),
+		true)
 	_end(world)
 
 
@@ -162,7 +170,8 @@ func test_handler_takes_the_multiplayer_peer_away() -> void:
 	var world := _world(1)
 	world.apis[0].peer_connected.connect(func(_id: int) -> void:
 		world.apis[0].multiplayer_peer = OfflineMultiplayerPeer.new())
-	same("client_is_out", _until(world, func() -> bool: return disconnected(world.apis[1].multiplayer_peer)), true)
+	same("client_is_out",
+		_until(world, func() -> bool: return disconnected(world.apis[1].multiplayer_peer)), true)
 	same("server", world.apis[0].multiplayer_peer.get_class(), "OfflineMultiplayerPeer")
 	_end(world)
 
@@ -187,11 +196,13 @@ func test_server_kicks_a_client() -> void:
 	_end(world)
 
 
-## Packets that wait in the same poll as a kick print nothing about an unknown peer, and end nothing.
+## Packets that wait in the same poll as a kick print nothing about an unknown peer, and end
+## nothing.
 func test_kick_while_packets_are_waiting() -> void:
 	var world := _world(2)
 	check(_join(world), "both clients are in")
-	check(_until(world, func() -> bool: return world.apis[2].get_peers().size() == 2), "they know each other")
+	check(_until(world, func() -> bool: return world.apis[2].get_peers().size() == 2),
+		"they know each other")
 	world.callers[0].kick = world.apis[0]
 	for i in 20:
 		world.callers[1].say.rpc_id(1, "kick me" if i == 5 else "m%d" % i)
@@ -200,12 +211,14 @@ func test_kick_while_packets_are_waiting() -> void:
 	world.callers[2].say.rpc_id(1, "still here")
 	_until(world, func() -> bool: return world.callers[0].heard.has("B still here"))
 	same("other_client_still_heard", world.callers[0].heard.has("B still here"), true)
-	same("heard_before_the_kick", world.callers[0].heard.slice(0, 6), PackedStringArray(["A m0", "A m1", "A m2", "A m3", "A m4", "A kick me"]))
+	same("heard_before_the_kick", world.callers[0].heard.slice(0, 6),
+		PackedStringArray(["A m0", "A m1", "A m2", "A m3", "A m4", "A kick me"]))
 	_end(world)
 
 
 func test_authentication_that_succeeds() -> void:
-	var world := _world(1, func(api: SceneMultiplayer, index: int) -> void: _authenticate(api, index, true))
+	var world := _world(1, func(api: SceneMultiplayer, index: int) -> void:
+		_authenticate(api, index, true))
 	check(_join(world), "the client is in")
 	same("client", world.events[1], PackedStringArray(["authenticating 1", "connected", "+1"]))
 	same("server", world.events[0], PackedStringArray(["authenticating A", "+A"]))
@@ -221,13 +234,15 @@ func test_authentication_that_times_out() -> void:
 		api.auth_timeout = 0.15 if index == 0 else 5.0)
 	_until(world, func() -> bool: return world.events[0].size() >= 2 and world.events[1].size() >= 3)
 	same("server", world.events[0], PackedStringArray(["authenticating A", "auth failed A"]))
-	same("client", world.events[1], PackedStringArray(["authenticating 1", "auth failed 1", "server gone"]))
+	same("client", world.events[1],
+		PackedStringArray(["authenticating 1", "auth failed 1", "server gone"]))
 	same("peers", world.apis[0].get_peers(), PackedInt32Array())
 	_end(world)
 
 
 func test_client_leaves_during_authentication() -> void:
-	var world := _world(1, func(api: SceneMultiplayer, index: int) -> void: _authenticate(api, index, false))
+	var world := _world(1, func(api: SceneMultiplayer, index: int) -> void:
+		_authenticate(api, index, false))
 	_until(world, func() -> bool: return world.events[0].size() >= 1 and world.events[1].size() >= 1)
 	world.apis[1].multiplayer_peer.close()
 	_until(world, func() -> bool: return world.events[0].size() >= 2)
@@ -256,12 +271,14 @@ func _authenticate(api: SceneMultiplayer, index: int, completes: bool) -> void:
 				api.complete_auth(id)
 	else:
 		api.auth_callback = func(id: int, _word: PackedByteArray) -> void: api.complete_auth(id)
-		api.peer_authenticating.connect(func(id: int) -> void: api.send_auth(id, "sesame".to_utf8_buffer()))
+		api.peer_authenticating.connect(func(id: int) -> void:
+			api.send_auth(id, "sesame".to_utf8_buffer()))
 
 
 # ---- the tree
 
-## A server (index 0) and clients on their way in. `prepare.call(api, index)` runs before the peer is set.
+## A server (index 0) and clients on their way in. `prepare.call(api, index)` runs before the peer
+## is set.
 func _world(clients: int, prepare := Callable()) -> World:
 	var world := World.new()
 	var server := mp_server()
@@ -303,8 +320,10 @@ func _add(world: World, peer: MultiplayerPeer, prepare: Callable) -> void:
 	api.connected_to_server.connect(note_event.bind("connected"))
 	api.connection_failed.connect(note_event.bind("failed"))
 	api.server_disconnected.connect(note_event.bind("server gone"))
-	api.peer_authenticating.connect(func(id: int) -> void: note_event.call("authenticating " + label(id)))
-	api.peer_authentication_failed.connect(func(id: int) -> void: note_event.call("auth failed " + label(id)))
+	api.peer_authenticating.connect(func(id: int) -> void:
+		note_event.call("authenticating " + label(id)))
+	api.peer_authentication_failed.connect(func(id: int) -> void:
+		note_event.call("auth failed " + label(id)))
 	if prepare.is_valid():
 		prepare.call(api, index)
 	api.multiplayer_peer = peer

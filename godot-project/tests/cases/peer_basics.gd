@@ -40,7 +40,8 @@ func test_calls_on_a_closed_peer() -> void:
 	same("ending", ending(peer), "CLOSED -1 \"\"")
 
 
-## The documented loop asks for packets only while there are some; asking anyway is no error worth a line.
+## The documented loop asks for packets only while there are some; asking anyway is no error worth a
+## line.
 func test_get_packet_on_an_open_empty_peer() -> void:
 	var pair := connect_pair()
 	same("packet", pair.client.get_packet(), PackedByteArray())
@@ -112,9 +113,11 @@ func test_reuse_after_closed_forgets_the_old_connection() -> void:
 		server.supported_protocols = PackedStringArray(["chat"]), "/old")
 	pair.server.close(4001, "go")
 	check(until_closed(pair.client), "closed by the server")
-	same("before", "%s %s" % [ending(pair.client), pair.client.get_selected_protocol()], "CLOSED 4001 \"go\" chat")
+	same("before", "%s %s" % [ending(pair.client), pair.client.get_selected_protocol()],
+		"CLOSED 4001 \"go\" chat")
 	var tcp := listen()
-	equal(pair.client.connect_to_url("ws://127.0.0.1:%d/new" % tcp.get_local_port()), OK, "connect_to_url again")
+	equal(pair.client.connect_to_url("ws://127.0.0.1:%d/new" % tcp.get_local_port()), OK,
+		"connect_to_url again")
 	same("after", ending(pair.client), "CONNECTING -1 \"\"")
 	same("protocol", pair.client.get_selected_protocol(), "")
 	same("url_is_new", pair.client.get_requested_url().ends_with("/new"), true)
@@ -143,11 +146,14 @@ func test_reuse_while_closing() -> void:
 func test_reuse_in_the_other_role() -> void:
 	var pair := connect_pair()
 	pair.client.close()
-	check(until(func() -> bool: return state(pair.client) == CLOSED and state(pair.server) == CLOSED), "both closed")
+	check(until(func() -> bool: return state(pair.client) == CLOSED and state(pair.server) == CLOSED),
+		"both closed")
 	var tcp := listen()
-	same("server_connects", pair.server.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port()), OK)
+	same("server_connects", pair.server.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port()),
+		OK)
 	same("client_accepts", pair.client.accept_stream(take(tcp)), OK)
-	same("both_open", until(func() -> bool: return state(pair.client) == OPEN and state(pair.server) == OPEN), true)
+	same("both_open",
+		until(func() -> bool: return state(pair.client) == OPEN and state(pair.server) == OPEN), true)
 	pair.client.send_text("from the new server")
 	same("receives", receive_text(pair.server, 1), PackedStringArray(["from the new server"]))
 
@@ -156,8 +162,10 @@ func test_host_and_port_while_open() -> void:
 	var pair := connect_pair()
 	same("client_host", pair.client.get_connected_host(), "127.0.0.1")
 	same("server_host", pair.server.get_connected_host(), "127.0.0.1")
-	same("client_port_is_the_url's", pair.client.get_requested_url().contains(":%d/" % pair.client.get_connected_port()), true)
-	same("server_sees_another_port", pair.server.get_connected_port() not in [0, pair.client.get_connected_port()], true)
+	same("client_port_is_the_url's",
+		pair.client.get_requested_url().contains(":%d/" % pair.client.get_connected_port()), true)
+	same("server_sees_another_port",
+		pair.server.get_connected_port() not in [0, pair.client.get_connected_port()], true)
 	pair.client.set_no_delay(true)
 	pair.server.set_no_delay(false)
 

@@ -57,7 +57,8 @@ func test_both_sides_close_at_once() -> void:
 	_both_closed(pair)
 	# The built-in shows the other side's code; whichever close frame is met first will do.
 	for peer: PacketPeer in [pair.client, pair.server]:
-		check(ending(peer) in ["CLOSED 4001 \"client\"", "CLOSED 4002 \"server\""], "an ending of the two: " + ending(peer))
+		check(ending(peer) in ["CLOSED 4001 \"client\"", "CLOSED 4002 \"server\""],
+			"an ending of the two: " + ending(peer))
 
 
 ## A negative code ends the connection at once, with no word to the other side.
@@ -140,7 +141,8 @@ func test_dropped_connection() -> void:
 	same("ending", ending(pair.peer), "CLOSED -1 \"\"")
 
 
-## Writing into a connection that is gone is an error of the socket, and no signal that ends the program.
+## Writing into a connection that is gone is an error of the socket, and no signal that ends the
+## program.
 func test_sending_into_a_dropped_connection() -> void:
 	for role: String in ["client", "server"]:
 		var pair := client_with_raw_server() if role == "client" else server_with_raw_client()
@@ -158,7 +160,8 @@ func test_sending_into_a_dropped_connection() -> void:
 		unwatch(pair.peer)
 
 
-## A close frame with a reset right behind it: the answer goes into a connection that is gone, and must not end the program.
+## A close frame with a reset right behind it: the answer goes into a connection that is gone, and
+## must not end the program.
 func test_close_frame_with_a_reset_behind() -> void:
 	var closed := 0
 	for i in 500:
@@ -221,4 +224,5 @@ func test_messages_while_closing() -> void:
 
 func _both_closed(pair: Pair) -> void:
 	until(func() -> bool: return state(pair.client) == CLOSED and state(pair.server) == CLOSED)
-	equal([state_name(pair.client), state_name(pair.server)], ["CLOSED", "CLOSED"], "client and server after the close")
+	equal([state_name(pair.client), state_name(pair.server)], ["CLOSED", "CLOSED"],
+		"client and server after the close")

@@ -1,6 +1,6 @@
 extends "res://tests/harness/case.gd"
-## `get_error_message()` and what a server answered instead of an upgrade: for every way in which a connection fails or
-## ends. The built-in class has neither.
+## `get_error_message()` and what a server answered instead of an upgrade: for every way in which a
+## connection fails or ends. The built-in class has neither.
 
 
 func test_no_error_before_and_after_a_clean_close() -> void:
@@ -12,7 +12,8 @@ func test_no_error_before_and_after_a_clean_close() -> void:
 		equal([pair.client.get_error_message(), pair.server.get_error_message()], ["", ""], "open")
 		pair.get(closer).close(1000, "bye")
 		check(until_closed(pair.client) and until_closed(pair.server), "both are closed")
-		equal([pair.client.get_error_message(), pair.server.get_error_message()], ["", ""], "closed by the " + closer)
+		equal([pair.client.get_error_message(), pair.server.get_error_message()], ["", ""],
+			"closed by the " + closer)
 
 
 func test_own_leave_is_no_error() -> void:
@@ -39,7 +40,8 @@ func test_port_where_nobody_listens() -> void:
 	_says(_fails("ws://127.0.0.1:%d/" % free_port()), ["TCP connection failed", "refused"])
 
 
-## The system drops what comes when the queue of a listening socket is full, so the connection stays under way.
+## The system drops what comes when the queue of a listening socket is full, so the connection stays
+## under way.
 func test_connect_timeout_names_the_tcp_connection() -> void:
 	if _is_builtin():
 		return
@@ -72,12 +74,14 @@ func test_answer_that_is_no_upgrade_can_be_read() -> void:
 		return
 	var pair := client_asking_raw()
 	equal(pair.peer.get_handshake_response_code(), 0, "code while connecting")
-	pair.raw.send_ascii("HTTP/1.1 403 Forbidden\r\nX-Reason: full\r\nContent-Length: 14\r\n\r\nServer is full")
+	pair.raw.send_ascii("HTTP/1.1 403 Forbidden\r\nX-Reason: full\r\nContent-Length: 14\r\n\r\n"
+		+ "Server is full")
 	check(until_closed(pair.peer), "the client gives up")
 	_says(pair.peer, ["HTTP status 403", "Forbidden"])
 	equal(pair.peer.get_handshake_response_code(), 403, "code")
 	check("X-Reason: full" in pair.peer.get_handshake_response_headers(), "the header is there")
-	equal(pair.peer.get_handshake_response_body().get_string_from_utf8(), "Server is full".left(14), "body")
+	equal(pair.peer.get_handshake_response_body().get_string_from_utf8(), "Server is full".left(14),
+		"body")
 	equal(pair.peer.get_close_code(), -1, "close code")
 	equal(pair.peer.connect_to_url("ws://127.0.0.1:%d/" % free_port()), OK, "connect again")
 	equal(pair.peer.get_handshake_response_code(), 0, "code is forgotten")
@@ -90,7 +94,8 @@ func test_body_of_an_answer_is_cut() -> void:
 	var pair := client_asking_raw()
 	pair.raw.send_ascii("HTTP/1.1 500 Oops\r\nContent-Length: 9000\r\n\r\n" + "x".repeat(9000))
 	check(until_closed(pair.peer), "the client gives up")
-	equal([pair.peer.get_handshake_response_code(), pair.peer.get_handshake_response_body().size()], [500, 4096], "code and size")
+	equal([pair.peer.get_handshake_response_code(), pair.peer.get_handshake_response_body().size()],
+		[500, 4096], "code and size")
 
 
 func test_answers_that_break_the_rules() -> void:
@@ -184,7 +189,8 @@ func test_close_by_the_other_side() -> void:
 func test_message_too_big_names_both_numbers() -> void:
 	if _is_builtin():
 		return
-	for pair: RawPair in [client_with_raw_server(_limit_to_1000), server_with_raw_client(_limit_to_1000)]:
+	for pair: RawPair in [client_with_raw_server(_limit_to_1000),
+			server_with_raw_client(_limit_to_1000)]:
 		pair.raw.send_frame(RawPeer.BINARY, bytes(2345))
 		check(until_closed(pair.peer), "the connection ends")
 		_says(pair.peer, ["2345", "1000", "inbound_buffer_size"])

@@ -59,16 +59,19 @@ func test_messages_together_with_a_reset_are_read() -> void:
 		ours(role, impl_is_ours(), _documented_loop(pair.peer), "[01234] CLOSED -1 \"\"")
 
 
-## While the peer still shows OPEN for the sake of unread packets, sending is refused; unread packets stay after the end.
+## While the peer still shows OPEN for the sake of unread packets, sending is refused; unread
+## packets stay after the end.
 func test_packets_stay_readable_after_the_end() -> void:
 	var pair := client_with_raw_server()
 	unwatch(pair.peer)
-	pair.raw.send_bytes(pair.raw.frame(RawPeer.TEXT, _text("a")) + pair.raw.frame(RawPeer.TEXT, _text("b"))
+	pair.raw.send_bytes(pair.raw.frame(RawPeer.TEXT, _text("a"))
+		+ pair.raw.frame(RawPeer.TEXT, _text("b"))
 		+ pair.raw.frame(RawPeer.CLOSE, RawPeer.close_payload(4001)))
 	_settle_socket()
 	var seen := PackedStringArray()
 	var end := Time.get_ticks_msec() + 2000
-	while pair.peer.get_available_packet_count() == 0 and state(pair.peer) == OPEN and Time.get_ticks_msec() < end:
+	while (pair.peer.get_available_packet_count() == 0 and state(pair.peer) == OPEN
+			and Time.get_ticks_msec() < end):
 		pair.peer.poll()
 		OS.delay_usec(200)
 	seen.append(state_name(pair.peer))
@@ -97,7 +100,8 @@ func test_long_close_reason_is_cut() -> void:
 	pair.peer.close(4000, "ü".repeat(100))
 	until(func() -> bool: return pair.raw.received.size() >= 2, _patience())
 	settle(0.02)
-	ours("frame", impl_is_ours(), pair.raw.take_frames(), PackedStringArray(["close:4000:" + "ü".repeat(61)]))
+	ours("frame", impl_is_ours(), pair.raw.take_frames(),
+		PackedStringArray(["close:4000:" + "ü".repeat(61)]))
 
 
 func test_close_that_is_never_answered_ends() -> void:
@@ -131,7 +135,8 @@ func test_stall_does_not_end_a_healthy_connection() -> void:
 	until(func() -> bool: return answer_pings.call() and false, 0.25)
 	watch(pair.peer)
 	pair.raw.send_message("still alive")
-	ours("messages", impl_is_ours(), receive_text(pair.peer, 2, _patience()), PackedStringArray(["alive", "still alive"]))
+	ours("messages", impl_is_ours(), receive_text(pair.peer, 2, _patience()),
+		PackedStringArray(["alive", "still alive"]))
 	ours("state", impl_is_ours(), state_name(pair.peer), "OPEN")
 
 
@@ -146,7 +151,8 @@ func test_traffic_counts_as_life() -> void:
 
 func test_connection_header_is_a_list_of_tokens() -> void:
 	var pair := client_asking_raw()
-	pair.raw.send_ascii(pair.raw.upgrade_answer().replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"))
+	pair.raw.send_ascii(pair.raw.upgrade_answer().replace("Connection: Upgrade",
+		"Connection: keep-alive, Upgrade"))
 	until(func() -> bool: return state(pair.peer) != CONNECTING)
 	ours("client", impl_is_ours(), state_name(pair.peer), "OPEN")
 	var server := server_with_raw_stream()
@@ -157,19 +163,25 @@ func test_connection_header_is_a_list_of_tokens() -> void:
 
 func test_bad_requests_get_an_answer() -> void:
 	var good := RawPeer.upgrade_request()
-	_answers("no_key", good.replace("Sec-WebSocket-Key: " + RawPeer.SAMPLE_KEY + "\r\n", ""), [], "HTTP/1.1 400")
+	_answers("no_key", good.replace("Sec-WebSocket-Key: " + RawPeer.SAMPLE_KEY + "\r\n", ""), [],
+		"HTTP/1.1 400")
 	_answers("post", good.replace("GET ", "POST "), [], "HTTP/1.1 405")
 	_answers("no_upgrade", good.replace("Upgrade: websocket\r\n", ""), [], "HTTP/1.1 426")
 	_answers("version_8", good.replace("Version: 13", "Version: 8"), [], "HTTP/1.1 426")
 	_answers("http_1_0", good.replace("HTTP/1.1", "HTTP/1.0"), [], "HTTP/1.1 505")
-	_answers("no_common_protocol", good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: x\r\n\r\n"), ["a"], "HTTP/1.1 400")
-	_answers("protocol_of_no_interest", good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: x\r\n\r\n"), [], "HTTP/1.1 101")
-	_answers("head_too_long", good.replace("\r\n\r\n", "\r\nX-Long: " + "x".repeat(17000) + "\r\n\r\n"), [], "HTTP/1.1 431")
-	_answers("head_of_8_kib", good.replace("\r\n\r\n", "\r\nX-Long: " + "x".repeat(8000) + "\r\n\r\n"), [], "HTTP/1.1 101")
+	_answers("no_common_protocol", good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: x\r\n\r\n"),
+		["a"], "HTTP/1.1 400")
+	_answers("protocol_of_no_interest",
+		good.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: x\r\n\r\n"), [], "HTTP/1.1 101")
+	_answers("head_too_long",
+		good.replace("\r\n\r\n", "\r\nX-Long: " + "x".repeat(17000) + "\r\n\r\n"), [], "HTTP/1.1 431")
+	_answers("head_of_8_kib", good.replace("\r\n\r\n", "\r\nX-Long: " + "x".repeat(8000) + "\r\n\r\n"),
+		[], "HTTP/1.1 101")
 
 
 func _answers(key: String, request: String, protocols: Array, wanted: String) -> void:
-	var pair := server_with_raw_stream(func(peer: Object) -> void: peer.supported_protocols = PackedStringArray(protocols))
+	var pair := server_with_raw_stream(func(peer: Object) -> void:
+		peer.supported_protocols = PackedStringArray(protocols))
 	pair.raw.send_ascii(request)
 	until(func() -> bool: return not pair.raw.head().is_empty(), 2.0 if impl_is_ours() else 0.02)
 	ours(key, impl_is_ours(), pair.raw.head_lines()[0].left(12), wanted)
@@ -192,7 +204,8 @@ func test_refused_upgrade_is_explained() -> void:
 	pair.raw.send_ascii("HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nFull")
 	check(until_closed(pair.peer), "the client gives up")
 	var told := PackedStringArray()
-	for method: String in ["get_handshake_response_code", "get_handshake_response_body", "get_error_message"]:
+	for method: String in ["get_handshake_response_code", "get_handshake_response_body",
+			"get_error_message"]:
 		if pair.peer.has_method(method):
 			var value: Variant = pair.peer.call(method)
 			told.append(value.get_string_from_utf8() if value is PackedByteArray else str(value))
@@ -206,7 +219,8 @@ func test_headers_with_line_breaks_are_refused() -> void:
 	peer.handshake_headers = PackedStringArray(["X-A: 1\r\nX-Injected: 2"])
 	expect_error("header")
 	allow_error("header")
-	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port()), ERR_INVALID_PARAMETER)
+	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port()),
+		ERR_INVALID_PARAMETER)
 	ours("state", impl_is_ours(), state_name(peer), "CLOSED")
 
 
@@ -231,7 +245,8 @@ func test_control_frames_that_are_too_long_or_fragmented() -> void:
 
 
 func test_settings_that_make_no_sense_are_refused() -> void:
-	for entry: Array in [["inbound_buffer_size", 0], ["inbound_buffer_size", -1], ["max_queued_packets", 0], ["outbound_buffer_size", -1]]:
+	for entry: Array in [["inbound_buffer_size", 0], ["inbound_buffer_size", -1],
+			["max_queued_packets", 0], ["outbound_buffer_size", -1]]:
 		var peer := new_ws()
 		var before: int = peer.get(entry[0])
 		expect_error(entry[0])
@@ -246,7 +261,8 @@ func test_illegal_close_codes_stay_off_the_wire() -> void:
 		pair.peer.close(code, "why")
 		until(func() -> bool: return pair.raw.received.size() >= 2, _patience())
 		settle(0.005)
-		ours("code_%d" % code, impl_is_ours(), pair.raw.take_frames(), PackedStringArray(["close:1000:why"]))
+		ours("code_%d" % code, impl_is_ours(), pair.raw.take_frames(),
+			PackedStringArray(["close:1000:why"]))
 		unwatch(pair.peer)
 		unwatch(pair.raw)
 

@@ -20,7 +20,8 @@ func test_connection_dropped_during_the_handshake() -> void:
 
 
 func test_unusable_answers_fail_the_handshake() -> void:
-	var good := ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Accept: ACCEPT"]
+	var good := ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
+		"Sec-WebSocket-Accept: ACCEPT"]
 	var answers := {
 		"not_found": ["HTTP/1.1 404 Not Found", "Content-Length: 0"],
 		"ok": ["HTTP/1.1 200 OK"] + good.slice(1),
@@ -36,7 +37,8 @@ func test_unusable_answers_fail_the_handshake() -> void:
 	for key: String in answers:
 		var pair := client_asking_raw()
 		var lines: Array = answers[key]
-		pair.raw.send_ascii("\r\n".join(PackedStringArray(lines)).replace("ACCEPT", pair.raw.accept_value()) + "\r\n\r\n")
+		pair.raw.send_ascii("\r\n".join(PackedStringArray(lines)).replace("ACCEPT",
+			pair.raw.accept_value()) + "\r\n\r\n")
 		same(key + "_closed", until_closed(pair.peer), true)
 		same(key, ending(pair.peer), "CLOSED -1 \"\"")
 		unwatch(pair.peer)
@@ -45,11 +47,16 @@ func test_unusable_answers_fail_the_handshake() -> void:
 
 func test_answers_that_are_fine() -> void:
 	var answers := {
-		"lower_case_names": "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ACCEPT\r\n\r\n",
-		"upper_case_values": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: UPGRADE\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
-		"other_status_text": "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
-		"further_headers": "HTTP/1.1 101 Switching Protocols\r\nServer: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSet-Cookie: a=b\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
-		"no_space": "HTTP/1.1 101 Switching Protocols\r\nUpgrade:websocket\r\nConnection:Upgrade\r\nSec-WebSocket-Accept:ACCEPT\r\n\r\n",
+		"lower_case_names": "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n"
+			+ "connection: upgrade\r\nsec-websocket-accept: ACCEPT\r\n\r\n",
+		"upper_case_values": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n"
+			+ "Connection: UPGRADE\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
+		"other_status_text": "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\n"
+			+ "Connection: Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
+		"further_headers": "HTTP/1.1 101 Switching Protocols\r\nServer: x\r\nUpgrade: websocket\r\n"
+			+ "Connection: Upgrade\r\nSet-Cookie: a=b\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
+		"no_space": "HTTP/1.1 101 Switching Protocols\r\nUpgrade:websocket\r\n"
+			+ "Connection:Upgrade\r\nSec-WebSocket-Accept:ACCEPT\r\n\r\n",
 	}
 	for key: String in answers:
 		var pair := client_asking_raw()
@@ -67,13 +74,15 @@ func test_answer_in_pieces_with_a_message_behind() -> void:
 		pair.raw.send_bytes(answer.slice(i, i + 1))
 		pair.peer.poll()
 	same("not_yet", state_name(pair.peer), "CONNECTING")
-	pair.raw.send_bytes(answer.slice(answer.size() - 1) + pair.raw.frame(RawPeer.TEXT, "early".to_utf8_buffer()))
+	pair.raw.send_bytes(answer.slice(answer.size() - 1)
+		+ pair.raw.frame(RawPeer.TEXT, "early".to_utf8_buffer()))
 	same("packet", receive_text(pair.peer, 1), PackedStringArray(["early"]))
 	same("state", state_name(pair.peer), "OPEN")
 
 
 func test_subprotocols_of_a_client() -> void:
-	_client_asks("asked_and_answered", ["chat", "superchat"], ["Sec-WebSocket-Protocol: superchat"], "OPEN superchat")
+	_client_asks("asked_and_answered", ["chat", "superchat"], ["Sec-WebSocket-Protocol: superchat"],
+		"OPEN superchat")
 	_client_asks("asked_none_answered", ["chat"], [], "CLOSED ")
 	_client_asks("none_asked_none_answered", [], [], "OPEN ")
 	# The built-in keeps the protocol that it refused.
@@ -82,7 +91,8 @@ func test_subprotocols_of_a_client() -> void:
 
 
 func _client_asks(key: String, asked: Array, answer: Array, wanted: String) -> void:
-	var pair := client_asking_raw(func(peer: Object) -> void: peer.supported_protocols = PackedStringArray(asked))
+	var pair := client_asking_raw(func(peer: Object) -> void:
+		peer.supported_protocols = PackedStringArray(asked))
 	pair.raw.accept_upgrade(PackedStringArray(answer))
 	check(until(func() -> bool: return state(pair.peer) != CONNECTING), key + " is decided")
 	saw(key + "_protocol", pair.peer.get_selected_protocol())
@@ -100,8 +110,10 @@ func test_answer_of_a_server() -> void:
 		server.supported_protocols = PackedStringArray(["chat"])
 		server.handshake_headers = PackedStringArray(["Set-Cookie: a=b", "X-Mixed: Case"]),
 		PackedStringArray(["Sec-WebSocket-Protocol: other, chat", "Origin: http://example.com"]))
-	same("answer", pair.raw.head_lines(), PackedStringArray(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket",
-		"Connection: Upgrade", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "Sec-WebSocket-Protocol: chat",
+	same("answer", pair.raw.head_lines(),
+		PackedStringArray(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket",
+		"Connection: Upgrade", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+		"Sec-WebSocket-Protocol: chat",
 		"Set-Cookie: a=b", "X-Mixed: Case"]))
 
 
@@ -123,8 +135,10 @@ func test_subprotocols_of_a_server() -> void:
 
 
 func _server_is_asked(key: String, supported: Array, asked: String, wanted: String) -> void:
-	var pair := server_with_raw_stream(func(peer: Object) -> void: peer.supported_protocols = PackedStringArray(supported))
-	pair.raw.ask_upgrade("/", PackedStringArray() if asked.is_empty() else PackedStringArray(["Sec-WebSocket-Protocol: " + asked]))
+	var pair := server_with_raw_stream(func(peer: Object) -> void:
+		peer.supported_protocols = PackedStringArray(supported))
+	pair.raw.ask_upgrade("/", PackedStringArray() if asked.is_empty()
+		else PackedStringArray(["Sec-WebSocket-Protocol: " + asked]))
 	check(until(func() -> bool: return state(pair.peer) != CONNECTING), key + " is decided")
 	same(key, "%s %s" % [state_name(pair.peer), pair.peer.get_selected_protocol()], wanted)
 	saw(key + "_url", pair.peer.get_requested_url())
@@ -169,7 +183,8 @@ func test_requests_that_are_fine() -> void:
 	var good := RawPeer.upgrade_request()
 	var requests := {
 		"browser": good.replace("Connection: Upgrade", "Connection: keep-alive, Upgrade"),
-		"lower_case_names": good.to_lower().replace("get / http/1.1", "GET / HTTP/1.1").replace(RawPeer.SAMPLE_KEY.to_lower(), RawPeer.SAMPLE_KEY),
+		"lower_case_names": good.to_lower().replace("get / http/1.1",
+		"GET / HTTP/1.1").replace(RawPeer.SAMPLE_KEY.to_lower(), RawPeer.SAMPLE_KEY),
 		"upper_case_value": good.replace("Upgrade: websocket", "Upgrade: WebSocket"),
 		"extension_offered": good.replace("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x-unknown\r\n\r\n"),
 	}
@@ -190,7 +205,8 @@ func test_request_in_pieces_with_a_message_behind() -> void:
 		pair.peer.poll()
 	same("not_yet", state_name(pair.peer), "CONNECTING")
 	pair.raw.masks = true
-	pair.raw.send_bytes(request.slice(request.size() - 1) + pair.raw.frame(RawPeer.TEXT, "early".to_utf8_buffer()))
+	pair.raw.send_bytes(request.slice(request.size() - 1)
+		+ pair.raw.frame(RawPeer.TEXT, "early".to_utf8_buffer()))
 	same("packet", receive_text(pair.peer, 1), PackedStringArray(["early"]))
 	same("url", pair.peer.get_requested_url(), "ws://localhost/pieces")
 

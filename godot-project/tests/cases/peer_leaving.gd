@@ -1,5 +1,6 @@
 extends "res://tests/harness/case.gd"
-## What was accepted before a peer leaves still arrives, however it leaves: two megabytes, read by a bare socket.
+## What was accepted before a peer leaves still arrives, however it leaves: two megabytes, read by a
+## bare socket.
 
 const COUNT := 2000
 const SIZE := 1000
@@ -38,7 +39,8 @@ func test_accepted_before_reuse_arrives() -> void:
 	var pair := client_with_raw_server()
 	_send_all(pair.peer)
 	pair.peer.close()
-	equal(pair.peer.connect_to_url("ws://127.0.0.1:%d/" % free_port()), OK, "connect_to_url while closing")
+	equal(pair.peer.connect_to_url("ws://127.0.0.1:%d/" % free_port()), OK,
+		"connect_to_url while closing")
 	same("arrived", _arrived(pair.raw, 8), "all in order")
 
 
@@ -46,7 +48,8 @@ func test_accepted_before_reuse_arrives() -> void:
 func test_accepted_before_the_engine_quits_arrives() -> void:
 	var engine := OS.get_environment("GODOT")
 	var tcp := listen()
-	var arguments := ["--headless", "--path", ProjectSettings.globalize_path("res://"), "-s", "res://tests/harness/quitter.gd", "--",
+	var arguments := ["--headless", "--path", ProjectSettings.globalize_path("res://"), "-s",
+		"res://tests/harness/quitter.gd", "--",
 		ws_class(), "ws://127.0.0.1:%d/" % tcp.get_local_port(), "100"]
 	if not check(not engine.is_empty() and OS.create_process(engine, arguments) > 0, "$GODOT starts"):
 		return
@@ -58,7 +61,8 @@ func test_accepted_before_the_engine_quits_arrives() -> void:
 	raw.accept_upgrade()
 	same("ends", until(func() -> bool: return raw.ended, 10.0), true)
 	var frames := raw.take_frames()
-	same("messages", frames.size() >= 100 and frames[0] == "text:message 0" and frames[99] == "text:message 99", true)
+	same("messages", frames.size() >= 100 and frames[0] == "text:message 0"
+		and frames[99] == "text:message 99", true)
 
 
 func _leaves(leave: Callable) -> void:
@@ -78,7 +82,8 @@ func _send_all(peer: PacketPeer) -> void:
 			return
 
 
-## Reads until all is there or nothing more comes; frames have a header of `head` bytes, the mask included.
+## Reads until all is there or nothing more comes; frames have a header of `head` bytes, the mask
+## included.
 func _arrived(raw: RawPeer, head: int) -> String:
 	until(func() -> bool: return raw.received.size() >= COUNT * (SIZE + head) or raw.ended)
 	for i in COUNT:

@@ -22,8 +22,10 @@ func test_write_modes() -> void:
 			return
 		for i in 5:
 			var packet := receiver.get_packet()
-			kinds.append("%s %s" % ["text" if receiver.was_string_packet() else "binary", packet.get_string_from_utf8()])
-		same(side, kinds, PackedStringArray(["binary hello", "binary hello", "binary hello", "text hello", "text hello"]))
+			kinds.append("%s %s" % ["text" if receiver.was_string_packet() else "binary",
+				packet.get_string_from_utf8()])
+		same(side, kinds,
+			PackedStringArray(["binary hello", "binary hello", "binary hello", "text hello", "text hello"]))
 
 
 ## A mode that does not exist counts as binary.
@@ -34,7 +36,8 @@ func test_unknown_write_mode() -> void:
 	same("string", pair.server.was_string_packet(), false)
 
 
-## `was_string_packet` speaks of the packet that was handed out last, not of the one that arrived last.
+## `was_string_packet` speaks of the packet that was handed out last, not of the one that arrived
+## last.
 func test_was_string_packet_follows_get_packet() -> void:
 	var pair := connect_pair()
 	pair.client.send_text("one")
@@ -115,7 +118,8 @@ func test_message_over_the_inbound_buffer_size() -> void:
 
 
 func test_message_over_the_outbound_buffer_size() -> void:
-	var pair := connect_pair(func(client: Object, _server: Object) -> void: client.outbound_buffer_size = 1000)
+	var pair := connect_pair(func(client: Object, _server: Object) -> void:
+		client.outbound_buffer_size = 1000)
 	expect_error("outbound|buffer")
 	same("answer", pair.client.put_packet(bytes(3000)), ERR_OUT_OF_MEMORY)
 	same("state", state_name(pair.client), "OPEN")
@@ -125,7 +129,8 @@ func test_message_over_the_outbound_buffer_size() -> void:
 
 ## The count limit pauses reading; what waits arrives later, in order.
 func test_more_than_max_queued_packets_arrive() -> void:
-	var pair := connect_pair(func(_client: Object, server: Object) -> void: server.max_queued_packets = 10)
+	var pair := connect_pair(func(_client: Object, server: Object) -> void:
+		server.max_queued_packets = 10)
 	for i in 100:
 		equal(pair.client.put_packet(numbered(i, 8)), OK, "put_packet %d" % i)
 	settle(0.05)
@@ -136,7 +141,8 @@ func test_more_than_max_queued_packets_arrive() -> void:
 
 
 func test_more_than_the_inbound_buffer_holds_arrives() -> void:
-	var pair := connect_pair(func(_client: Object, server: Object) -> void: server.inbound_buffer_size = 2000)
+	var pair := connect_pair(func(_client: Object, server: Object) -> void:
+		server.inbound_buffer_size = 2000)
 	for i in 100:
 		equal(pair.client.put_packet(numbered(i, 900)), OK, "put_packet %d" % i)
 	settle(0.05)
@@ -189,7 +195,8 @@ func test_burst_of_small_messages() -> void:
 		unwatch(pair.server)
 
 
-## Nobody reads on the other side: sending is refused once the machine's buffers are full, and nothing that was taken is lost.
+## Nobody reads on the other side: sending is refused once the machine's buffers are full, and
+## nothing that was taken is lost.
 func test_reader_that_does_not_read() -> void:
 	var pair := connect_pair()
 	unwatch(pair.server)

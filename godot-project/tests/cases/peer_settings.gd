@@ -22,9 +22,11 @@ func test_outbound_buffer_size_of_zero_is_no_limit() -> void:
 	same("received", got.size() == 1 and got[0].size() == 300000, true)
 
 
-## Without a limit and with nobody reading, the built-in takes everything; ours ends at 8 MiB beyond the machine's buffers.
+## Without a limit and with nobody reading, the built-in takes everything; ours ends at 8 MiB beyond
+## the machine's buffers.
 func test_no_outbound_limit_has_a_cap() -> void:
-	var pair := connect_pair(func(client: Object, _server: Object) -> void: client.outbound_buffer_size = 0)
+	var pair := connect_pair(func(client: Object, _server: Object) -> void:
+		client.outbound_buffer_size = 0)
 	unwatch(pair.server)
 	expect_error("outbound|buffer")
 	var refused := OK
@@ -38,7 +40,8 @@ func test_no_outbound_limit_has_a_cap() -> void:
 
 
 func test_inbound_buffer_size_works_from_the_next_handshake() -> void:
-	var pair := connect_pair(func(_client: Object, server: Object) -> void: server.inbound_buffer_size = 1000)
+	var pair := connect_pair(func(_client: Object, server: Object) -> void:
+		server.inbound_buffer_size = 1000)
 	pair.server.inbound_buffer_size = 4000
 	pair.client.put_packet(bytes(2000))
 	check(until_closed(pair.server), "the old limit still holds")
@@ -54,7 +57,8 @@ func test_inbound_buffer_size_works_from_the_next_handshake() -> void:
 
 
 func test_incoming_max_queued_packets_works_from_the_next_handshake() -> void:
-	var pair := connect_pair(func(_client: Object, server: Object) -> void: server.max_queued_packets = 5)
+	var pair := connect_pair(func(_client: Object, server: Object) -> void:
+		server.max_queued_packets = 5)
 	pair.server.max_queued_packets = 100
 	for i in 50:
 		pair.client.put_packet(numbered(i, 8))

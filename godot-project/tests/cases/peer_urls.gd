@@ -66,13 +66,17 @@ func test_tls_options_of_a_server_are_refused() -> void:
 func test_request_as_sent() -> void:
 	var pair := client_asking_raw(func(client: Object) -> void:
 		client.supported_protocols = PackedStringArray(["chat", "superchat"])
-		client.handshake_headers = PackedStringArray(["X-First: one", "x-second:two", "Cookie: a=b; c=d"]), "/path/to?q=1&r=%20")
+		client.handshake_headers = PackedStringArray(["X-First: one", "x-second:two",
+			"Cookie: a=b; c=d"]), "/path/to?q=1&r=%20")
 	var key := pair.raw.header("Sec-WebSocket-Key")
 	same("key_is_16_bytes", Marshalls.base64_to_raw(key).size(), 16)
 	var port: int = pair.peer.get_requested_url().get_slice(":", 2).get_slice("/", 0).to_int()
 	var text: String = pair.raw.head().replace(key, "KEY").replace(":%d" % port, ":PORT")
-	same("request", text.split("\r\n"), PackedStringArray(["GET /path/to?q=1&r=%20 HTTP/1.1", "Host: 127.0.0.1:PORT", "Upgrade: websocket",
-		"Connection: Upgrade", "Sec-WebSocket-Key: KEY", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: chat,superchat",
+	same("request", text.split("\r\n"),
+		PackedStringArray(["GET /path/to?q=1&r=%20 HTTP/1.1", "Host: 127.0.0.1:PORT",
+		"Upgrade: websocket",
+		"Connection: Upgrade", "Sec-WebSocket-Key: KEY", "Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Protocol: chat,superchat",
 		"X-First: one", "x-second:two", "Cookie: a=b; c=d"]))
 
 
@@ -118,7 +122,8 @@ func test_request_target_text() -> void:
 func test_query_without_a_path() -> void:
 	var tcp := listen()
 	var peer: PacketPeer = watch(new_ws())
-	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d?x=1" % tcp.get_local_port()), OK)
+	ours("answer", impl_is_ours(), peer.connect_to_url("ws://127.0.0.1:%d?x=1" % tcp.get_local_port()),
+		OK)
 	if not impl_is_ours():
 		return
 	var raw: RawPeer = watch(RawPeer.new(take(tcp)))
@@ -126,19 +131,121 @@ func test_query_without_a_path() -> void:
 	equal(raw.head_lines()[0], "GET /?x=1 HTTP/1.1", "request line")
 
 
-## User info is no part of the host, and is not sent.
-func test_user_info_is_not_sent() -> void:
-	var tcp := listen()
-	var peer: PacketPeer = watch(new_ws())
-	same("answer", peer.connect_to_url("ws://user:secret@127.0.0.1:%d/p" % tcp.get_local_port()), OK)
-	var stream := take(tcp)
-	if stream == null:
+## User name and password are no part of host and target; ours sends them where HTTP has a place for
+## them.
+func test_user_and_password_in_a_url() -> void:
+	var rows := {
+		"both": ["user:secret@", PackedStringArray(), "Basic dXNlcjpzZWNyZXQ="],
+		"encoded": ["us%40er:p%2Fa%3Ass%C3%BC@", PackedStringArray(), "Basic dXNAZXI6cC9hOnNzw7w="],
+		"user_alone": ["user@", PackedStringArray(), "Basic dXNlcjo="],
+		"nothing": [":@", PackedStringArray(), ""],
+		"own_header": ["user:secret@", PackedStringArray(["authorization: Bearer token"]),
+		"Bearer token"],
+	}
+	for key: String in rows:
+		var tcp := listen()
+		var peer: PacketPeer = watch(new_ws())
+		peer.handshake_headers = rows[key][1]
+		var url := "ws://%s127.0.0.1:%d/p" % [rows[key][0], tcp.get_local_port()]
+		same(key + "_answer", peer.connect_to_url(url), OK)
+		same(key + "_url_as_passed", peer.get_requested_url() == url, true)
+		var raw: RawPeer = watch(RawPeer.new(take(tcp)))
+		until(func() -> bool: return not raw.head().is_empty())
+		same(key + "_line", raw.head_lines()[0], "GET /p HTTP/1.1")
+		same(key + "_host", raw.header("Host").get_slice(":", 0), "127.0.0.1")
+		same(key + "_in_plain_text", raw.head().contains("secret"), false)
+		ours(key, impl_is_ours(), raw.header("Authorization"), rows[key][2])
+		raw.close()
+		until_closed(peer)
+		if impl_is_ours():
+			check(not peer.get_error_message().contains("secret"), "the message keeps the secret")
+		unwatch(peer)
+		unwatch(raw)
+
+
+## A refused URL is named without what may be secret.
+func test_messages_keep_passwords_and_tokens() -> void:
+	for url: String in ["ws://user:secret@127.0.0.1:99999/", "http://user:secret@host",
+			"ws://user:se/cret@host", "ws://host:x/?token=secret"]:
+		var peer := new_ws()
+		expect_error("url|address|scheme|host|port")
+		peer.connect_to_url(url)
+		if impl_is_ours():
+			check(not "cret" in peer.get_error_message(), "the message keeps the secret")
+	check(true, "")
+
+
+## As it comes from text fields and files.
+func test_white_space_around_a_url() -> void:
+	var spaces := {"before": [" ", ""], "after": ["", " "], "line_end": ["", "\r\n"],
+		"tabs": ["\t", "\t"], "no_break_space": ["\u00a0", "\u00a0"]}
+	for key: String in spaces:
+		var tcp := listen()
+		var peer: PacketPeer = watch(new_ws())
+		for path: String in ["", "/p"]:
+			var url: String = spaces[key][0] + "ws://127.0.0.1:%d%s" % [tcp.get_local_port(),
+				path] + spaces[key][1]
+			var name := key + path.replace("/", "_")
+			allow_error("url|address|scheme|host|port")
+			var answer: int = peer.connect_to_url(url)
+			var line := ""
+			if until(tcp.is_connection_available, 4.0 if impl_is_ours() else 0.1):
+				var raw: RawPeer = watch(RawPeer.new(tcp.take_connection()))
+				until(func() -> bool: return not raw.head().is_empty())
+				line = raw.head_lines()[0]
+				unwatch(raw)
+			ours(name, impl_is_ours(), ("%d %s" % [answer, line]).strip_edges(), "0 GET %s HTTP/1.1"
+				% (path if path else "/"))
+			peer.close()
+		unwatch(peer)
+
+
+## Servers that take `Host` headers strictly do not know such names. The built-in takes them, and
+## looks them up.
+func test_hosts_that_no_server_takes() -> void:
+	for host: String in ["`", "a{b}", "\"a\"", "a|b", "a^b", "[fe80::1%]", "[127.0.0.1%25lo]"]:
+		if check(true, "") and impl_is_ours():
+			expect_error("host")
+			equal(new_ws().connect_to_url("ws://%s:1/" % host), ERR_INVALID_PARAMETER, host)
+
+
+## The address of a computer on the same network without a router needs the interface with it. The
+## built-in knows none.
+func test_ipv6_address_with_a_zone() -> void:
+	for host: String in ["[fe80::1%25lo]", "[fe80::1%lo]", "[fe80::1%251]"]:
+		if not check(true, "") or not impl_is_ours():
+			continue
+		var peer: PacketPeer = watch(new_ws())
+		equal(peer.connect_to_url("ws://%s:1/" % host), OK, host)
+		check(until_closed(peer), "nobody is there")
+		check(peer.get_error_message().contains("[fe80::1%"), "the message names the address: "
+			+ peer.get_error_message())
+		unwatch(peer)
+
+
+## The same, with somebody there, where this machine has such an address.
+func test_connecting_within_a_zone() -> void:
+	for interface: Dictionary in IP.get_local_interfaces():
+		for address: String in interface.addresses:
+			if not impl_is_ours() or not address.to_lower().begins_with("fe80:"):
+				continue
+			for zone: String in ["%25" + interface.name, "%" + interface.name]:
+				_connect_in_zone("[%s%s]" % [address, zone], address + zone)
+	check(true, "")
+
+
+func _connect_in_zone(host: String, bind_address: String) -> void:
+	var server := new_mp()
+	var port := free_port()
+	if not equal(server.create_server(port, bind_address), OK, "create_server on " + bind_address):
 		return
-	var raw: RawPeer = watch(RawPeer.new(stream))
-	until(func() -> bool: return not raw.head().is_empty())
-	same("line", raw.head_lines()[0], "GET /p HTTP/1.1")
-	same("host", raw.header("Host").get_slice(":", 0), "127.0.0.1")
-	same("nothing_secret", raw.head().contains("secret"), false)
+	watch(server)
+	var client := new_mp()
+	equal(client.create_client("ws://%s:%d" % [host, port]), OK, "create_client " + host)
+	watch(client)
+	check(until(func() -> bool: return connected(client)), "the client gets in through " + host)
+	unwatch(client)
+	unwatch(server)
 
 
 func test_url_without_a_scheme_connects() -> void:

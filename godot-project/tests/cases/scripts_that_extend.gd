@@ -65,5 +65,7 @@ func test_documented_client_script() -> void:
 	until(func() -> bool:
 		node.step()
 		return node.is_done)
-	same("lines", node.lines, PackedStringArray(["Packet: one", "Packet: two", "WebSocket closed with code: 4000, reason enough. Clean: true"]))
+	same("lines", node.lines,
+		PackedStringArray(["Packet: one", "Packet: two",
+		"WebSocket closed with code: 4000, reason enough. Clean: true"]))
 	node.free()

@@ -1,6 +1,6 @@
 extends "res://tests/harness/case.gd"
-## Every mistake answers each time and prints once, for that object and cause; the runner counts the lines. The built-in
-## prints each time.
+## Every mistake answers each time and prints once for each object and sentence; the runner counts
+## the lines. The built-in prints each time.
 
 const TIMES := 5
 
@@ -9,11 +9,13 @@ func test_mistakes_before_a_connection_print_once() -> void:
 	if _is_builtin():
 		return
 	var peer := new_ws()
-	_each_time("The URL", func() -> int: return peer.connect_to_url("http://127.0.0.1/"), ERR_INVALID_PARAMETER)
+	_each_time("The URL", func() -> int: return peer.connect_to_url("http://127.0.0.1/"),
+		ERR_INVALID_PARAMETER)
 	_each_time("TLS options", func() -> int:
 		var options := TLSOptions.server(CryptoKey.new(), X509Certificate.new())
 		return peer.connect_to_url("ws://127.0.0.1:1/", options), ERR_INVALID_PARAMETER)
-	_each_time("accept_stream takes", func() -> int: return peer.accept_stream(null), ERR_INVALID_PARAMETER)
+	_each_time("accept_stream takes", func() -> int: return peer.accept_stream(null),
+		ERR_INVALID_PARAMETER)
 	_each_time("connection is not open", func() -> int: return peer.put_packet(bytes(1)), FAILED)
 	_each_time("no packet", func() -> int:
 		peer.get_packet()
@@ -21,22 +23,26 @@ func test_mistakes_before_a_connection_print_once() -> void:
 	_each_time("no connection", func() -> int:
 		peer.set_no_delay(true)
 		return OK, OK)
-	for property: String in ["inbound_buffer_size", "max_queued_packets", "outbound_buffer_size", "heartbeat_interval",
+	for property: String in ["inbound_buffer_size", "max_queued_packets", "outbound_buffer_size",
+		"heartbeat_interval",
 			"connect_timeout", "close_timeout"]:
 		var before: Variant = peer.get(property)
 		_each_time(property, func() -> int:
 			peer.set(property, -1)
 			return OK if peer.get(property) == before else FAILED, OK)
 	peer.handshake_headers = PackedStringArray(["no colon"])
-	_each_time("Handshake refused", func() -> int: return peer.connect_to_url("ws://127.0.0.1:1/"), ERR_INVALID_PARAMETER)
+	_each_time("Handshake refused", func() -> int: return peer.connect_to_url("ws://127.0.0.1:1/"),
+		ERR_INVALID_PARAMETER)
 
 
 func test_mistakes_on_a_connection_print_once() -> void:
 	if _is_builtin():
 		return
 	var pair := client_with_raw_server()
-	_each_time("has a connection already", func() -> int: return pair.peer.connect_to_url("ws://127.0.0.1:1/"), ERR_ALREADY_IN_USE)
-	_each_time("larger than outbound_buffer_size", func() -> int: return pair.peer.put_packet(bytes(70000)), ERR_OUT_OF_MEMORY)
+	_each_time("has a connection already",
+		func() -> int: return pair.peer.connect_to_url("ws://127.0.0.1:1/"), ERR_ALREADY_IN_USE)
+	_each_time("larger than outbound_buffer_size",
+		func() -> int: return pair.peer.put_packet(bytes(70000)), ERR_OUT_OF_MEMORY)
 	unwatch(pair.raw)
 	expect_error("outbound buffer is full")
 	for i in 12000:
@@ -54,14 +60,21 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 	var session := mp_session(1)
 	var nobody := unknown_id(session)
 	var port: int = session.server.get_meta("port")
-	_each_time("in use already", func() -> int: return session.server.create_server(port), ERR_ALREADY_IN_USE)
-	_each_time("no peer", func() -> int: return mp_send(session.server, nobody, "x"), ERR_INVALID_PARAMETER)
-	# The same cause by other calls.
-	check(session.server.get_peer(nobody) == null, "get_peer")
-	session.server.disconnect_peer(nobody)
-	session.server.get_peer_address(nobody)
+	_each_time("in use already", func() -> int: return session.server.create_server(port),
+		ERR_ALREADY_IN_USE)
+	_each_time("no peer", func() -> int: return mp_send(session.server, nobody, "x"),
+		ERR_INVALID_PARAMETER)
+	# The same mistake by other calls: each names its call.
+	_each_time("get_peer: there is no peer",
+		func() -> int: return OK if session.server.get_peer(nobody) == null else FAILED, OK)
+	_each_time("disconnect_peer: there is no peer", func() -> int:
+		session.server.disconnect_peer(nobody)
+		return OK, OK)
+	_each_time("get_peer_address: there is no peer", func() -> int:
+		return OK if session.server.get_peer_address(nobody) == "" else FAILED, OK)
 	var idle := new_mp()
-	_each_time("put_packet: this multiplayer peer is not connected", func() -> int: return idle.put_packet(bytes(1)), ERR_UNCONFIGURED)
+	_each_time("put_packet: this multiplayer peer is not connected",
+		func() -> int: return idle.put_packet(bytes(1)), ERR_UNCONFIGURED)
 	_each_time("get_packet: this multiplayer peer is not connected", func() -> int:
 		idle.get_packet()
 		return idle.get_packet_error(), ERR_UNCONFIGURED)
@@ -92,7 +105,8 @@ func test_usual_life_prints_nothing() -> void:
 	for leave: int in [1000, -1, 0, 4000]:
 		var other_pair := connect_pair()
 		other_pair.server.close(leave)
-		check(until_closed(other_pair.client) and until_closed(other_pair.server), "closed with %d" % leave)
+		check(until_closed(other_pair.client) and until_closed(other_pair.server),
+			"closed with %d" % leave)
 	var lost: PacketPeer = watch(new_ws())
 	lost.connect_to_url("ws://127.0.0.1:%d/" % free_port())
 	check(until_closed(lost), "nobody listens")

@@ -21,7 +21,8 @@ func test_messages_and_bytes() -> void:
 	equal(pair.client.get_statistics(), _numbers(1, 3, 7, 105), "after the end")
 	expect_error("not open")
 	pair.client.send_text("x")
-	equal(pair.client.get_statistics(), _numbers(1, 3, 7, 105), "sending after the end is a mistake, not overflow")
+	equal(pair.client.get_statistics(), _numbers(1, 3, 7, 105),
+		"sending after the end is a mistake, not overflow")
 	pair.client.connect_to_url("ws://127.0.0.1:%d/" % free_port())
 	equal(pair.client.get_statistics(), _numbers(0, 0, 0, 0), "of the next connection")
 
@@ -70,7 +71,8 @@ func test_pauses_of_reading() -> void:
 		equal(pair.peer.get_statistics().messages_in, 20, "all count")
 
 
-## The totals of a server hold what members that are gone have carried. The id that it assigns is a message of 4 bytes.
+## The totals of a server hold what members that are gone have carried. The id that it assigns is a
+## message of 4 bytes.
 func test_totals_of_a_server() -> void:
 	if _is_builtin():
 		return
@@ -80,11 +82,13 @@ func test_totals_of_a_server() -> void:
 	mp_send(session.server, 0, "both")
 	for peer: MultiplayerPeer in [session.server, session.clients[0], session.clients[1]]:
 		var wanted := 2 if peer == session.server else 1
-		check(until(func() -> bool: return peer.get_available_packet_count() == wanted), "everybody gets the packets")
+		check(until(func() -> bool: return peer.get_available_packet_count() == wanted),
+			"everybody gets the packets")
 	equal(session.server.get_statistics(), _numbers(2, 4, 8, 16), "server")
 	equal(session.clients[0].get_statistics(), _numbers(2, 1, 8, 5), "client")
 	equal(session.server.get_peer(session.ids[0]).get_statistics(), _numbers(1, 2, 5, 8), "a member")
-	equal(session.clients[1].get_peer(1).get_statistics(), _numbers(2, 1, 8, 3), "a client's connection")
+	equal(session.clients[1].get_peer(1).get_statistics(), _numbers(2, 1, 8, 3),
+		"a client's connection")
 	mp_take(session.server)
 	session.clients[0].close()
 	until(func() -> bool: return "disconnected A" in session.server_events)
@@ -96,8 +100,10 @@ func test_totals_of_a_server() -> void:
 	equal(session.server.get_statistics(), _numbers(0, 0, 0, 0), "of the next session")
 
 
-func _numbers(messages_in: int, messages_out: int, bytes_in: int, bytes_out: int, refused := 0) -> Dictionary:
-	return {"messages_in": messages_in, "messages_out": messages_out, "bytes_in": bytes_in, "bytes_out": bytes_out,
+func _numbers(messages_in: int, messages_out: int, bytes_in: int, bytes_out: int,
+		refused := 0) -> Dictionary:
+	return {"messages_in": messages_in, "messages_out": messages_out, "bytes_in": bytes_in,
+		"bytes_out": bytes_out,
 		"sends_refused": refused, "reads_paused": 0}
 
 

@@ -25,7 +25,8 @@ func test_socket_on_a_thread() -> void:
 func test_multiplayer_on_a_thread() -> void:
 	var server := mp_server()
 	var thread := Thread.new()
-	thread.start(_multiplayer_client.bind(mp_class(impl), "ws://127.0.0.1:%d" % server.get_meta("port")))
+	thread.start(_multiplayer_client.bind(mp_class(impl), "ws://127.0.0.1:%d"
+		% server.get_meta("port")))
 	until(func() -> bool:
 		server.set_target_peer(0)
 		while server.get_available_packet_count() > 0:
@@ -78,7 +79,8 @@ func test_calls_from_a_second_thread() -> void:
 	if impl != "rust" or other != "rust":
 		check(true, "ours only")
 		return
-	var pair := connect_pair(func(client: Object, _server: Object) -> void: client.outbound_buffer_size = 0)
+	var pair := connect_pair(func(client: Object, _server: Object) -> void:
+		client.outbound_buffer_size = 0)
 	var threads: Array[Thread] = []
 	for i in 2:
 		threads.append(Thread.new())
@@ -156,13 +158,15 @@ static func _echo_client(class_of: String, url: String, count: int) -> PackedStr
 		return echoes[0] == count)
 	peer.close()
 	_poll_until([peer], func() -> bool: return peer.get_ready_state() == CLOSED)
-	return PackedStringArray(["%d echoes" % echoes[0], "%s %d" % ["CLOSED" if peer.get_ready_state() == CLOSED else "?", peer.get_close_code()]])
+	return PackedStringArray(["%d echoes" % echoes[0],
+		"%s %d" % ["CLOSED" if peer.get_ready_state() == CLOSED else "?", peer.get_close_code()]])
 
 
 static func _multiplayer_client(class_of: String, url: String) -> String:
 	var peer: MultiplayerPeer = ClassDB.instantiate(class_of)
 	peer.create_client(url)
-	_poll_until([peer], func() -> bool: return peer.get_connection_status() != MultiplayerPeer.CONNECTION_CONNECTING)
+	_poll_until([peer], func() -> bool:
+		return peer.get_connection_status() != MultiplayerPeer.CONNECTION_CONNECTING)
 	for i in 20:
 		peer.put_packet(PackedByteArray([i]))
 	var echoes := [0]
@@ -187,7 +191,8 @@ static func _pair_of_its_own(client_class: String, server_class: String) -> Stri
 	client.connect_to_url("ws://127.0.0.1:%d/" % tcp.get_local_port())
 	_poll_until([client], tcp.is_connection_available)
 	server.accept_stream(tcp.take_connection())
-	_poll_until([client, server], func() -> bool: return client.get_ready_state() == OPEN and server.get_ready_state() == OPEN)
+	_poll_until([client, server], func() -> bool:
+		return client.get_ready_state() == OPEN and server.get_ready_state() == OPEN)
 	for i in 100:
 		client.put_packet(PackedByteArray([i]))
 	var got := [0]

@@ -1,5 +1,6 @@
 extends "res://tests/harness/case.gd"
-## Scripts that do not wait for frames but poll again and again until the answer is there: benchmarks, tests, tools.
+## Scripts that do not wait for frames but poll again and again until the answer is there:
+## benchmarks, tests, tools.
 
 const QUESTIONS := 2000
 
@@ -39,7 +40,8 @@ func test_one_question_at_a_time() -> void:
 			wrong += 1
 	same("wrong answers", wrong, 0)
 	pair.server.close(4000, "enough")
-	var are_closed := func() -> bool: return state(pair.client) == CLOSED and state(pair.server) == CLOSED
+	var are_closed := func() -> bool:
+		return state(pair.client) == CLOSED and state(pair.server) == CLOSED
 	check(_spin(pair.client, pair.server, are_closed), "both close")
 	same("client", ending(pair.client), "CLOSED 4000 \"enough\"")
 	same("server", ending(pair.server), "CLOSED 4000 \"enough\"")
@@ -91,7 +93,8 @@ func test_a_loss_in_a_loop() -> void:
 			return pair.client.get_available_packet_count() > 0)
 		pair.client.get_packet()
 	pair.server.close(-1)
-	check(_spin(pair.client, pair.server, func() -> bool: return state(pair.client) == CLOSED), "the client notices")
+	check(_spin(pair.client, pair.server, func() -> bool: return state(pair.client) == CLOSED),
+		"the client notices")
 	same("code", pair.client.get_close_code(), -1)
 
 

@@ -1,6 +1,6 @@
 extends "res://tests/harness/tls_case.gd"
-## A client that trusts several certificates at once, loaded while the game runs: the engine tells nobody which they are,
-## so ours leaves TLS to the engine for these.
+## A client that trusts several certificates at once, loaded while the game runs: the engine tells
+## nobody which they are, so ours leaves TLS to the engine for these.
 
 
 ## The PEM text of a fixture, or of a certificate that was made.
@@ -19,7 +19,8 @@ static func bundle_of(certificates: Array) -> X509Certificate:
 
 static func bundle_from_file(certificates: Array) -> X509Certificate:
 	var path := "user://bundle.crt"
-	FileAccess.open(path, FileAccess.WRITE).store_string("".join(PackedStringArray(certificates.map(text_of))))
+	FileAccess.open(path,
+		FileAccess.WRITE).store_string("".join(PackedStringArray(certificates.map(text_of))))
 	var bundle := X509Certificate.new()
 	bundle.load(path)
 	DirAccess.remove_absolute(path)
@@ -42,10 +43,14 @@ func test_whose_certificate() -> void:
 func test_names() -> void:
 	var pair := made()
 	var members := ["root", pair[1]]
-	same("host", attempt(TLSOptions.client(bundle_of(members)), server_of(pair), "127.0.0.1"), "refused")
-	same("override", attempt(TLSOptions.client(bundle_of(members), "localhost"), server_of(pair), "127.0.0.1"), "in")
-	same("wrong_override", attempt(TLSOptions.client(bundle_of(members), "game.example"), server_of(pair)), "refused")
-	same("address", attempt(TLSOptions.client(bundle_of(members)), fixture_server("names", "names"), "127.0.0.1"), "in")
+	same("host", attempt(TLSOptions.client(bundle_of(members)), server_of(pair), "127.0.0.1"),
+		"refused")
+	same("override", attempt(TLSOptions.client(bundle_of(members), "localhost"), server_of(pair),
+		"127.0.0.1"), "in")
+	same("wrong_override", attempt(TLSOptions.client(bundle_of(members), "game.example"),
+		server_of(pair)), "refused")
+	same("address", attempt(TLSOptions.client(bundle_of(members)), fixture_server("names", "names"),
+		"127.0.0.1"), "in")
 
 
 func test_without_the_name() -> void:
@@ -66,7 +71,8 @@ func test_dates_and_purposes() -> void:
 func test_one_certificate_twice() -> void:
 	var pair := made()
 	same("in", attempt(TLSOptions.client(bundle_of([pair[1], pair[1]])), server_of(pair)), "in")
-	same("refused", attempt(TLSOptions.client(bundle_of([pair[1], pair[1]])), server_of(made("second"))), "refused")
+	same("refused",
+		attempt(TLSOptions.client(bundle_of([pair[1], pair[1]])), server_of(made("second"))), "refused")
 
 
 ## A client of our kind with its server behind the engine's TLS.
@@ -88,7 +94,8 @@ func bundle_pair(prepare := Callable(), path := "/", is_open := true) -> BundleP
 	if prepare.is_valid():
 		prepare.call(pair.client, pair.server)
 	var options := TLSOptions.client(bundle_of(["root", identity[1]]))
-	equal(pair.client.connect_to_url("wss://localhost:%d%s" % [pair.port, path], options), OK, "connect_to_url")
+	equal(pair.client.connect_to_url("wss://localhost:%d%s" % [pair.port, path], options), OK,
+		"connect_to_url")
 	pair.stream = StreamPeerTLS.new()
 	equal(pair.stream.accept_stream(take(tcp), server_of(identity)), OK, "the engine's TLS")
 	until(func() -> bool:
@@ -107,8 +114,10 @@ func test_what_a_client_shows() -> void:
 		client.supported_protocols = PackedStringArray(["a", "b"])
 		client.handshake_headers = PackedStringArray(["X-Ticket: 7"])
 		server.supported_protocols = PackedStringArray(["b"]), "/lobby?a=1")
-	same("client_url", pair.client.get_requested_url() == "wss://localhost:%d/lobby?a=1" % pair.port, true)
-	same("server_url", pair.server.get_requested_url() == "wss://localhost:%d/lobby?a=1" % pair.port, true)
+	same("client_url", pair.client.get_requested_url() == "wss://localhost:%d/lobby?a=1" % pair.port,
+		true)
+	same("server_url", pair.server.get_requested_url() == "wss://localhost:%d/lobby?a=1" % pair.port,
+		true)
 	same("host", pair.client.get_connected_host(), "127.0.0.1")
 	same("port", pair.client.get_connected_port() == pair.port, true)
 	same("protocol", pair.client.get_selected_protocol(), "b")
@@ -207,7 +216,8 @@ func test_multiplayer() -> void:
 	var client: MultiplayerPeer = new_mp()
 	client.peer_connected.connect(func(id: int) -> void: happened.append("client: in with %d" % id))
 	client.peer_disconnected.connect(func(id: int) -> void: happened.append("client: lost %d" % id))
-	same("answer", client.create_client("wss://localhost:%d" % server.get_meta("port"), TLSOptions.client(bundle_of(["root", pair[1]]))), OK)
+	same("answer", client.create_client("wss://localhost:%d" % server.get_meta("port"),
+		TLSOptions.client(bundle_of(["root", pair[1]]))), OK)
 	watch(client)
 	same("in", until(func() -> bool: return connected(client) and happened.size() >= 2), true)
 	same("address", client.get_peer_address(1), "127.0.0.1")
@@ -227,7 +237,8 @@ func test_multiplayer() -> void:
 	server.get_peer(client.get_unique_id()).close(4003, "kicked")
 	same("kicked", until(func() -> bool: return happened.size() >= 4), true)
 	happened.sort()
-	same("happened", happened, ["client: in with 1", "client: lost 1", "server: gone", "server: in"] as Array[String])
+	same("happened", happened,
+		["client: in with 1", "client: lost 1", "server: gone", "server: in"] as Array[String])
 	same("status", mp_status(client), "DISCONNECTED")
 
 
@@ -264,16 +275,21 @@ func test_sentences() -> void:
 		return
 	var pair := made()
 	var options := TLSOptions.client(bundle_of(["root", pair[1]]))
-	_says("untrusted", options, server_of(made("second")), ["the TLS handshake failed: ", "none of those that this client trusts"])
-	_says("name", TLSOptions.client(bundle_of(["root", pair[1]]), "game.example"), server_of(pair), ["the TLS handshake failed: ", "certificate for 'game.example' was refused"])
+	_says("untrusted", options, server_of(made("second")),
+		["the TLS handshake failed: ", "none of those that this client trusts"])
+	_says("name", TLSOptions.client(bundle_of(["root", pair[1]]), "game.example"), server_of(pair),
+		["the TLS handshake failed: ", "certificate for 'game.example' was refused"])
 	_says("plain_server", options, null, ["the TLS handshake failed: ", "does not speak TLS here"])
-	_says("any_name", TLSOptions.client_unsafe(bundle_of(["root", pair[1]])), server_of(made("second")), ["the TLS handshake failed: the server's certificate was refused"])
+	_says("any_name", TLSOptions.client_unsafe(bundle_of(["root", pair[1]])),
+		server_of(made("second")), ["the TLS handshake failed: the server's certificate was refused"])
 
 
-func _says(key: String, client_options: TLSOptions, server_options: TLSOptions, parts: Array[String]) -> void:
+func _says(key: String, client_options: TLSOptions, server_options: TLSOptions,
+		parts: Array[String]) -> void:
 	var server := tls_server(server_options)
 	var client: PacketPeer = watch(new_ws())
-	equal(client.connect_to_url("wss://localhost:%d" % server.get_meta("port"), client_options), OK, "connect_to_url")
+	equal(client.connect_to_url("wss://localhost:%d" % server.get_meta("port"), client_options), OK,
+		"connect_to_url")
 	check(until_closed(client, 6.0), key + " ends")
 	equal(ending(client), "CLOSED -1 \"\"", key)
 	_message(key, client.get_error_message(), parts)
@@ -298,22 +314,26 @@ func test_sentences_of_connecting() -> void:
 	var refused: PacketPeer = watch(new_ws())
 	refused.connect_to_url("wss://127.0.0.1:%d" % port, options)
 	check(until_closed(refused), "nobody listens")
-	_message("refused", refused.get_error_message(), ["the TCP connection failed: connecting to 127.0.0.1:%d failed" % port])
+	_message("refused", refused.get_error_message(),
+		["the TCP connection failed: connecting to 127.0.0.1:%d failed" % port])
 	var unknown: PacketPeer = watch(new_ws())
 	unknown.connect_to_url("wss://no.such.name.invalid", options)
 	check(until_closed(unknown, 8.0), "there is no such name")
-	_message("name", unknown.get_error_message(), ["the name resolution failed: the host name 'no.such.name.invalid'"])
+	_message("name", unknown.get_error_message(),
+		["the name resolution failed: the host name 'no.such.name.invalid'"])
 	var tcp := listen()
 	var silent: PacketPeer = watch(new_ws())
 	silent.connect_timeout = 0.3
 	silent.connect_to_url("wss://127.0.0.1:%d" % tcp.get_local_port(), options)
 	check(until_closed(silent), "nobody answers")
-	_message("silent", silent.get_error_message(), ["the TLS handshake did not finish in time: the connect timeout of 300ms has passed"])
+	_message("silent", silent.get_error_message(),
+		["the TLS handshake did not finish in time: the connect timeout of 300ms has passed"])
 	var multiplayer: MultiplayerPeer = watch(new_mp())
 	multiplayer.handshake_timeout = 0.3
 	multiplayer.create_client("wss://127.0.0.1:%d" % tcp.get_local_port(), options)
 	check(until(func() -> bool: return disconnected(multiplayer)), "a multiplayer client gives up")
-	_message("multiplayer", multiplayer.get_error_message(), ["the TLS handshake did not finish in time: the handshake timeout of 300ms has passed"])
+	_message("multiplayer", multiplayer.get_error_message(),
+		["the TLS handshake did not finish in time: the handshake timeout of 300ms has passed"])
 
 
 ## The answer of a server that refuses the upgrade.
@@ -334,15 +354,18 @@ func test_next_to_ordinary_options() -> void:
 	var pair := made()
 	var server := tls_server(server_of(pair))
 	var client: MultiplayerPeer = new_mp()
-	for options: TLSOptions in [TLSOptions.client(bundle_of(["root", pair[1]])), TLSOptions.client(pair[1]), TLSOptions.client(bundle_of(["root", pair[1]]))]:
-		equal(client.create_client("wss://localhost:%d" % server.get_meta("port"), options), OK, "create_client")
+	for options: TLSOptions in [TLSOptions.client(bundle_of(["root", pair[1]])),
+			TLSOptions.client(pair[1]), TLSOptions.client(bundle_of(["root", pair[1]]))]:
+		equal(client.create_client("wss://localhost:%d" % server.get_meta("port"), options), OK,
+			"create_client")
 		watch(client)
 		check(until(func() -> bool: return connected(client)), "in")
 		check(passes_data(client, server), "data")
 		client.close()
 
 
-## Objects that are let go of at any moment leave nothing behind (the run fails on leaked instances).
+## Objects that are let go of at any moment leave nothing behind (the run fails on leaked
+## instances).
 func test_freed_at_any_moment() -> void:
 	var pair := made()
 	var server := tls_server(server_of(pair))

@@ -6,8 +6,10 @@ func test_certificate_of_godot_is_its_own_anchor() -> void:
 	var pair := made()
 	same("localhost", attempt(TLSOptions.client(pair[1]), server_of(pair)), "in")
 	same("address", attempt(TLSOptions.client(pair[1]), server_of(pair), "127.0.0.1"), "refused")
-	same("address_with_override", attempt(TLSOptions.client(pair[1], "localhost"), server_of(pair), "127.0.0.1"), "in")
-	same("upper_case_override", attempt(TLSOptions.client(pair[1], "LocalHost"), server_of(pair), "127.0.0.1"), "in")
+	same("address_with_override", attempt(TLSOptions.client(pair[1], "localhost"), server_of(pair),
+		"127.0.0.1"), "in")
+	same("upper_case_override", attempt(TLSOptions.client(pair[1], "LocalHost"), server_of(pair),
+		"127.0.0.1"), "in")
 
 
 func test_trust_of_another_certificate() -> void:
@@ -15,7 +17,8 @@ func test_trust_of_another_certificate() -> void:
 	same("same_name", attempt(TLSOptions.client(made("second")[1]), server_of(pair)), "refused")
 	same("default_roots", attempt(TLSOptions.client(), server_of(pair)), "refused")
 	same("no_options", attempt(null, server_of(pair)), "refused")
-	same("wrong_override", attempt(TLSOptions.client(pair[1], "elsewhere.example"), server_of(pair)), "refused")
+	same("wrong_override", attempt(TLSOptions.client(pair[1], "elsewhere.example"), server_of(pair)),
+		"refused")
 
 
 func test_name_of_choice() -> void:
@@ -23,15 +26,18 @@ func test_name_of_choice() -> void:
 	same("override", attempt(TLSOptions.client(pair[1], "game.example"), server_of(pair)), "in")
 	same("host", attempt(TLSOptions.client(pair[1]), server_of(pair)), "refused")
 	var spoken := made("spoken", "CN=My Game Server,O=Test,C=DE")
-	# The built-in announces that name to the server, and rustls refuses an announcement that is no host name: not tried.
+	# The built-in announces that name to the server, and rustls refuses an announcement that is no
+	# host name: not tried.
 	var is_tried := impl != "builtin" or other != "rust"
-	same("no_host_name", attempt(TLSOptions.client(spoken[1], "My Game Server"), server_of(spoken)) if is_tried else "in", "in")
+	same("no_host_name", attempt(TLSOptions.client(spoken[1], "My Game Server"), server_of(spoken))
+		if is_tried else "in", "in")
 
 
 func test_no_verification() -> void:
 	same("self_signed", attempt(TLSOptions.client_unsafe(), server_of(made()), "127.0.0.1"), "in")
 	same("expired", attempt(TLSOptions.client_unsafe(), fixture_server("expired", "expired")), "in")
-	same("version_1", attempt(TLSOptions.client_unsafe(), fixture_server("version1", "version1")), "in")
+	same("version_1", attempt(TLSOptions.client_unsafe(), fixture_server("version1", "version1")),
+		"in")
 	same("ec", attempt(TLSOptions.client_unsafe(), fixture_server("ec_leaf", "ec_leaf")), "in")
 
 
@@ -39,7 +45,9 @@ func test_verification_without_the_name() -> void:
 	var pair := made()
 	same("right", attempt(TLSOptions.client_unsafe(pair[1]), server_of(pair), "127.0.0.1"), "in")
 	same("another", attempt(TLSOptions.client_unsafe(made("second")[1]), server_of(pair)), "refused")
-	same("expired", attempt(TLSOptions.client_unsafe(as_resource("expired")), fixture_server("expired", "expired")), "refused")
+	same("expired",
+		attempt(TLSOptions.client_unsafe(as_resource("expired")), fixture_server("expired", "expired")),
+		"refused")
 
 
 func test_dates() -> void:
@@ -47,8 +55,11 @@ func test_dates() -> void:
 	same("expired_godot", attempt(TLSOptions.client(old[1]), server_of(old)), "refused")
 	var early := made("early", LOCALHOST, 2048, "20900101000000", "21000101000000")
 	same("future_godot", attempt(TLSOptions.client(early[1]), server_of(early)), "refused")
-	same("expired", attempt(TLSOptions.client(as_resource("expired")), fixture_server("expired", "expired")), "refused")
-	same("future", attempt(TLSOptions.client(as_resource("future")), fixture_server("future", "future")), "refused")
+	same("expired",
+		attempt(TLSOptions.client(as_resource("expired")), fixture_server("expired", "expired")),
+		"refused")
+	same("future",
+		attempt(TLSOptions.client(as_resource("future")), fixture_server("future", "future")), "refused")
 
 
 func test_keys() -> void:
@@ -68,12 +79,17 @@ func test_keys() -> void:
 func test_chains() -> void:
 	var root := TLSOptions.client(as_resource("root"))
 	same("whole", attempt(root, fixture_server("leaf", "chain")), "in")
-	same("loaded_by_the_class", attempt(root, TLSOptions.server(key_of("leaf"), certificate("chain"))), "in")
-	same("ec_loaded_by_the_class", attempt(root, TLSOptions.server(key_of("ec_leaf"), certificate("ec_chain"))), "in")
+	same("loaded_by_the_class", attempt(root, TLSOptions.server(key_of("leaf"), certificate("chain"))),
+		"in")
+	same("ec_loaded_by_the_class",
+		attempt(root, TLSOptions.server(key_of("ec_leaf"), certificate("ec_chain"))), "in")
 	same("no_intermediate", attempt(root, fixture_server("leaf", "leaf")), "refused")
-	same("intermediate_trusted", attempt(TLSOptions.client(as_resource("intermediate")), fixture_server("leaf", "leaf")), "in")
-	same("leaf_trusted", attempt(TLSOptions.client(as_resource("leaf")), fixture_server("leaf", "leaf")), "refused")
-	same("bundle_trusted", attempt(TLSOptions.client(as_resource("bundle")), fixture_server("leaf", "leaf")), "in")
+	same("intermediate_trusted",
+		attempt(TLSOptions.client(as_resource("intermediate")), fixture_server("leaf", "leaf")), "in")
+	same("leaf_trusted",
+		attempt(TLSOptions.client(as_resource("leaf")), fixture_server("leaf", "leaf")), "refused")
+	same("bundle_trusted",
+		attempt(TLSOptions.client(as_resource("bundle")), fixture_server("leaf", "leaf")), "in")
 	same("impostor", attempt(root, fixture_server("forged", "forged")), "refused")
 	same("version_1", attempt(root, fixture_server("version1", "version1")), "in")
 	same("leaf_marked_as_ca", attempt(root, fixture_server("ca_leaf", "ca_leaf")), "in")
@@ -81,7 +97,8 @@ func test_chains() -> void:
 
 func test_names() -> void:
 	var root := TLSOptions.client(as_resource("root"))
-	var name := func(override: String) -> TLSOptions: return TLSOptions.client(as_resource("root"), override)
+	var name := func(override: String) -> TLSOptions:
+		return TLSOptions.client(as_resource("root"), override)
 	var names := fixture_server("names", "names")
 	same("wildcard", attempt(name.call("game.example.org"), names), "in")
 	same("wildcard_two_levels", attempt(name.call("a.game.example.org"), names), "refused")
@@ -90,7 +107,8 @@ func test_names() -> void:
 	same("common_name_beside_others", attempt(root, names), "refused")
 	same("other_name", attempt(root, fixture_server("other_san", "other_san")), "refused")
 	same("common_name", attempt(root, fixture_server("cn_only", "cn_only")), "in")
-	same("address_as_common_name", attempt(root, fixture_server("cn_address", "cn_address"), "127.0.0.1"), "in")
+	same("address_as_common_name",
+		attempt(root, fixture_server("cn_address", "cn_address"), "127.0.0.1"), "in")
 
 
 func test_purposes() -> void:

@@ -21,7 +21,8 @@ func test_unusable_server_options() -> void:
 		var server := new_mp(other)
 		if other == "rust":
 			expect_error("create_server: .*(key|certificate)")
-		ours(key, other == "rust", server.create_server(free_port(), ANY_ADDRESS, options[key]), ERR_INVALID_PARAMETER)
+		ours(key, other == "rust", server.create_server(free_port(), ANY_ADDRESS, options[key]),
+			ERR_INVALID_PARAMETER)
 		ours(key + "_status", other == "rust", mp_status(server), "DISCONNECTED")
 
 
@@ -29,10 +30,13 @@ func test_unusable_client_options() -> void:
 	var peer := new_ws()
 	if impl_is_ours():
 		expect_error("connect_to_url: .*certificate")
-	ours("empty", impl_is_ours(), peer.connect_to_url("wss://127.0.0.1:1", TLSOptions.client(X509Certificate.new())), ERR_INVALID_PARAMETER)
+	ours("empty", impl_is_ours(),
+		peer.connect_to_url("wss://127.0.0.1:1", TLSOptions.client(X509Certificate.new())),
+		ERR_INVALID_PARAMETER)
 	ours("state", impl_is_ours(), state_name(peer), "CLOSED")
 	# Of no interest without TLS.
-	same("plain", new_ws().connect_to_url("ws://127.0.0.1:1", TLSOptions.client(X509Certificate.new())), OK)
+	same("plain",
+		new_ws().connect_to_url("ws://127.0.0.1:1", TLSOptions.client(X509Certificate.new())), OK)
 
 
 ## What a game developer reads. Only ours has words.
@@ -42,27 +46,34 @@ func test_sentences() -> void:
 		return
 	var pair := made()
 	var root := TLSOptions.client(as_resource("root"))
-	_says("untrusted", TLSOptions.client(made("second")[1]), server_of(pair), "not one that this client trusts")
+	_says("untrusted", TLSOptions.client(made("second")[1]), server_of(pair),
+		"not one that this client trusts")
 	_says("default_roots", TLSOptions.client(), server_of(pair), "not one that this client trusts")
-	_says("name", TLSOptions.client(pair[1], "game.example"), server_of(pair), "not for 'game.example' but for 'localhost'")
+	_says("name", TLSOptions.client(pair[1], "game.example"), server_of(pair),
+		"not for 'game.example' but for 'localhost'")
 	_says("names", root, fixture_server("names", "names"), "not for 'localhost' but for ")
-	_says("expired", TLSOptions.client(as_resource("expired")), fixture_server("expired", "expired"), "has expired")
-	_says("future", TLSOptions.client(as_resource("future")), fixture_server("future", "future"), "not valid yet")
+	_says("expired", TLSOptions.client(as_resource("expired")), fixture_server("expired", "expired"),
+		"has expired")
+	_says("future", TLSOptions.client(as_resource("future")), fixture_server("future", "future"),
+		"not valid yet")
 	_says("forged", root, fixture_server("forged", "forged"), "certificate")
 	if other == "rust":
 		_says("purpose", root, fixture_server("client_only", "client_only"), "not made for servers")
 	_says("plain_server", TLSOptions.client_unsafe(), null, "TLS")
 
 
-func _says(key: String, client_options: TLSOptions, server_options: TLSOptions, part: String) -> void:
+func _says(key: String, client_options: TLSOptions, server_options: TLSOptions,
+		part: String) -> void:
 	var server := tls_server(server_options)
 	var client: PacketPeer = watch(new_ws())
-	equal(client.connect_to_url("wss://localhost:%d" % server.get_meta("port"), client_options), OK, "connect_to_url")
+	equal(client.connect_to_url("wss://localhost:%d" % server.get_meta("port"), client_options), OK,
+		"connect_to_url")
 	check(until_closed(client, 6.0), key + " ends")
 	equal(ending(client), "CLOSED -1 \"\"", key)
 	var message: String = client.get_error_message()
 	note("%s: %s" % [key, message])
-	check(message.contains("TLS handshake") and message.contains(part), "%s says '%s'" % [key, message])
+	check(message.contains("TLS handshake") and message.contains(part),
+		"%s says '%s'" % [key, message])
 	check(not message.contains("PRIVATE"), key + " shows no key")
 	unwatch(client)
 	unwatch(server)
@@ -76,7 +87,8 @@ func test_no_tls_behind_a_port() -> void:
 		var tcp := listen()
 		var client := new_mp()
 		client.handshake_timeout = 0.5
-		same(key, client.create_client("wss://127.0.0.1:%d" % tcp.get_local_port(), TLSOptions.client_unsafe()), OK)
+		same(key, client.create_client("wss://127.0.0.1:%d" % tcp.get_local_port(),
+			TLSOptions.client_unsafe()), OK)
 		watch(client)
 		var raw: RawPeer = watch(RawPeer.new(take(tcp)))
 		raw.send_ascii(answer)
@@ -112,7 +124,8 @@ func tls_pair(client_options: TLSOptions, server_options: TLSOptions, path := "/
 	pair.client = watch(new_ws(impl))
 	pair.client.inbound_buffer_size = 4 << 20
 	pair.client.outbound_buffer_size = 4 << 20
-	equal(pair.client.connect_to_url("wss://localhost:%d%s" % [tcp.get_local_port(), path], client_options), OK, "connect_to_url")
+	equal(pair.client.connect_to_url("wss://localhost:%d%s" % [tcp.get_local_port(), path],
+		client_options), OK, "connect_to_url")
 	var stream := StreamPeerTLS.new()
 	equal(stream.accept_stream(take(tcp), server_options), OK, "the engine's TLS")
 	until(func() -> bool:
@@ -190,7 +203,8 @@ func test_last_words() -> void:
 	pair.client.send_text("last words")
 	pair.client.close(4001, "enough")
 	OS.delay_msec(50)
-	ours("server_received", other == "rust", receive_text(pair.server, 1), PackedStringArray(["last words"]))
+	ours("server_received", other == "rust", receive_text(pair.server, 1),
+		PackedStringArray(["last words"]))
 
 
 func test_close_without_a_code() -> void:

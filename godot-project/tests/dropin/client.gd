@@ -1,6 +1,7 @@
 extends Node
-## The client of the engine's documentation, in a project that has nothing but the addon: connect, poll each frame, print
-## what comes, end when the connection ends. `ci/test-dropin.sh` changes the name of the class, and nothing else.
+## The client of the engine's documentation, in a project that has nothing but the addon: connect,
+## poll each frame, print what comes, end when the connection ends. `ci/test-dropin.sh` changes the
+## name of the class, and nothing else.
 
 @export var websocket_url := ""
 
@@ -24,5 +25,6 @@ func _process(_delta: float) -> void:
 			pass
 		WebSocketPeer.STATE_CLOSED:
 			var code := socket.get_close_code()
-			print("WebSocket closed with code: %d, reason: %s. Clean: %s" % [code, socket.get_close_reason(), code != -1])
+			print("WebSocket closed with code: %d, reason: %s. Clean: %s"
+				% [code, socket.get_close_reason(), code != -1])
 			get_tree().quit()

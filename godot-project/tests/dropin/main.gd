@@ -1,5 +1,6 @@
 extends Node
-## A server as a game would write it: a TCP server whose connections become WebSocket peers. Starts the client beside it.
+## A server as a game would write it: a TCP server whose connections become WebSocket peers. Starts
+## the client beside it.
 
 var tcp_server := TCPServer.new()
 var socket := WebSocketPeer.new()

@@ -1,5 +1,6 @@
 extends Node
-## Runs in the exported sample project: finds the class and lets two peers talk. `ci/test-export.sh` starts it.
+## Runs in the exported sample project: finds the class and lets two peers talk. `ci/test-export.sh`
+## starts it.
 ##
 ##   sample -- class=RustWebSocketPeer
 

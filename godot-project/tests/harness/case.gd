@@ -1,13 +1,15 @@
 extends RefCounted
 ## What every test case builds on: checks, observations, waiting, peers of the classes under test.
 ##
-## A file in `tests/cases/` extends this; each of its methods `test_*` is one case and gets an object of its own.
-## Nothing here waits for frames: a case polls its peers itself and stops at a deadline, so that it cannot hang.
+## A file in `tests/cases/` extends this; each of its methods `test_*` is one case and gets an
+## object of its own. Nothing here waits for frames: a case polls its peers itself and stops at a
+## deadline, so that it cannot hang.
 
 const RawPeer := preload("res://tests/harness/raw_peer.gd")
 const ANY_ADDRESS := "127.0.0.1"
 
-## The states of `WebSocketPeer`, written out because the class under test has no name that can be parsed here.
+## The states of `WebSocketPeer`, written out because the class under test has no name that can be
+## parsed here.
 const CONNECTING := 0
 const OPEN := 1
 const CLOSING := 2
@@ -20,7 +22,11 @@ const CLASSES := {
 	"rust": ["RustWebSocketPeer", "RustWebSocketMultiplayerPeer"],
 }
 
-## "builtin" or "rust": `impl` makes the clients and every peer that faces a raw socket, `other` the servers.
+## In an engine without its websocket module, where our classes have the engine's names.
+static var has_engine_names := false
+
+## "builtin" or "rust": `impl` makes the clients and every peer that faces a raw socket, `other` the
+## servers.
 var impl := "builtin"
 var other := "builtin"
 ## `file.method`, in front of everything the case prints.
@@ -45,7 +51,8 @@ func start(seconds := 20.0) -> void:
 	_deadline = Time.get_ticks_msec() + int(seconds * 1000.0)
 
 
-## Lets go of everything, so that what is still alive at the end of the run is a leak of the class under test.
+## Lets go of everything, so that what is still alive at the end of the run is a leak of the class
+## under test.
 func finish() -> void:
 	for weak in _peers:
 		var peer: Object = weak.get_ref()
@@ -70,7 +77,8 @@ func check(condition: bool, what: String) -> bool:
 
 func equal(got: Variant, wanted: Variant, what: String) -> bool:
 	var is_same: bool = typeof(got) == typeof(wanted) and got == wanted
-	return check(is_same, "%s: got %s, wanted %s" % [what, var_to_str(got).left(300), var_to_str(wanted).left(300)])
+	return check(is_same, "%s: got %s, wanted %s"
+		% [what, var_to_str(got).left(300), var_to_str(wanted).left(300)])
 
 
 ## A value that both classes must show alike, unless `differences.txt` lists it.
@@ -87,7 +95,8 @@ func same(key: String, got: Variant, wanted: Variant) -> bool:
 	return equal(got, wanted, key)
 
 
-## `saw` for both, checked only where `is_checked`, which is where the class is ours: a listed difference.
+## `saw` for both, checked only where `is_checked`, which is where the class is ours: a listed
+## difference.
 func ours(key: String, is_checked: bool, got: Variant, wanted: Variant) -> void:
 	saw(key, got)
 	checks += 1
@@ -95,8 +104,9 @@ func ours(key: String, is_checked: bool, got: Variant, wanted: Variant) -> void:
 		equal(got, wanted, key)
 
 
-## The next error line that contains `part` (any case; `a|b` for alternatives) belongs to the case. Ours prints one
-## such line for an object and a cause; the built-in prints one each time, which the runner does not count.
+## The next error line that contains `part` (any case; `a|b` for alternatives) belongs to the case.
+## Ours prints one such line for an object and a cause; the built-in prints one each time, which the
+## runner does not count.
 func expect_error(part: String) -> void:
 	print("EXPECT ERROR ", part)
 
@@ -106,13 +116,23 @@ func allow_error(part: String) -> void:
 	print("ALLOW ERROR ", part)
 
 
+## The case warns of one failed attempt to connect whose line contains `part`, in these words; of ours.
+func expect_warning(part: String) -> void:
+	print("EXPECT WARNING ", part)
+
+
+## The case warns of none.
+func expect_no_warning() -> void:
+	print("EXPECT NO WARNING")
+
+
 ## A note for the reader of the log, never compared.
 func note(text: String) -> void:
 	print("NOTE %s: %s" % [title, text])
 
 
 func is_ours(subject: Object) -> bool:
-	return subject.get_class().begins_with("Rust")
+	return has_engine_names or subject.get_class() in CLASSES["rust"]
 
 
 func impl_is_ours() -> bool:
@@ -156,11 +176,11 @@ func unwatch(subject: Object) -> void:
 # ---- peers
 
 func ws_class(which := impl) -> String:
-	return CLASSES[which][0]
+	return CLASSES["builtin" if has_engine_names else which][0]
 
 
 func mp_class(which := impl) -> String:
-	return CLASSES[which][1]
+	return CLASSES["builtin" if has_engine_names else which][1]
 
 
 ## A `WebSocketPeer` of the class under test, not yet watched.
@@ -204,7 +224,8 @@ class Pair:
 	var server: PacketPeer
 
 
-## Two peers of the classes under test, connected and watched. `prepare.call(client, server)` runs before.
+## Two peers of the classes under test, connected and watched. `prepare.call(client, server)` runs
+## before.
 func connect_pair(prepare := Callable(), path := "/") -> Pair:
 	var pair: Pair = open_pair(prepare, path)
 	until(func() -> bool: return state(pair.client) == OPEN and state(pair.server) == OPEN)
@@ -233,7 +254,8 @@ class RawPair:
 	var raw: RawPeer
 
 
-## A client under test, a raw socket as its server; connected. `answer` are further header lines of the 101.
+## A client under test, a raw socket as its server; connected. `answer` are further header lines of
+## the 101.
 func client_with_raw_server(prepare := Callable(), answer := PackedStringArray()) -> RawPair:
 	var pair: RawPair = client_asking_raw(prepare)
 	if pair.raw == null:
@@ -250,7 +272,8 @@ func client_asking_raw(prepare := Callable(), path := "/", host := ANY_ADDRESS) 
 	if prepare.is_valid():
 		prepare.call(pair.peer)
 	var tcp := listen()
-	equal(pair.peer.connect_to_url("ws://%s:%d%s" % [host, tcp.get_local_port(), path]), OK, "connect_to_url")
+	equal(pair.peer.connect_to_url("ws://%s:%d%s" % [host, tcp.get_local_port(), path]), OK,
+		"connect_to_url")
 	var stream := take(tcp)
 	if stream == null:
 		return pair
@@ -260,10 +283,12 @@ func client_asking_raw(prepare := Callable(), path := "/", host := ANY_ADDRESS) 
 
 
 ## A server under test (accept_stream), a raw socket as its client; connected.
-func server_with_raw_client(prepare := Callable(), headers := PackedStringArray(), target := "/") -> RawPair:
+func server_with_raw_client(prepare := Callable(), headers := PackedStringArray(),
+		target := "/") -> RawPair:
 	var pair: RawPair = server_with_raw_stream(prepare)
 	pair.raw.ask_upgrade(target, headers)
-	check(until(func() -> bool: return state(pair.peer) == OPEN and not pair.raw.head().is_empty()), "the server is open")
+	check(until(func() -> bool: return state(pair.peer) == OPEN and not pair.raw.head().is_empty()),
+		"the server is open")
 	return pair
 
 
@@ -399,13 +424,15 @@ func mp_session(count := 1, prepare := Callable()) -> Session:
 		session.clients.append(client)
 		session.client_events.append(PackedStringArray())
 		record(client, func(event: String) -> void: session.client_events[i].append(event))
-		if not check(until(func() -> bool: return connected(client) and session.server_events.size() > i), "client %d gets in" % i):
+		if not check(until(func() -> bool: return connected(client) and session.server_events.size() > i),
+				"client %d gets in" % i):
 			break
 		session.ids.append(client.get_unique_id())
 	return session
 
 
-## Calls `sink` with "connected ID" and "disconnected ID" for the signals of a peer; ids of clients by label.
+## Calls `sink` with "connected ID" and "disconnected ID" for the signals of a peer; ids of clients
+## by label.
 func record(peer: Object, sink: Callable) -> void:
 	peer.peer_connected.connect(func(id: int) -> void: sink.call("connected " + label(id)))
 	peer.peer_disconnected.connect(func(id: int) -> void: sink.call("disconnected " + label(id)))
@@ -441,7 +468,8 @@ func mp_receive(peer: MultiplayerPeer, count: int, seconds := 4.0) -> PackedStri
 	return mp_take(peer)
 
 
-## A raw socket as a client of a multiplayer server, through the upgrade; its id waits in the first frame.
+## A raw socket as a client of a multiplayer server, through the upgrade; its id waits in the first
+## frame.
 func mp_raw_client(server: MultiplayerPeer) -> RawPeer:
 	var raw: RawPeer = watch(RawPeer.connect_to(server.get_meta("port")))
 	check(until(raw.is_connected_now), "the raw client is connected")
@@ -465,9 +493,11 @@ func mp_client_with_raw_server(prepare := Callable()) -> RawSession:
 	if prepare.is_valid():
 		prepare.call(session.client)
 	var tcp := listen()
-	equal(session.client.create_client("ws://127.0.0.1:%d" % tcp.get_local_port()), OK, "create_client")
+	equal(session.client.create_client("ws://127.0.0.1:%d" % tcp.get_local_port()), OK,
+		"create_client")
 	session.raw = watch(RawPeer.new(take(tcp)))
-	check(until(func() -> bool: return not session.raw.head().is_empty()), "the client's request arrives")
+	check(until(func() -> bool: return not session.raw.head().is_empty()),
+		"the client's request arrives")
 	session.raw.accept_upgrade()
 	return session
 
@@ -482,10 +512,12 @@ func unknown_id(session: Session) -> int:
 
 # ---- scripts that name the classes
 
-## A script of `tests/templates/`, written for the built-in classes, with the names of the classes under test put in.
+## A script of `tests/templates/`, written for the built-in classes, with the names of the classes
+## under test put in.
 func template(file: String, which := impl) -> GDScript:
 	var script := GDScript.new()
-	script.source_code = named_for(FileAccess.get_file_as_string("res://tests/templates/" + file), which)
+	script.source_code = named_for(FileAccess.get_file_as_string("res://tests/templates/" + file),
+		which)
 	if not check(script.reload() == OK, "%s compiles with %s" % [file, ws_class(which)]):
 		return null
 	return script
@@ -493,9 +525,10 @@ func template(file: String, which := impl) -> GDScript:
 
 ## A text about the built-in classes with the names of the classes under test put in.
 func named_for(text: String, which := impl) -> String:
-	if which == "builtin":
+	if which == "builtin" or has_engine_names:
 		return text
-	return text.replace("WebSocketPeer", ws_class(which)).replace("WebSocketMultiplayerPeer", mp_class(which))
+	return text.replace("WebSocketPeer", ws_class(which)).replace("WebSocketMultiplayerPeer",
+		mp_class(which))
 
 
 ## The other way round, so that both classes print the same.

@@ -1,5 +1,6 @@
 extends RefCounted
-## A bare TCP socket that speaks just enough WebSocket to send whatever a case wants, right or wrong.
+## A bare TCP socket that speaks just enough WebSocket to send whatever a case wants, right or
+## wrong.
 
 const ACCEPT_SALT := "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 const SAMPLE_KEY := "dGhlIHNhbXBsZSBub25jZQ=="
@@ -61,7 +62,8 @@ func send_bytes(data: PackedByteArray) -> void:
 		poll()
 
 
-## Sends without reading what has come in, unlike `send_bytes`; for what fits into the system's buffer.
+## Sends without reading what has come in, unlike `send_bytes`; for what fits into the system's
+## buffer.
 func send_unread(data: PackedByteArray) -> void:
 	stream.put_data(data)
 
@@ -109,7 +111,8 @@ func accept_upgrade(more := PackedStringArray()) -> void:
 
 
 func upgrade_answer(more := PackedStringArray()) -> String:
-	var lines := PackedStringArray(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade",
+	var lines := PackedStringArray(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket",
+		"Connection: Upgrade",
 		"Sec-WebSocket-Accept: " + accept_value()])
 	lines.append_array(more)
 	return "\r\n".join(lines) + "\r\n\r\n"
@@ -121,8 +124,10 @@ func ask_upgrade(target := "/", more := PackedStringArray(), host := "localhost"
 	send_ascii(upgrade_request(target, more, host))
 
 
-static func upgrade_request(target := "/", more := PackedStringArray(), host := "localhost") -> String:
-	var lines := PackedStringArray(["GET %s HTTP/1.1" % target, "Host: " + host, "Upgrade: websocket", "Connection: Upgrade",
+static func upgrade_request(target := "/", more := PackedStringArray(),
+		host := "localhost") -> String:
+	var lines := PackedStringArray(["GET %s HTTP/1.1" % target, "Host: " + host, "Upgrade: websocket",
+		"Connection: Upgrade",
 		"Sec-WebSocket-Key: " + SAMPLE_KEY, "Sec-WebSocket-Version: 13"])
 	lines.append_array(more)
 	return "\r\n".join(lines) + "\r\n\r\n"
@@ -136,7 +141,8 @@ func frame(opcode: int, payload: PackedByteArray, first_bits := 0x80) -> PackedB
 
 
 ## A frame whose header declares `length` whatever the payload holds.
-func frame_with_length(opcode: int, payload: PackedByteArray, length: int, first_bits := 0x80) -> PackedByteArray:
+func frame_with_length(opcode: int, payload: PackedByteArray, length: int,
+		first_bits := 0x80) -> PackedByteArray:
 	var data := PackedByteArray([first_bits | opcode])
 	var mask_bit := 0x80 if masks else 0
 	if length < 126:
@@ -168,7 +174,8 @@ static func close_payload(code: int, reason := "") -> PackedByteArray:
 	return PackedByteArray([code >> 8 & 255, code & 255]) + reason.to_utf8_buffer()
 
 
-## The next complete frame that has arrived, or an empty Dictionary: first, opcode, fin, masked, payload.
+## The next complete frame that has arrived, or an empty Dictionary: first, opcode, fin, masked,
+## payload.
 func take_frame() -> Dictionary:
 	if received.size() < 2:
 		return {}
@@ -199,10 +206,12 @@ func take_frame() -> Dictionary:
 			payload[i] ^= key[i & 3]
 	var first := received[0]
 	received = received.slice(at + length)
-	return {"first": first, "opcode": first & 15, "fin": first & 128 != 0, "masked": masked, "payload": payload}
+	return {"first": first, "opcode": first & 15, "fin": first & 128 != 0, "masked": masked,
+		"payload": payload}
 
 
-## All complete frames in short: "text:hello", "close:1000:reason", "ping:", "binary:4 bytes" ("binary:" shows text if short).
+## All complete frames in short: "text:hello", "close:1000:reason", "ping:", "binary:4 bytes"
+## ("binary:" shows text if short).
 func take_frames() -> PackedStringArray:
 	var texts := PackedStringArray()
 	var next := take_frame()

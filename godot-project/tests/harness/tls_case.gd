@@ -13,7 +13,8 @@ func runs_mixed() -> bool:
 
 
 ## Key and certificate as Godot's own tools make them.
-static func made(label := "first", subject := LOCALHOST, bits := 2048, from := "20140101000000", to := "20440101000000") -> Array:
+static func made(label := "first", subject := LOCALHOST, bits := 2048, from := "20140101000000",
+		to := "20440101000000") -> Array:
 	if not _made.has(label):
 		var crypto := Crypto.new()
 		var key := crypto.generate_rsa(bits)
@@ -46,13 +47,16 @@ static func fixture_server(key: String, chain: String) -> TLSOptions:
 	return TLSOptions.server(key_of(key), as_resource(chain))
 
 
-## "in" if a client with these options gets into such a server and data passes both ways, else "refused".
-func attempt(client_options: TLSOptions, server_options: TLSOptions, host := "localhost", scheme := "wss") -> String:
+## "in" if a client with these options gets into such a server and data passes both ways, else
+## "refused".
+func attempt(client_options: TLSOptions, server_options: TLSOptions, host := "localhost",
+		scheme := "wss") -> String:
 	var server := tls_server(server_options)
 	if server == null:
 		return "no server"
 	var client := new_mp(impl)
-	equal(client.create_client("%s://%s:%d" % [scheme, host, server.get_meta("port")], client_options), OK, "create_client")
+	equal(client.create_client("%s://%s:%d" % [scheme, host, server.get_meta("port")], client_options),
+		OK, "create_client")
 	watch(client)
 	until(func() -> bool: return not connecting(client), 6.0)
 	var result := mp_status(client)
@@ -100,11 +104,12 @@ func passes_data(client: MultiplayerPeer, server: MultiplayerPeer) -> bool:
 	var arrived := server.get_packet() == data
 	server.set_target_peer(id)
 	server.put_packet(data)
-	return arrived and until(func() -> bool: return client.get_available_packet_count() > 0) and client.get_packet() == data
+	var has_answer := func() -> bool: return client.get_available_packet_count() > 0
+	return arrived and until(has_answer) and client.get_packet() == data
 
 
-## Sends until nothing more is taken, while the other side does not read; then it does, and gets all of it. Each message
-## is offered by itself, and they differ in size.
+## Sends until nothing more is taken, while the other side does not read; then it does, and gets all
+## of it. Each message is offered by itself, and they differ in size.
 func fill_and_read(from: PacketPeer, to: PacketPeer) -> String:
 	from.outbound_buffer_size = 1 << 20
 	from.max_queued_packets = 100000

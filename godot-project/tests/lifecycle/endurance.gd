@@ -1,10 +1,11 @@
 extends SceneTree
-## Connects and closes again and again; afterwards nothing may be left: no object, no descriptor, no memory.
+## Connects and closes again and again; afterwards nothing may be left: no object, no descriptor, no
+## memory.
 ##
 ##   godot --headless --path godot-project -s res://tests/lifecycle/endurance.gd -- [CYCLES]
 ##
-## In each cycle a client connects to a multiplayer server or to an accepted stream, a message goes each way, and the
-## server closes first.
+## In each cycle a client connects to a multiplayer server or to an accepted stream, a message goes
+## each way, and the server closes first.
 
 const ThisProcess := preload("this_process.gd")
 
@@ -67,9 +68,11 @@ func _multiplayer_cycles() -> void:
 	_server.put_packet("hello".to_utf8_buffer())
 	for client in clients:
 		client.put_packet("hello".to_utf8_buffer())
-	var has_packet := func(client: MultiplayerPeer) -> bool: return client.get_available_packet_count() == 1
+	var has_packet := func(client: MultiplayerPeer) -> bool:
+		return client.get_available_packet_count() == 1
 	_until(clients + [_server], func() -> bool:
-		return clients.all(has_packet) and _server.get_available_packet_count() == BATCH, "all have heard")
+		return (clients.all(has_packet)
+			and _server.get_available_packet_count() == BATCH), "all have heard")
 	while _server.get_available_packet_count() > 0:
 		_server.get_packet()
 	for client in clients:
@@ -93,17 +96,20 @@ func _stream_cycles() -> void:
 		server.accept_stream(_tcp.take_connection())
 		servers.append(server)
 	var is_open := func(peer: PacketPeer) -> bool: return peer.get_ready_state() == 1
-	_until(clients + servers, func() -> bool: return clients.all(is_open) and servers.all(is_open), "all are open")
+	_until(clients + servers, func() -> bool: return clients.all(is_open) and servers.all(is_open),
+		"all are open")
 	for peer in clients + servers:
 		peer.put_packet("hello".to_utf8_buffer())
 	var has_packet := func(peer: PacketPeer) -> bool: return peer.get_available_packet_count() == 1
-	_until(clients + servers, func() -> bool: return clients.all(has_packet) and servers.all(has_packet), "all have heard")
+	_until(clients + servers,
+		func() -> bool: return clients.all(has_packet) and servers.all(has_packet), "all have heard")
 	if _most_descriptors == 0:
 		_most_descriptors = _measure().descriptors
 	for server in servers:
 		server.close()
 	var is_closed := func(peer: PacketPeer) -> bool: return peer.get_ready_state() == 3
-	_until(clients + servers, func() -> bool: return clients.all(is_closed) and servers.all(is_closed), "all are closed")
+	_until(clients + servers, func() -> bool: return clients.all(is_closed) and servers.all(is_closed),
+		"all are closed")
 
 
 func _until(peers: Array, condition: Callable, what: String) -> void:
@@ -141,18 +147,21 @@ func _measure() -> Dictionary:
 func _finish() -> void:
 	_settle()
 	var after := _measure()
-	print("%d cycles in %.1f s: %s, then %s" % [_done - WARM_UP, (Time.get_ticks_msec() - _began) / 1000.0, _before, after])
+	print("%d cycles in %.1f s: %s, then %s"
+		% [_done - WARM_UP, (Time.get_ticks_msec() - _began) / 1000.0, _before, after])
 	if _failures > 0:
 		quit(1)
 		return
 	for kind: String in ["objects", "descriptors"]:
 		_check(after[kind] == _before[kind], "as many %s as before" % kind)
-	_check(_most_descriptors >= _before.descriptors + 2 * BATCH, "descriptors are counted: %d" % _most_descriptors)
+	_check(_most_descriptors >= _before.descriptors + 2 * BATCH, "descriptors are counted: %d"
+		% _most_descriptors)
 	var ballast := PackedByteArray()
 	ballast.resize(16 << 20)
 	ballast.fill(1)
 	var grown := ThisProcess.resident_kib() - int(after.resident_kib)
-	_check(grown > 8 << 10, "memory is measured: %d KiB more for %d KiB" % [grown, ballast.size() >> 10])
+	_check(grown > 8 << 10, "memory is measured: %d KiB more for %d KiB"
+		% [grown, ballast.size() >> 10])
 	_check(after.resident_kib - _before.resident_kib <= TOLERATED_KIB, "resident memory within 1 MiB")
 	quit(0 if _failures == 0 else 1)
 

@@ -1,11 +1,11 @@
 extends SceneTree
-## A reader stops in the middle of a flood: memory stays within the limits, others are served meanwhile, and everything
-## that was accepted arrives once it reads again.
+## A reader stops in the middle of a flood: memory stays within the limits, others are served
+## meanwhile, and everything that was accepted arrives once it reads again.
 ##
 ##   godot --headless --path godot-project -s res://tests/lifecycle/flood.gd
 ##
-## First the server stops taking packets while its clients send as much as they can, then the clients stop while the server
-## sends to all of them.
+## First the server stops taking packets while its clients send as much as they can, then the
+## clients stop while the server sends to all of them.
 
 const ThisProcess := preload("this_process.gd")
 
@@ -16,8 +16,8 @@ const LIMIT := 1 << 20
 ## Sent again and again to somebody who does not read; far more than memory may grow.
 const OFFERED := 20000
 
-## What may wait for a reader: on this side's way out, on the other's way in, each with a message more than its limit, and the
-## same once more for what the allocator keeps.
+## What may wait for a reader: on this side's way out, on the other's way in, each with a message
+## more than its limit, and the same once more for what the allocator keeps.
 const TOLERATED_KIB := CLIENTS * 2 * 2 * (LIMIT + SIZE) / 1024
 
 var _server: MultiplayerPeer
@@ -90,7 +90,8 @@ func _server_stops_reading() -> void:
 			next[packet[0]] = packet[1] + 1
 			arrived[0] += 1
 		return arrived[0] >= sum, "everything accepted arrives")
-	_check(wrong.is_empty() and arrived[0] == sum, "each client's messages in order, %d of %d" % [arrived[0], sum])
+	_check(wrong.is_empty() and arrived[0] == sum, "each client's messages in order, %d of %d"
+		% [arrived[0], sum])
 
 
 func _clients_stop_reading() -> void:
@@ -109,7 +110,8 @@ func _clients_stop_reading() -> void:
 			longest_answer = maxi(longest_answer, _ask_bystander())
 	Engine.print_error_messages = true
 	_judge("clients", before, longest_answer)
-	_check(accepted < OFFERED / 2, "most of %d messages were refused: %d accepted" % [OFFERED, accepted])
+	_check(accepted < OFFERED / 2, "most of %d messages were refused: %d accepted"
+		% [OFFERED, accepted])
 	var arrived := [0]
 	_until(func() -> bool:
 		for client in _clients:

@@ -1,12 +1,15 @@
 extends SceneTree
-## Quits the engine with exit code 7 in the state that is named, after saying so. `ci/test-lifecycle.sh` runs this once
-## for each state and looks at the exit code, the time from the last line to the end, and what was printed.
+## Quits the engine with exit code 7 in the state that is named, after saying so.
+## `ci/test-lifecycle.sh` runs this once for each state and looks at the exit code, the time from
+## the last line to the end, and what was printed.
 ##
 ##   godot --headless --path godot-project -s res://tests/lifecycle/quit.gd -- STATE [builtin]
 
 const ADDRESS := "127.0.0.1"
-const STATES: Array[String] = ["idle", "connecting", "looking_up", "handshake", "open", "closing", "data_in_flight",
-	"accepted_streams", "in_a_handler", "in_a_packet_of_scene_multiplayer", "in_a_thread", "held_by_statics", "free_in_a_handler",
+const STATES: Array[String] = ["idle", "connecting", "looking_up", "handshake", "open", "closing",
+	"data_in_flight",
+	"accepted_streams", "in_a_handler", "in_a_packet_of_scene_multiplayer", "in_a_thread",
+	"held_by_statics", "free_in_a_handler",
 	"tls_of_the_engine"]
 
 static var _kept: Array = []
@@ -170,20 +173,23 @@ func held_by_statics() -> void:
 	_kept.append_array(_session(5))
 
 
-## Clients that trust several certificates loaded at run time: open, in the handshake, and looking for their host.
+## Clients that trust several certificates loaded at run time: open, in the handshake, and looking
+## for their host.
 func tls_of_the_engine() -> void:
 	var fixtures := "res://tests/fixtures/tls/"
 	var key := CryptoKey.new()
 	key.load(fixtures + "p521.key")
 	var server := _multiplayer()
 	var port := 0
-	while port == 0 or server.create_server(port, ADDRESS, TLSOptions.server(key, load(fixtures + "p521.crt"))) != OK:
+	while port == 0 or server.create_server(port, ADDRESS,
+			TLSOptions.server(key, load(fixtures + "p521.crt"))) != OK:
 		var tcp := TCPServer.new()
 		tcp.listen(0, ADDRESS)
 		port = tcp.get_local_port()
 		tcp.stop()
 	var bundle := X509Certificate.new()
-	bundle.load_from_string(FileAccess.get_file_as_string(fixtures + "root.crt") + FileAccess.get_file_as_string(fixtures + "p521.crt"))
+	bundle.load_from_string(FileAccess.get_file_as_string(fixtures + "root.crt")
+		+ FileAccess.get_file_as_string(fixtures + "p521.crt"))
 	var options := TLSOptions.client(bundle, "localhost")
 	var client := _multiplayer()
 	var socket := _socket()
@@ -196,7 +202,8 @@ func tls_of_the_engine() -> void:
 		peer.connect_to_url(url, options)
 		_held.append(peer)
 	var end := Time.get_ticks_msec() + 5000
-	while (client.get_connection_status() != 2 or socket.get_ready_state() != 1) and Time.get_ticks_msec() < end:
+	while ((client.get_connection_status() != 2 or socket.get_ready_state() != 1)
+			and Time.get_ticks_msec() < end):
 		_frames(1)
 	_check(client.get_connection_status() == 2 and socket.get_ready_state() == 1, "both are in")
 
@@ -239,7 +246,8 @@ func _pair() -> Array:
 	server.accept_stream(_take())
 	_held.append(server)
 	var end := Time.get_ticks_msec() + 5000
-	while (client.get_ready_state() != 1 or server.get_ready_state() != 1) and Time.get_ticks_msec() < end:
+	while ((client.get_ready_state() != 1 or server.get_ready_state() != 1)
+			and Time.get_ticks_msec() < end):
 		client.poll()
 		server.poll()
 		OS.delay_usec(300)

@@ -1,7 +1,8 @@
 @tool
 extends EditorPlugin
-## Reloads the extension in a running editor, three times, each time with live connections: the peers come back
-## closed, with their properties, and can connect again. `ci/test-lifecycle.sh` puts it into a project of its own.
+## Reloads the extension in a running editor, three times, each time with live connections: the
+## peers come back closed, with their properties, and can connect again. `ci/test-lifecycle.sh` puts
+## it into a project of its own.
 ##
 ##   godot --headless --editor --path PROJECT -- [lookup]
 ##
@@ -29,7 +30,8 @@ func _run() -> void:
 	_make_peers()
 	for i in ROUNDS:
 		await _connect_all()
-		_check(_client.get_ready_state() == 1 and _accepted.get_ready_state() == 1, "round %d: the sockets are open" % i)
+		_check(_client.get_ready_state() == 1 and _accepted.get_ready_state() == 1,
+			"round %d: the sockets are open" % i)
 		_check(_members.all(_is_connected), "round %d: the members are in" % i)
 		for peer: PacketPeer in [_client, _accepted]:
 			peer.put_packet("in flight".to_utf8_buffer())
@@ -38,12 +40,14 @@ func _run() -> void:
 		_server.get_peer(_members[0].get_unique_id())
 		_held = _server.get_peer(_members[1].get_unique_id())
 		var answer := GDExtensionManager.reload_extension(MANIFEST)
-		_check(answer == GDExtensionManager.LOAD_STATUS_OK, "round %d: the reload answers %d" % [i, answer])
+		_check(answer == GDExtensionManager.LOAD_STATUS_OK, "round %d: the reload answers %d"
+			% [i, answer])
 		_check_what_came_back(i)
 		for frame in 5:
 			await get_tree().process_frame
 	await _connect_all()
-	_check(_client.get_ready_state() == 1 and _members.all(_is_connected), "they connect again after the last reload")
+	_check(_client.get_ready_state() == 1 and _members.all(_is_connected),
+		"they connect again after the last reload")
 	if "lookup" in OS.get_cmdline_user_args():
 		await _unload_during_a_lookup()
 	print("RELOAD DONE")
@@ -77,7 +81,8 @@ func _connect_all() -> void:
 	while Time.get_ticks_msec() < end:
 		for peer: Object in [_client, _accepted, _server] + _members:
 			peer.poll()
-		if _client.get_ready_state() == 1 and _accepted.get_ready_state() == 1 and _members.all(_is_connected):
+		if (_client.get_ready_state() == 1 and _accepted.get_ready_state() == 1
+				and _members.all(_is_connected)):
 			return
 		await get_tree().process_frame
 
@@ -95,11 +100,14 @@ func _listen() -> int:
 
 
 func _check_what_came_back(i: int) -> void:
-	_check(_client.get_ready_state() == 3 and _accepted.get_ready_state() == 3, "round %d: the sockets are closed" % i)
-	_check(_server.get_connection_status() == MultiplayerPeer.CONNECTION_DISCONNECTED, "round %d: the server is idle" % i)
+	_check(_client.get_ready_state() == 3 and _accepted.get_ready_state() == 3,
+		"round %d: the sockets are closed" % i)
+	_check(_server.get_connection_status() == MultiplayerPeer.CONNECTION_DISCONNECTED,
+		"round %d: the server is idle" % i)
 	_check(not _members.any(_is_connected), "round %d: the members are out" % i)
 	_check(_held.get_ready_state() == 3, "round %d: the member's connection is closed" % i)
-	_check(_client.handshake_headers == PackedStringArray(["X-Kept: yes"]), "round %d: handshake_headers" % i)
+	_check(_client.handshake_headers == PackedStringArray(["X-Kept: yes"]),
+		"round %d: handshake_headers" % i)
 	_check(_client.inbound_buffer_size == 123456, "round %d: inbound_buffer_size" % i)
 	_check(_client.connect_timeout == 12.5, "round %d: connect_timeout" % i)
 	_check(_server.handshake_timeout == 4.5, "round %d: handshake_timeout" % i)
@@ -123,7 +131,8 @@ func _unload_during_a_lookup() -> void:
 	var answer := GDExtensionManager.unload_extension(MANIFEST)
 	_check(answer == GDExtensionManager.LOAD_STATUS_OK, "the extension is unloaded: %d" % answer)
 	await get_tree().create_timer(3.0).timeout
-	_check(not ClassDB.class_exists("RustWebSocketPeer"), "the lookup has come to its end without the extension")
+	_check(not ClassDB.class_exists("RustWebSocketPeer"),
+		"the lookup has come to its end without the extension")
 
 
 func _is_connected(member: MultiplayerPeer) -> bool:

@@ -1,12 +1,12 @@
 extends SceneTree
-## Our client against a server of another implementation (ci/peers): messages of all sizes, pings with a payload,
-## fragments, close codes both ways.
+## Our client against a server of another implementation (ci/peers): messages of all sizes, pings
+## with a payload, fragments, close codes both ways.
 ##
 ##   godot --headless --path godot-project -s res://tests/peers/client.gd -- \
 ##     class=RustWebSocketPeer compression=1 takeover=0 url=ws://127.0.0.1:9001 agent=ws
 ##
-## A `wss` server is trusted with the certificates of the tests. With seen=URL the server is behind another one, and has to
-## see that URL as its own.
+## A `wss` server is trusted with the certificates of the tests. With seen=URL the server is behind
+## another one, and has to see that URL as its own.
 ##
 ## Each failed check is a line; the last one is `N passed, N failed`.
 
@@ -32,14 +32,16 @@ func _initialize() -> void:
 
 
 func _check_exchange(socket: PacketPeer) -> void:
-	_check(_ask(socket, "extensions?").begins_with("permessage-deflate") == (_options.compression == 1), "extensions")
+	_check(_ask(socket, "extensions?").begins_with("permessage-deflate")
+		== (_options.compression == 1), "extensions")
 	if not _options.seen.is_empty():
 		var url := _ask(socket, "url?")
 		_check(url == _options.seen, "the URL that the server sees, '%s'" % url)
 	for size in SIZES:
 		var text := "äb☃".repeat(ceili(size / 3.0))
 		socket.send_text(text)
-		_check(_receive(socket).get_string_from_utf8() == text and socket.was_string_packet(), "text of %d characters" % size)
+		_check(_receive(socket).get_string_from_utf8() == text and socket.was_string_packet(),
+			"text of %d characters" % size)
 		var binary := PackedByteArray()
 		binary.resize(size)
 		for i in size:
@@ -52,7 +54,8 @@ func _check_exchange(socket: PacketPeer) -> void:
 func _check_their_close(socket: PacketPeer) -> void:
 	socket.send_text("close:4002:later")
 	_until(socket, func() -> bool: return socket.get_ready_state() == CLOSED)
-	_check(socket.get_close_code() == 4002 and socket.get_close_reason() == "later", "the server's close")
+	_check(socket.get_close_code() == 4002 and socket.get_close_reason() == "later",
+		"the server's close")
 
 
 func _check_our_close() -> void:
@@ -65,7 +68,8 @@ func _check_our_close() -> void:
 
 func _open() -> PacketPeer:
 	var socket := _options.new_peer()
-	socket.connect_to_url(_options.url, TLSOptions.client(load(ROOT)) if _options.url.begins_with("wss:") else null)
+	socket.connect_to_url(_options.url, TLSOptions.client(load(ROOT))
+		if _options.url.begins_with("wss:") else null)
 	_until(socket, func() -> bool: return socket.get_ready_state() != 0)
 	_check(socket.get_ready_state() == OPEN, "the connection is open")
 	return socket
@@ -95,5 +99,6 @@ func _check(condition: bool, what: String) -> void:
 		_passed += 1
 		return
 	_failed += 1
-	print("FAIL our client, server %s, compression %d, takeover %d: %s" % [_options.agent, _options.compression,
+	print("FAIL our client, server %s, compression %d, takeover %d: %s"
+		% [_options.agent, _options.compression,
 		_options.context_takeover, what])

@@ -1,10 +1,13 @@
 extends SceneTree
-## Our servers for the clients of other implementations (ci/peers): an echo that understands what theirs understand, on
-## accept_stream, and beside it two multiplayer servers, one with TLS, that send packets back.
+## Our servers for the clients of other implementations (ci/peers): an echo that understands what
+## theirs understand, on accept_stream, and beside it two multiplayer servers, one with TLS, that
+## send packets back.
 ##
-##   godot --headless --path godot-project -s res://tests/peers/server.gd -- compression=1 takeover=0
+##   godot --headless --path godot-project -s res://tests/peers/server.gd -- compression=1
+##   takeover=0
 ##
-## Prints `LISTENING port` once it listens, and what a client wants printed; runs until it is ended from outside.
+## Prints `LISTENING port` once it listens, and what a client wants printed; runs until it is ended
+## from outside.
 ##
 ## What it understands, each as a text message:
 ##
@@ -13,7 +16,8 @@ extends SceneTree
 ##   last close?         code and reason of the connection that ended last
 ##   protocol?           the subprotocol in use
 ##   url?                the URL that was asked for
-##   ports?              of the two multiplayer servers, and one where clients have to name a subprotocol
+##   ports?              of the two multiplayer servers, and one where clients have to name a
+##                       subprotocol
 ##   members?            how many are in the two multiplayer servers
 ##   count:N             sends the numbers from 0 up to N
 ##   close:CODE:REASON   closes the connection
@@ -40,7 +44,8 @@ var _member_count := 0
 
 
 func _initialize() -> void:
-	if _tcp.listen(_options.port, "127.0.0.1") != OK or _tcp_with_protocols.listen(0, "127.0.0.1") != OK:
+	if _tcp.listen(_options.port, "127.0.0.1") != OK or _tcp_with_protocols.listen(0,
+			"127.0.0.1") != OK:
 		printerr("cannot listen on port %d" % _options.port)
 		quit(1)
 		return
@@ -125,9 +130,11 @@ func _tls_options() -> TLSOptions:
 	return TLSOptions.server(key, chain)
 
 
-## A multiplayer server on a port that was free a moment ago: the class does not tell which one the system has chosen.
+## A multiplayer server on a port that was free a moment ago: the class does not tell which one the
+## system has chosen.
 func _serve_members(tls: TLSOptions) -> void:
-	var server: MultiplayerPeer = _options.new_peer_of(_options.peer_class.replace("Peer", "MultiplayerPeer"))
+	var server: MultiplayerPeer = _options.new_peer_of(_options.peer_class.replace("Peer",
+		"MultiplayerPeer"))
 	server.peer_connected.connect(func(_id: int) -> void: _member_count += 1)
 	server.peer_disconnected.connect(func(_id: int) -> void: _member_count -= 1)
 	for attempt in 20:

@@ -1,6 +1,6 @@
 extends Node
-## A minimal client as the engine's documentation shows it: connect, poll each frame, read while open, see the end.
-## The suite puts in the name of the class under test and calls the steps itself.
+## A minimal client as the engine's documentation shows it: connect, poll each frame, read while
+## open, see the end. The suite puts in the name of the class under test and calls the steps itself.
 
 var website := ""
 var lines := PackedStringArray()
@@ -25,5 +25,6 @@ func step() -> void:
 		pass # Keep polling for a proper end.
 	elif state == WebSocketPeer.STATE_CLOSED and not is_done:
 		var code := _socket.get_close_code()
-		lines.append("WebSocket closed with code: %d, reason %s. Clean: %s" % [code, _socket.get_close_reason(), code != -1])
+		lines.append("WebSocket closed with code: %d, reason %s. Clean: %s"
+			% [code, _socket.get_close_reason(), code != -1])
 		is_done = true

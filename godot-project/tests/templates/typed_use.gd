@@ -1,5 +1,6 @@
 extends RefCounted
-## Static, typed use of both classes, as in a user's script. The suite puts in the names of the classes under test.
+## Static, typed use of both classes, as in a user's script. The suite puts in the names of the
+## classes under test.
 
 var socket := WebSocketPeer.new()
 var peer: WebSocketMultiplayerPeer = WebSocketMultiplayerPeer.new()
@@ -11,7 +12,8 @@ func look() -> PackedStringArray:
 	var also: int = WebSocketPeer.State.STATE_OPEN + socket.STATE_CLOSING
 	var refused: Error = socket.connect_to_url("")
 	var status: MultiplayerPeer.ConnectionStatus = peer.get_connection_status()
-	var inner: WebSocketPeer = peer.get_peer(1) if status != MultiplayerPeer.CONNECTION_DISCONNECTED else null
+	var is_disconnected: bool = status == MultiplayerPeer.CONNECTION_DISCONNECTED
+	var inner: WebSocketPeer = null if is_disconnected else peer.get_peer(1)
 	return PackedStringArray([
 		str(state == WebSocketPeer.STATE_CLOSED),
 		str(mode),

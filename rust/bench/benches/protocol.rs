@@ -41,10 +41,10 @@ impl Pair {
             wire: Vec::new(),
             now,
         };
-        take_output(&mut pair.client, &mut pair.wire);
+        take_output(&mut pair.client, &mut pair.wire, now);
         pair.server.handle_input(&pair.wire, now);
         assert!(matches!(pair.server.poll_event(now), Some(Event::Opened(_))));
-        take_output(&mut pair.server, &mut pair.wire);
+        take_output(&mut pair.server, &mut pair.wire, now);
         pair.client.handle_input(&pair.wire, now);
         assert!(matches!(pair.client.poll_event(now), Some(Event::Opened(_))));
         pair
@@ -52,7 +52,7 @@ impl Pair {
 }
 
 /// Replaces `wire` by what is to be written.
-fn take_output(connection: &mut Connection, wire: &mut Vec<u8>) {
+fn take_output(connection: &mut Connection, wire: &mut Vec<u8>, now: Instant) {
     wire.clear();
     while connection.has_output() {
         let mut slices = [IoSlice::new(&[]); 64];
@@ -61,7 +61,7 @@ fn take_output(connection: &mut Connection, wire: &mut Vec<u8>) {
         for slice in &slices[..filled] {
             wire.extend_from_slice(slice);
         }
-        connection.advance_output(wire.len() - before);
+        connection.advance_output(wire.len() - before, now);
     }
 }
 
@@ -86,13 +86,13 @@ fn encode(bencher: Bencher, size: usize, as_client: bool) {
     let payload = vec![b'x'; size];
     let count = batch(size);
     bencher.counter(BytesCount::new(size * count)).bench_local(|| {
-        let Pair { client, server, wire, .. } = &mut pair;
+        let Pair { client, server, wire, now } = &mut pair;
         let sender = if as_client { client } else { server };
         for _ in 0..count {
             let payload = Bytes::copy_from_slice(&payload);
             sender.send(MessageKind::Binary, payload).expect("open");
         }
-        take_output(sender, wire);
+        take_output(sender, wire, *now);
     });
 }
 
@@ -122,7 +122,7 @@ fn decode(bencher: Bencher, size: usize, at_server: bool, kind: MessageKind) {
     for _ in 0..count {
         sender.send(kind, vec![b'x'; size].into()).expect("open");
     }
-    take_output(sender, wire);
+    take_output(sender, wire, *now);
     bencher.counter(BytesCount::new(size * count)).bench_local(|| {
         let mut messages = 0;
         // As a socket gives it.
@@ -157,7 +157,7 @@ fn pass(
     now: Instant,
 ) -> Bytes {
     from.send(MessageKind::Binary, message).expect("open");
-    take_output(from, wire);
+    take_output(from, wire, now);
     to.handle_input(wire, now);
     let Some(Event::Message(received)) = to.poll_event(now) else { panic!("a message") };
     received.payload

@@ -1,25 +1,24 @@
 //! Types that carry the engine's names and defaults, and the texts in the engine's formats.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
+use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode as EngineTransferMode};
 use godot::classes::{StreamPeer, TlsOptions};
 use godot::meta::conv::ByValue;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
-use godot::obj::Gd;
+use godot::obj::{Gd, GodotClass};
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
 use rust_websocket_net::Statistics;
-use rust_websocket_proto::{HttpResponse, MessageKind, ReadyState};
-
-use crate::websocket_peer::RustWebSocketPeer;
+use rust_websocket_peers::{ReadyState, Status, TransferMode};
+use rust_websocket_proto::{HttpResponse, MessageKind};
 
 /// The peer class's name in the engine.
-const PEER_CLASS: &str = if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
+pub(crate) const PEER_CLASS: &str =
+    if cfg!(feature = "builtin-names") { "WebSocketPeer" } else { "RustWebSocketPeer" };
 
 /// The multiplayer class's name in the engine.
-const MULTIPLAYER_CLASS: &str =
+pub(crate) const MULTIPLAYER_CLASS: &str =
     if cfg!(feature = "builtin-names") { "WebSocketMultiplayerPeer" } else { "RustWebSocketMultiplayerPeer" };
 
 /// Declares an integer that the engine knows as an enum of one of the classes. Any integer converts: a number without a
@@ -27,7 +26,7 @@ const MULTIPLAYER_CLASS: &str =
 macro_rules! peer_enum {
     ($(#[$doc:meta])* $type:ident, $class:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub(crate) struct $type(pub(crate) i64);
 
         impl $type {
@@ -128,65 +127,62 @@ impl WriteMode {
 // SAFETY: a plain integer, each copy is independent.
 unsafe impl GodotImmutable for WriteMode {}
 
-/// Declares an object argument or result that may be null, with the hint that the engine's own methods give it.
-macro_rules! nullable_object {
-    ($(#[$doc:meta])* $type:ident, $class:ty, $class_name:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub(crate) struct $type(pub(crate) Option<Gd<$class>>);
-
-        impl GodotConvert for $type {
-            type Via = Option<Gd<$class>>;
-
-            fn godot_shape() -> GodotShape {
-                let hint = PropertyHintInfo { hint: PropertyHint::RESOURCE_TYPE, hint_string: $class_name.into() };
-                GodotShape::Custom {
-                    variant_type: VariantType::OBJECT,
-                    var_hint: hint.clone(),
-                    export_hint: hint,
-                    class_name: Some($class_name.into()),
-                    usage_flags: PropertyUsageFlags::NONE,
-                    metadata: ParamMetadata::NONE,
-                }
-            }
-        }
-
-        impl ToGodot for $type {
-            type Pass = ByValue;
-
-            fn to_godot(&self) -> Option<Gd<$class>> {
-                self.0.clone()
-            }
-        }
-
-        impl FromGodot for $type {
-            fn try_from_godot(via: Self::Via) -> Result<Self, ConvertError> {
-                Ok(Self(via))
-            }
-        }
-    };
+/// A class as the hint of an argument or result names it.
+pub(crate) trait Named: GodotClass {
+    /// The class's name in the engine.
+    const NAME: &str;
 }
 
-nullable_object!(
-    /// A `TLSOptions` argument, null by default.
-    OptionalTlsOptions,
-    TlsOptions,
-    "TLSOptions"
-);
+impl Named for TlsOptions {
+    const NAME: &str = "TLSOptions";
+}
 
-nullable_object!(
-    /// The stream of `accept_stream`.
-    OptionalStream,
-    StreamPeer,
-    "StreamPeer"
-);
+impl Named for StreamPeer {
+    const NAME: &str = "StreamPeer";
+}
 
-nullable_object!(
-    /// What `get_peer` returns.
-    OptionalPeer,
-    RustWebSocketPeer,
-    PEER_CLASS
-);
+/// An object argument or result that may be null, with the hint that the engine's own methods give it.
+#[derive(Debug)]
+pub(crate) struct Nullable<C: GodotClass>(pub(crate) Option<Gd<C>>);
+
+impl<C: GodotClass> Clone for Nullable<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C: Named> GodotConvert for Nullable<C> {
+    type Via = Option<Gd<C>>;
+
+    fn godot_shape() -> GodotShape {
+        let hint = PropertyHintInfo { hint: PropertyHint::RESOURCE_TYPE, hint_string: C::NAME.into() };
+        GodotShape::Custom {
+            variant_type: VariantType::OBJECT,
+            var_hint: hint.clone(),
+            export_hint: hint,
+            class_name: Some(C::NAME.into()),
+            usage_flags: PropertyUsageFlags::NONE,
+            metadata: ParamMetadata::NONE,
+        }
+    }
+}
+
+impl<C: Named> ToGodot for Nullable<C> {
+    type Pass = ByValue;
+
+    fn to_godot(&self) -> Option<Gd<C>> {
+        self.0.clone()
+    }
+}
+
+impl<C: Named> FromGodot for Nullable<C> {
+    fn try_from_godot(via: Self::Via) -> Result<Self, ConvertError> {
+        Ok(Self(via))
+    }
+}
+
+/// A `TLSOptions` argument, null by default.
+pub(crate) type OptionalTlsOptions = Nullable<TlsOptions>;
 
 impl OptionalTlsOptions {
     /// The default value.
@@ -195,19 +191,6 @@ impl OptionalTlsOptions {
 
 // SAFETY: the only default value is null, which nobody can change.
 unsafe impl GodotImmutable for OptionalTlsOptions {}
-
-/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
-pub(crate) fn address_text(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
-    }
-}
-
-/// What the engine's `strip_edges` leaves: no characters up to the space at either end.
-pub(crate) fn strip_edges(text: &str) -> &str {
-    text.trim_matches(|character| character <= ' ')
-}
 
 /// For the engine's 32-bit sizes.
 pub(crate) fn saturate(count: usize) -> i32 {
@@ -259,21 +242,29 @@ pub(crate) fn strings_from_godot(strings: &PackedStringArray) -> Vec<String> {
     strings.as_slice().iter().map(GString::to_string).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_as_the_engine_does() {
-        let text = |address: &str| address_text(address.parse().unwrap());
-        assert_eq!(text("127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
-        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
+/// The engine's transfer mode, and ours.
+pub(crate) fn transfer_mode_to_godot(mode: TransferMode) -> EngineTransferMode {
+    match mode {
+        TransferMode::Unreliable => EngineTransferMode::UNRELIABLE,
+        TransferMode::UnreliableOrdered => EngineTransferMode::UNRELIABLE_ORDERED,
+        TransferMode::Reliable => EngineTransferMode::RELIABLE,
     }
+}
 
-    #[test]
-    fn edges_are_stripped_as_the_engine_does() {
-        assert_eq!(strip_edges(" \ta b\u{1}\r\n"), "a b");
+/// See [`transfer_mode_to_godot`].
+pub(crate) fn transfer_mode_from_godot(mode: EngineTransferMode) -> TransferMode {
+    match mode {
+        EngineTransferMode::UNRELIABLE => TransferMode::Unreliable,
+        EngineTransferMode::UNRELIABLE_ORDERED => TransferMode::UnreliableOrdered,
+        _ => TransferMode::Reliable,
+    }
+}
+
+/// The engine's connection status.
+pub(crate) fn status_to_godot(status: Status) -> ConnectionStatus {
+    match status {
+        Status::Disconnected => ConnectionStatus::DISCONNECTED,
+        Status::Connecting => ConnectionStatus::CONNECTING,
+        Status::Connected => ConnectionStatus::CONNECTED,
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rust_websocket_net::Lookup;
-use rust_websocket_proto::{ConnectPhase, Target};
+use rust_websocket_proto::{ConnectPhase, Quoted, Target};
 
 use crate::engine_stream::{OpenStream, StreamState};
 
@@ -37,7 +37,7 @@ impl Dial {
     pub(crate) fn start(target: &Target, no_delay: bool) -> Self {
         Self {
             host: target.host.clone(),
-            stage: Stage::Resolving(Lookup::start(&target.host, target.port)),
+            stage: Stage::Resolving(Lookup::start(&target.lookup_name(), target.port)),
             untried: VecDeque::new(),
             no_delay,
             connected: None,
@@ -117,7 +117,7 @@ impl Dial {
             None => (String::new(), ""),
             Some(name) => {
                 let name = if name.is_empty() { &self.host } else { &name };
-                (format!(" for '{name}'"), " has another name,")
+                (format!(" for {}", Quoted(name)), " has another name,")
             }
         };
         format!(

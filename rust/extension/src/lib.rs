@@ -13,19 +13,21 @@ mod engine_stream;
 mod entry;
 mod local;
 mod mapped;
-mod multiplayer;
 mod multiplayer_peer;
-mod pace;
-mod peer;
+mod properties;
 mod raw_packet;
 mod registration;
 mod report;
-mod settings;
 mod state_table;
 mod tls_options;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
+
+// gdext defines this function of glibc's once more, for reloading, and exports it with it. Only this library's own calls
+// are meant: its entry is all that it should export.
+#[cfg(target_os = "linux")]
+core::arch::global_asm!(".globl __cxa_thread_atexit_impl", ".hidden __cxa_thread_atexit_impl");
 
 /// The library, for the engine.
 struct RustWebSocket;

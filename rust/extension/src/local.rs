@@ -2,14 +2,15 @@
 
 use std::{
     io::IoSlice,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{Counters, LinkOptions, ReceiveLimits, SendLimits, SystemRandom, UNOFFERED_CAP};
+use rust_websocket_net::{
+    Counters, LinkEvent, LinkOptions, ReceiveLimits, SendLimits, SystemRandom, UNOFFERED_CAP,
+};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Compressor, ConnectPhase, Connection, Event, MessageKind, Scheme, SendError,
     TransportEnd,
@@ -39,8 +40,6 @@ pub(crate) struct Local {
     dial: Option<Dial>,
     /// What a TLS stream has to be offered again.
     repeated: Option<usize>,
-    /// The other side's address, to be told.
-    connected: Option<SocketAddr>,
     counters: Arc<Counters>,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
@@ -94,7 +93,6 @@ impl Local {
             stream,
             dial: None,
             repeated: None,
-            connected: None,
             counters: Arc::default(),
             compressor: Compressor::default(),
             sent_since_poll: false,
@@ -115,7 +113,7 @@ impl Local {
 
     /// Reads, decodes, acts on deadlines and writes. Everything that can be read is read before a deadline is
     /// judged: the script may not have polled for a while.
-    pub(crate) fn poll(&mut self, events: &mut Vec<Event>, now: Instant) {
+    pub(crate) fn poll(&mut self, events: &mut Vec<LinkEvent>, now: Instant) {
         if self.released {
             return;
         }
@@ -130,7 +128,7 @@ impl Local {
         };
         // What the last poll brought is answered by now.
         self.connection.settle_fault();
-        self.dial(&mut stream, now);
+        self.dial(&mut stream, events, now);
         self.read(&mut stream, events, now);
         if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.connection.handle_timeout(now);
@@ -141,10 +139,10 @@ impl Local {
     }
 
     /// Goes on with connecting a client's stream.
-    fn dial(&mut self, stream: &mut OpenStream, now: Instant) {
+    fn dial(&mut self, stream: &mut OpenStream, events: &mut Vec<LinkEvent>, now: Instant) {
         let Some(dial) = &mut self.dial else { return };
         let progress = dial.advance(stream, now);
-        self.connected = self.connected.or(dial.take_connected());
+        events.extend(dial.take_connected().map(LinkEvent::Connected));
         let is_through = progress == Ok(true);
         self.connection.set_connect_phase(if is_through { ConnectPhase::Upgrade } else { dial.phase() });
         if is_through {
@@ -155,12 +153,7 @@ impl Local {
         }
     }
 
-    /// The other side's address, once, when a client's TCP connection stands.
-    pub(crate) fn take_connected(&mut self) -> Option<SocketAddr> {
-        self.connected.take()
-    }
-
-    fn read(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) {
+    fn read(&mut self, stream: &mut OpenStream, events: &mut Vec<LinkEvent>, now: Instant) {
         self.take_events(events, now);
         if self.dial.is_some() {
             return;
@@ -188,7 +181,7 @@ impl Local {
     }
 
     /// True if there was something.
-    fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<Event>, now: Instant) -> bool {
+    fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<LinkEvent>, now: Instant) -> bool {
         let mut has_read = false;
         for _ in 0..READS_PER_POLL {
             if self.input_ended || !self.has_room() || stream.state() != StreamState::Open {
@@ -222,7 +215,7 @@ impl Local {
         }
     }
 
-    fn take_events(&mut self, events: &mut Vec<Event>, now: Instant) {
+    fn take_events(&mut self, events: &mut Vec<LinkEvent>, now: Instant) {
         while self.has_room() {
             match self.connection.poll_event(now) {
                 Some(Event::Message(message)) => {
@@ -230,7 +223,7 @@ impl Local {
                     if self.has_queue_room() {
                         self.unread_messages += 1;
                         self.unread_bytes += message.payload.len();
-                        events.push(Event::Message(message));
+                        events.push(LinkEvent::Protocol(Event::Message(message)));
                     }
                 }
                 Some(event) => {
@@ -239,7 +232,7 @@ impl Local {
                         self.complains = closed.cause.own_close().is_some()
                             || matches!(closed.cause, CloseCause::Request(_));
                     }
-                    events.push(event);
+                    events.push(LinkEvent::Protocol(event));
                 }
                 None => break,
             }
@@ -260,7 +253,7 @@ impl Local {
         while self.is_writable(stream) {
             let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
-            self.connection.advance_output(taken);
+            self.connection.advance_output(taken, Instant::now());
             let left = data.len() - taken.min(data.len());
             // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
             // that is: it must be the same, no more and no less.

@@ -3,29 +3,34 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Instant,
 };
 
+use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::Statistics;
+use rust_websocket_net::{Listener, Statistics};
+use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
     convert::{
-        MultiplayerCompression, OptionalPeer, OptionalTlsOptions, body_of, count_or_all, headers_of,
-        packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
+        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot,
+        saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
+        transfer_mode_to_godot,
     },
     engine_stream::Holder,
-    multiplayer::{Multiplayer, MultiplayerState, Signal, unknown_peer},
-    peer::PeerState,
     raw_packet::{RawPacket, copy_packet},
-    report::{Refusal, fence},
+    report::{self, fence},
     state_table::StateTable,
     tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
 };
+
+/// A multiplayer peer as its engine object holds it.
+type MultiplayerState = Locked<Multiplayer>;
 
 static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
 
@@ -49,26 +54,33 @@ impl RustWebSocketMultiplayerPeer {
     /// call anything, close this peer, or drop the last reference to it but ours.
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
-        state.with(Multiplayer::begin_poll);
-        while let Some(emission) = state.with(Multiplayer::next_emission) {
+        state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
+        while let Some(outcome) = state.with(|multiplayer| multiplayer.next_outcome(&Instant::now)) {
+            let emission = match outcome {
+                Outcome::Emit(emission) => emission,
+                Outcome::Failed(failed) => {
+                    report::warn(MULTIPLAYER_CLASS, &failed);
+                    continue;
+                }
+            };
             let (signal, id) = match emission.signal {
                 Signal::Connected(id) => ("peer_connected", id),
                 Signal::Disconnected(id) => ("peer_disconnected", id),
             };
             _ = this.emit_signal(signal, &[id.to_variant()]);
-            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission)) {
+            if let Some(gone) = state.with(|multiplayer| multiplayer.emitted(emission, &Instant::now)) {
                 Self::forget_object(&this, gone);
             }
         }
     }
 
     /// The live peer behind an id; if there is none, an error is printed.
-    fn peer(&self, call: &str, id: i64) -> Option<Arc<PeerState>> {
+    fn peer(&self, call: &'static str, id: i64) -> Option<Arc<PeerState>> {
         let found = i32::try_from(id)
             .ok()
             .and_then(|id| self.state.with(|multiplayer| multiplayer.peer(id).cloned()));
         if found.is_none() {
-            self.state.reports.print(&unknown_peer(call, id));
+            _ = report::answer(&*self.state, |_| Err::<(), _>(Refused::UnknownPeer { call, id }));
         }
         found
     }
@@ -102,13 +114,35 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     /// A call that answers with an error code.
-    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Multiplayer) -> Result<(), Refusal>) -> Error {
-        fence(Error::ERR_BUG, || Self::state_of(this).answer(call))
+    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Multiplayer) -> Result<(), Refused>) -> Error {
+        fence(Error::ERR_BUG, || report::answer(&*Self::state_of(this), call))
+    }
+
+    /// Sends a packet; each peer that refuses it prints why, once.
+    fn put(this: &Gd<Self>, payload: Bytes) -> Error {
+        let state = Self::state_of(this);
+        match state.attempt(|multiplayer| multiplayer.put_packet(payload)) {
+            Ok(refused) => {
+                let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
+                errors.last().unwrap_or(Error::OK)
+            }
+            Err(refused) => report::refuse(&*state, &refused),
+        }
     }
 
     /// A getter.
     fn read<R>(&self, on_panic: R, call: impl FnOnce(&Multiplayer) -> R) -> R {
         fence(on_panic, || self.state.with(|multiplayer| call(multiplayer)))
+    }
+
+    /// A property's getter.
+    pub(crate) fn property<P: Property, R: Default>(&self, show: impl FnOnce(&P::Value) -> R) -> R {
+        self.read(R::default(), |multiplayer| show(multiplayer.get::<P>()))
+    }
+
+    /// A property's setter.
+    pub(crate) fn set_property<P: Property>(this: &Gd<Self>, value: P::Value) {
+        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value));
     }
 }
 
@@ -118,7 +152,7 @@ impl Drop for RustWebSocketMultiplayerPeer {
             MULTIPLAYER_PEERS.forget(*id);
         }
         // The same as close(): the I/O thread finishes the connections.
-        fence((), || self.state.with(Multiplayer::close));
+        fence((), || self.state.with(|multiplayer| multiplayer.close(&Instant::now)));
     }
 }
 
@@ -146,11 +180,11 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
             let (result, packet) = state.with(|multiplayer| match multiplayer.next_packet() {
                 Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload)),
                 Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
-                Err(refusal) => (Err(refusal), RawPacket::NONE),
+                Err(refused) => (Err(refused), RawPacket::NONE),
             });
             // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
             unsafe { packet.hand_out(&r_buffer, &r_buffer_size) };
-            result.unwrap_or_else(|refusal| state.reports.answer(Err(refusal)))
+            result.unwrap_or_else(|refused| report::refuse(&*state, &refused))
         })
     }
 
@@ -158,7 +192,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
         // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
         let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
-        fence(Error::ERR_BUG, || Self::state_of(&this).put_packet(payload))
+        fence(Error::ERR_BUG, || Self::put(&this, payload))
     }
 
     #[func(gd_self)]
@@ -188,7 +222,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn set_transfer_mode(this: Gd<Self>, p_mode: TransferMode) {
-        Self::run(&this, (), |multiplayer| multiplayer.transfer_mode = p_mode);
+        Self::run(&this, (), |multiplayer| multiplayer.transfer_mode = transfer_mode_from_godot(p_mode));
     }
 
     #[func(gd_self)]
@@ -213,13 +247,13 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn close(this: Gd<Self>) {
-        Self::run(&this, (), Multiplayer::close);
+        Self::run(&this, (), |multiplayer| multiplayer.close(&Instant::now));
         Self::forget_all_objects(&this);
     }
 
     #[func(gd_self)]
     fn disconnect_peer(this: Gd<Self>, p_peer: i32, p_force: bool) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.disconnect_peer(p_peer, p_force));
+        _ = Self::answer(&this, |multiplayer| multiplayer.disconnect_peer(p_peer, p_force, &Instant::now));
         if p_force {
             Self::forget_object(&this, p_peer);
         }
@@ -242,7 +276,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn get_connection_status(this: Gd<Self>) -> ConnectionStatus {
-        Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| multiplayer.status())
+        Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| status_to_godot(multiplayer.status()))
     }
 
     // Getters of properties. The engine reads a class's default values from an object to which nobody holds a reference;
@@ -253,7 +287,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     }
 
     fn get_transfer_mode(&self) -> TransferMode {
-        self.read(TransferMode::RELIABLE, |multiplayer| multiplayer.transfer_mode)
+        self.read(TransferMode::RELIABLE, |multiplayer| transfer_mode_to_godot(multiplayer.transfer_mode))
     }
 
     fn is_refusing_new_connections(&self) -> bool {
@@ -319,7 +353,10 @@ impl RustWebSocketMultiplayerPeer {
             let url = url.to_string();
             let (security, held) =
                 tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
-            let error = Self::state_of(&this).answer(|multiplayer| multiplayer.create_client(&url, security));
+            let dial = security.map(|security| move |request, options| security.dial(request, options));
+            let error = report::answer(&*Self::state_of(&this), |multiplayer| {
+                multiplayer.create_client(&url, dial, &Instant::now)
+            });
             if error == Error::OK {
                 this.bind().holder.hold(held);
             }
@@ -337,13 +374,15 @@ impl RustWebSocketMultiplayerPeer {
         fence(Error::ERR_BUG, || {
             let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
             let address = bind_address.to_string();
-            Self::state_of(&this).answer(|multiplayer| multiplayer.create_server(port, &address, tls))
+            report::answer(&*Self::state_of(&this), |multiplayer| {
+                multiplayer.create_server(port, &address, tls, Listener::bind)
+            })
         })
     }
 
     #[func]
-    fn get_peer(&self, peer_id: i64) -> OptionalPeer {
-        OptionalPeer(fence(None, || {
+    fn get_peer(&self, peer_id: i64) -> Nullable<RustWebSocketPeer> {
+        Nullable(fence(None, || {
             let state = self.peer("get_peer", peer_id)?;
             let known = self.lock_objects().get(&peer_id).cloned();
             // Every connection to a server has the id 1, so one of an earlier session may still be here.
@@ -356,6 +395,11 @@ impl RustWebSocketMultiplayerPeer {
             drop(earlier);
             Some(object)
         }))
+    }
+
+    #[func]
+    fn get_local_port(&self) -> i64 {
+        self.read(0, |multiplayer| multiplayer.local_port().into())
     }
 
     #[func]
@@ -373,90 +417,6 @@ impl RustWebSocketMultiplayerPeer {
         })
     }
 
-    #[func]
-    fn get_supported_protocols(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |multiplayer| {
-            strings_to_godot(&multiplayer.settings.supported_protocols)
-        })
-    }
-
-    #[func(gd_self)]
-    fn set_supported_protocols(this: Gd<Self>, protocols: PackedStringArray) {
-        let protocols = strings_from_godot(&protocols);
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| {
-                settings.set_supported_protocols(protocols);
-                Ok(())
-            })
-        });
-    }
-
-    #[func]
-    fn get_handshake_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |multiplayer| {
-            strings_to_godot(&multiplayer.settings.handshake_headers)
-        })
-    }
-
-    #[func(gd_self)]
-    fn set_handshake_headers(this: Gd<Self>, protocols: PackedStringArray) {
-        let headers = strings_from_godot(&protocols);
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| {
-                settings.handshake_headers = headers;
-                Ok(())
-            })
-        });
-    }
-
-    #[func]
-    fn get_inbound_buffer_size(&self) -> i64 {
-        self.read(0, |multiplayer| multiplayer.settings.inbound_buffer_size)
-    }
-
-    #[func(gd_self)]
-    fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_inbound_buffer_size(buffer_size))
-        });
-    }
-
-    #[func]
-    fn get_outbound_buffer_size(&self) -> i64 {
-        self.read(0, |multiplayer| multiplayer.settings.outbound_buffer_size)
-    }
-
-    #[func(gd_self)]
-    fn set_outbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_outbound_buffer_size(buffer_size))
-        });
-    }
-
-    #[func]
-    fn get_handshake_timeout(&self) -> f64 {
-        self.read(0.0, |multiplayer| multiplayer.settings.connect_timeout)
-    }
-
-    #[func(gd_self)]
-    fn set_handshake_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_handshake_timeout(timeout))
-        });
-    }
-
-    #[func]
-    fn get_max_queued_packets(&self) -> i64 {
-        self.read(0, |multiplayer| multiplayer.settings.max_queued_packets)
-    }
-
-    #[func(gd_self)]
-    fn set_max_queued_packets(this: Gd<Self>, max_queued_packets: i64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_max_queued_packets(max_queued_packets))
-        });
-    }
-
     #[func(gd_self)]
     fn get_packets(this: Gd<Self>, #[opt(default = -1)] max: i64) -> Array<PackedByteArray> {
         fence(Array::new(), || {
@@ -471,76 +431,11 @@ impl RustWebSocketMultiplayerPeer {
         self.read(PackedInt32Array::new(), |multiplayer| PackedInt32Array::from(multiplayer.last_senders()))
     }
 
-    #[func]
-    fn get_heartbeat_interval(&self) -> f64 {
-        self.read(0.0, |multiplayer| multiplayer.settings.heartbeat_interval)
-    }
-
-    #[func(gd_self)]
-    fn set_heartbeat_interval(this: Gd<Self>, interval: f64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_heartbeat_interval(interval))
-        });
-    }
-
     // What the built-in does not have, like `heartbeat_interval`.
-
-    #[func]
-    fn get_compression(&self) -> MultiplayerCompression {
-        self.read(MultiplayerCompression(0), |multiplayer| {
-            MultiplayerCompression(multiplayer.settings.compresses.into())
-        })
-    }
-
-    #[func(gd_self)]
-    fn set_compression(this: Gd<Self>, mode: MultiplayerCompression) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_compression(mode.0))
-        });
-    }
-
-    #[func]
-    fn get_compression_threshold(&self) -> i64 {
-        self.read(0, |multiplayer| multiplayer.settings.compression_threshold)
-    }
-
-    #[func(gd_self)]
-    fn set_compression_threshold(this: Gd<Self>, size: i64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_compression_threshold(size))
-        });
-    }
-
-    #[func]
-    fn get_compression_context_takeover(&self) -> bool {
-        self.read(false, |multiplayer| multiplayer.settings.compression_context_takeover)
-    }
-
-    #[func(gd_self)]
-    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| {
-                settings.compression_context_takeover = enabled;
-                Ok(())
-            })
-        });
-    }
 
     #[func]
     fn is_compression_active(&self) -> bool {
         self.read(false, Multiplayer::is_compressed)
-    }
-
-    #[func]
-    fn get_close_timeout(&self) -> f64 {
-        self.read(0.0, |multiplayer| multiplayer.settings.close_timeout)
-    }
-
-    #[func(gd_self)]
-    fn set_close_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |multiplayer| {
-            multiplayer.change_settings(|settings| settings.set_close_timeout(timeout))
-        });
     }
 
     #[func]
@@ -555,16 +450,16 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_handshake_response_code(&self) -> i64 {
-        self.read(None, |multiplayer| multiplayer.refused_upgrade(status_of)).unwrap_or_default()
+        self.read(None, |multiplayer| multiplayer.handshake_response(status_of)).unwrap_or_default()
     }
 
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
-        self.read(None, |multiplayer| multiplayer.refused_upgrade(headers_of)).unwrap_or_default()
+        self.read(None, |multiplayer| multiplayer.handshake_response(headers_of)).unwrap_or_default()
     }
 
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
-        self.read(None, |multiplayer| multiplayer.refused_upgrade(body_of)).unwrap_or_default()
+        self.read(None, |multiplayer| multiplayer.handshake_response(body_of)).unwrap_or_default()
     }
 }

@@ -1,118 +1,65 @@
-//! Errors that a script sees: its code every time, its text the first time for that object and cause.
+//! Errors that a script sees: the code of a refusal every time, its sentence once per object.
 
 use std::{
-    borrow::Cow,
     cell::Cell,
     panic::{self, AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use godot::classes::Engine;
-use godot::global::{Error, godot_error};
+use godot::global::{Error, godot_error, godot_warn};
 use godot::obj::Singleton;
+use rust_websocket_net::ListenError;
+use rust_websocket_peers::{FailedAttempt, LatelyPrinted, Locked, Refused, Subject};
 
-/// What a refusal is about; each is printed once per object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Cause {
-    /// A URL, port or address that cannot be used.
-    Target,
-    /// TLS options of the wrong side or kind.
-    Tls,
-    /// A stream that is neither TCP nor TLS over TCP.
-    Stream,
-    /// A handshake header that would break the request.
-    HandshakeHeader,
-    /// Connecting or listening while doing so already.
-    InUse,
-    /// The port or address is taken.
-    Listen,
-    /// Sending while not open.
-    SendClosed,
-    /// Receiving while not open.
-    ReceiveClosed,
-    /// The outbound limits are reached.
-    BufferFull,
-    /// One message over the outbound limit.
-    MessageTooBig,
-    /// An unusable close code.
-    CloseCode,
-    /// A call that needs a connection.
-    NoConnection,
-    /// A peer id that nobody has.
-    UnknownPeer,
-    /// A property value out of range, by property.
-    InboundBufferSize,
-    /// See [`Self::InboundBufferSize`].
-    OutboundBufferSize,
-    /// See [`Self::InboundBufferSize`].
-    MaxQueuedPackets,
-    /// See [`Self::InboundBufferSize`].
-    HeartbeatInterval,
-    /// See [`Self::InboundBufferSize`].
-    ConnectTimeout,
-    /// See [`Self::InboundBufferSize`].
-    HandshakeTimeout,
-    /// See [`Self::InboundBufferSize`].
-    CloseTimeout,
-    /// See [`Self::InboundBufferSize`].
-    Compression,
-    /// See [`Self::InboundBufferSize`].
-    CompressionThreshold,
-}
-
-/// A call that is not done: the answer and one sentence that says what was wrong.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) error: Error,
-    pub(crate) cause: Cause,
-    pub(crate) message: Cow<'static, str>,
-}
-
-impl Refusal {
-    pub(crate) fn new(error: Error, cause: Cause, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { error, cause, message: message.into() }
-    }
-
-    /// An answer that nobody could have foreseen: nothing is printed.
-    pub(crate) fn silent(error: Error, cause: Cause) -> Self {
-        Self::new(error, cause, "")
-    }
-
-    pub(crate) fn invalid(cause: Cause, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Error::ERR_INVALID_PARAMETER, cause, message)
+/// The code with which the engine answers such a call.
+fn error_of(refused: &Refused) -> Error {
+    match refused {
+        Refused::InUse { .. } => Error::ERR_ALREADY_IN_USE,
+        Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
+        // The engine answers this for whatever else keeps the socket from listening, foreign addresses included.
+        Refused::Listen { .. } => Error::ERR_ALREADY_IN_USE,
+        Refused::Closed { .. } | Refused::Ended { .. } | Refused::Lost | Refused::NothingToReceive { .. } => {
+            Error::FAILED
+        }
+        Refused::Full | Refused::TooBig { .. } => Error::ERR_OUT_OF_MEMORY,
+        Refused::NoConnection(_) | Refused::NotConnected { .. } => Error::ERR_UNCONFIGURED,
+        Refused::Recipient { refused, .. } => error_of(refused),
+        // Everything else is a wrong argument or property.
+        _ => Error::ERR_INVALID_PARAMETER,
     }
 }
 
-/// Which causes one object has printed.
-#[derive(Debug, Default)]
-pub(crate) struct Reports(AtomicU32);
-
-impl Reports {
-    /// Prints unless this object has done so for the cause. Call it while no lock is held: a script may watch the
-    /// engine's log and use the object from there.
-    pub(crate) fn print(&self, refusal: &Refusal) {
-        if refusal.message.is_empty() {
-            return;
-        }
-        let bit = 1 << refusal.cause as u32;
-        if self.0.fetch_or(bit, Ordering::Relaxed) & bit == 0 {
-            godot_error!("{}", refusal.message);
-        }
+/// The code that answers a call; a refusal is printed.
+pub(crate) fn answer<T: Subject, R>(
+    state: &Locked<T>,
+    call: impl FnOnce(&mut T) -> Result<R, Refused>,
+) -> Error {
+    match state.attempt(call) {
+        Ok(_) => Error::OK,
+        Err(refused) => refuse(state, &refused),
     }
+}
 
-    /// The code that answers a call.
-    pub(crate) fn answer(&self, result: Result<(), Refusal>) -> Error {
-        match result {
-            Ok(()) => Error::OK,
-            Err(refusal) => {
-                self.print(&refusal);
-                refusal.error
-            }
-        }
+/// Prints the sentence of a refusal unless this object has done so, and answers its code. Call it while no lock is held: a script
+/// may watch the engine's log and use the object from there.
+pub(crate) fn refuse<T>(state: &Locked<T>, refused: &Refused) -> Error {
+    if state.reported.is_new(refused) {
+        godot_error!("{refused}");
+    }
+    error_of(refused)
+}
+
+/// What was printed lately of attempts to connect, by all peers together.
+static ATTEMPTS: Mutex<LatelyPrinted> = Mutex::new(LatelyPrinted::new());
+
+/// Warns that an attempt to connect has failed, as the class `class` shows it. Call it while no lock is held.
+pub(crate) fn warn(class: &str, failed: &FailedAttempt) {
+    let text = format!("{class}: {failed}");
+    let is_due = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner).is_due(&text, Instant::now());
+    if is_due {
+        godot_warn!("{text}");
     }
 }
 

@@ -4,18 +4,13 @@
 //! and that costs several times what a look-up here does. So the struct only holds an `Arc` of the state, nothing
 //! ever binds it mutably, and calls find the `Arc` here.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::hash::BuildHasherDefault;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use godot::obj::InstanceId;
+use rust_websocket_peers::IdMap;
 
 const SHARDS: usize = 16;
-
-/// A table by ids that the engine or we have chosen: nobody can make them collide.
-pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 
 type Shard<T> = RwLock<IdMap<u64, Arc<T>>>;
 
@@ -26,7 +21,7 @@ pub(crate) struct StateTable<T> {
 
 impl<T> StateTable<T> {
     pub(crate) const fn new() -> Self {
-        Self { shards: [const { RwLock::new(HashMap::with_hasher(BuildHasherDefault::new())) }; SHARDS] }
+        Self { shards: [const { RwLock::new(IdMap::with_hasher(BuildHasherDefault::new())) }; SHARDS] }
     }
 
     /// The state of an object; `bind` fetches it from the object the first time.
@@ -54,32 +49,4 @@ impl<T> StateTable<T> {
 
 fn key_of(id: InstanceId) -> u64 {
     id.to_i64().cast_unsigned()
-}
-
-/// Instance ids are a slot number and a random validator already: spreading the bits is enough.
-#[derive(Default)]
-pub(crate) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
-        }
-    }
-
-    fn write_i32(&mut self, id: i32) {
-        self.write_u64(u64::from(id.cast_unsigned()));
-    }
-
-    fn write_usize(&mut self, id: usize) {
-        self.write_u64(id as u64);
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
-    }
 }

@@ -7,13 +7,14 @@ use godot::obj::{Gd, InstanceId, Singleton};
 use rust_websocket_net::{
     CertificateChain, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
 };
+use rust_websocket_peers::Refused;
 use rust_websocket_proto::{Scheme, Target};
 
 use crate::{
     chain_capture,
     driver::Security,
     engine_stream::{EngineStream, Held},
-    report::{Cause, Refusal, quietly},
+    report::quietly,
 };
 
 /// Options objects remembered for each side. A script may make a new one for each connection; equal ones share their
@@ -24,13 +25,13 @@ const BEGIN_CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// What a client's connection is secured with, and what the connection's owner has to keep for that.
 pub(crate) fn for_client(
-    call: &str,
+    call: &'static str,
     url: &str,
     options: Option<&Gd<TlsOptions>>,
-) -> (Result<Security, Refusal>, Held) {
+) -> (Result<Security, Refused>, Held) {
     if options.is_some_and(|options| options.is_server()) {
-        let message = format!("{call}: these are TLS options for a server; use TLSOptions.client().");
-        return (Err(Refusal::invalid(Cause::Tls, message)), Held::new());
+        let problem = "these are TLS options for a server; use TLSOptions.client()".to_owned();
+        return (Err(Refused::Tls { call, problem }), Held::new());
     }
     // A URL that cannot be read is refused by whoever uses it.
     if Target::parse(url).map_or(true, |target| target.scheme == Scheme::Ws) {
@@ -42,20 +43,21 @@ pub(crate) fn for_client(
             let (stream, held) = EngineStream::for_client(options);
             (Ok(Security::Engine(stream)), held)
         }
-        Err(problem) => (Err(Refusal::invalid(Cause::Tls, format!("{call}: {problem}."))), Held::new()),
+        Err(problem) => (Err(Refused::Tls { call, problem }), Held::new()),
     }
 }
 
 /// What a server needs; `None` for a plain one.
-pub(crate) fn for_server(call: &str, options: Option<&Gd<TlsOptions>>) -> Result<Option<ServerTls>, Refusal> {
+pub(crate) fn for_server(
+    call: &'static str,
+    options: Option<&Gd<TlsOptions>>,
+) -> Result<Option<ServerTls>, Refused> {
     let Some(options) = options else { return Ok(None) };
     if !options.is_server() {
-        let message = format!("{call}: these are TLS options for a client; use TLSOptions.server().");
-        return Err(Refusal::invalid(Cause::Tls, message));
+        let problem = "these are TLS options for a client; use TLSOptions.server()".to_owned();
+        return Err(Refused::Tls { call, problem });
     }
-    server_settings(options)
-        .map(Some)
-        .map_err(|problem| Refusal::invalid(Cause::Tls, format!("{call}: {problem}.")))
+    server_settings(options).map(Some).map_err(|problem| Refused::Tls { call, problem })
 }
 
 /// Settings made before, the latest last.

@@ -3,25 +3,28 @@
 //! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB` shows as const take
 //! `&self`, everything else `gd_self`, and nothing binds mutably.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use bytes::Bytes;
-use godot::classes::{IPacketPeerExtension, PacketPeerExtension};
+use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_net::Statistics;
-use rust_websocket_proto::ReadyState;
+use rust_websocket_peers::{Peer, PeerState, Property, ReadyState, Refused};
 
 use crate::{
     convert::{
-        Compression, OptionalStream, OptionalTlsOptions, State, WriteMode, body_of, count_or_all, headers_of,
-        packets_to_godot, saturate, statistics_to_godot, status_of, strings_from_godot, strings_to_godot,
+        Named, Nullable, OptionalTlsOptions, PEER_CLASS, State, WriteMode, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of,
     },
+    driver,
     engine_stream::{EngineStream, Holder},
-    peer::{Peer, PeerState},
     raw_packet::{RawPacket, copy_packet},
-    report::{Refusal, fence},
+    report::{self, fence},
     state_table::StateTable,
     tls_options,
 };
@@ -43,6 +46,10 @@ pub(crate) struct RustWebSocketPeer {
     holder: Holder,
     /// Set once the object is in [`PEERS`].
     id: OnceLock<InstanceId>,
+}
+
+impl Named for RustWebSocketPeer {
+    const NAME: &str = PEER_CLASS;
 }
 
 impl RustWebSocketPeer {
@@ -75,13 +82,23 @@ impl RustWebSocketPeer {
     }
 
     /// A call that answers with an error code.
-    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Peer) -> Result<(), Refusal>) -> Error {
-        fence(Error::ERR_BUG, || Self::state_of(this).answer(call))
+    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Peer) -> Result<(), Refused>) -> Error {
+        fence(Error::ERR_BUG, || report::answer(&*Self::state_of(this), call))
     }
 
     /// A getter.
     fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
         fence(on_panic, || self.state.with(|peer| call(peer)))
+    }
+
+    /// A property's getter.
+    pub(crate) fn property<P: Property, R: Default>(&self, show: impl FnOnce(&P::Value) -> R) -> R {
+        self.read(R::default(), |peer| show(peer.get::<P>()))
+    }
+
+    /// A property's setter.
+    pub(crate) fn set_property<P: Property>(this: &Gd<Self>, value: P::Value) {
+        _ = Self::answer(this, |peer| peer.set::<P>(value, &Instant::now));
     }
 }
 
@@ -90,6 +107,7 @@ impl Drop for RustWebSocketPeer {
         if let Some(id) = self.id.get() {
             PEERS.forget(*id);
         }
+        fence((), || self.state.with(|peer| peer.freed(&Instant::now)));
     }
 }
 
@@ -121,16 +139,13 @@ impl IPacketPeerExtension for RustWebSocketPeer {
         fence(Error::ERR_BUG, || {
             let state = Self::state_of(&this);
             let (error, packet) = state.with(|peer| match peer.next_packet() {
-                Ok(payload) => (Ok(()), RawPacket::of(payload)),
-                Err(refusal) => (Err(refusal), RawPacket::NONE),
+                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload)),
+                Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
+                Err(refused) => (Err(refused), RawPacket::NONE),
             });
             // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
             unsafe { packet.hand_out(&r_buffer, &r_buffer_size) };
-            match error {
-                Ok(()) => Error::OK,
-                Err(None) => Error::ERR_UNAVAILABLE,
-                Err(Some(refusal)) => state.reports.answer(Err(refusal)),
-            }
+            error.unwrap_or_else(|refused| report::refuse(&*state, &refused))
         })
     }
 
@@ -162,7 +177,8 @@ impl RustWebSocketPeer {
             let url = url.to_string();
             let (security, held) =
                 tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
-            let error = Self::state_of(&this).answer(|peer| peer.connect(&url, security));
+            let dial = security.map(|security| move |request, options| security.dial(request, options));
+            let error = report::answer(&*Self::state_of(&this), |peer| peer.connect(&url, dial));
             if error == Error::OK {
                 this.bind().holder.hold(held);
             }
@@ -171,10 +187,11 @@ impl RustWebSocketPeer {
     }
 
     #[func(gd_self)]
-    fn accept_stream(this: Gd<Self>, stream: OptionalStream) -> Error {
+    fn accept_stream(this: Gd<Self>, stream: Nullable<StreamPeer>) -> Error {
         fence(Error::ERR_BUG, || {
             let engine_stream = stream.0.as_ref().and_then(EngineStream::new);
-            let error = Self::state_of(&this).answer(|peer| peer.accept(engine_stream));
+            let start = engine_stream.map(|stream| move |options| driver::accept(stream, options));
+            let error = report::answer(&*Self::state_of(&this), |peer| peer.accept(start));
             if error == Error::OK {
                 this.bind().holder.hold(stream.0.into_iter().map(Gd::upcast).collect());
             }
@@ -204,12 +221,16 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        Self::run(&this, Peer::poll);
+        fence((), || {
+            if let Some(failed) = Self::state_of(&this).with(|peer| peer.poll(&Instant::now)) {
+                report::warn(PEER_CLASS, &failed);
+            }
+        });
     }
 
     #[func(gd_self)]
     fn close(this: Gd<Self>, #[opt(default = 1000)] code: i64, #[opt(default = "")] reason: GString) {
-        _ = Self::answer(&this, |peer| peer.close(code, &reason.to_string()));
+        _ = Self::answer(&this, |peer| peer.close(code, &reason.to_string(), &Instant::now));
     }
 
     #[func]
@@ -234,7 +255,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn set_no_delay(this: Gd<Self>, enabled: bool) {
-        _ = Self::answer(&this, |peer| peer.set_no_delay(enabled));
+        _ = Self::answer(&this, |peer| peer.set_no_delay(enabled, &Instant::now));
     }
 
     #[func]
@@ -257,87 +278,7 @@ impl RustWebSocketPeer {
         self.read(GString::new(), |peer| peer.view().close_reason().into())
     }
 
-    #[func]
-    fn get_supported_protocols(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |peer| strings_to_godot(&peer.settings.supported_protocols))
-    }
-
-    #[func(gd_self)]
-    fn set_supported_protocols(this: Gd<Self>, protocols: PackedStringArray) {
-        Self::run(&this, |peer| peer.settings_mut().set_supported_protocols(strings_from_godot(&protocols)));
-    }
-
-    #[func]
-    fn get_handshake_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |peer| strings_to_godot(&peer.settings.handshake_headers))
-    }
-
-    #[func(gd_self)]
-    fn set_handshake_headers(this: Gd<Self>, protocols: PackedStringArray) {
-        Self::run(&this, |peer| peer.settings_mut().handshake_headers = strings_from_godot(&protocols));
-    }
-
-    #[func]
-    fn get_inbound_buffer_size(&self) -> i64 {
-        self.read(0, |peer| peer.settings.inbound_buffer_size)
-    }
-
-    #[func(gd_self)]
-    fn set_inbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |peer| peer.settings_mut().set_inbound_buffer_size(buffer_size));
-    }
-
-    #[func]
-    fn get_outbound_buffer_size(&self) -> i64 {
-        self.read(0, |peer| peer.settings.outbound_buffer_size)
-    }
-
-    #[func(gd_self)]
-    fn set_outbound_buffer_size(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |peer| peer.set_outbound_buffer_size(buffer_size));
-    }
-
-    #[func]
-    fn get_max_queued_packets(&self) -> i64 {
-        self.read(0, |peer| peer.settings.max_queued_packets)
-    }
-
-    #[func(gd_self)]
-    fn set_max_queued_packets(this: Gd<Self>, buffer_size: i64) {
-        _ = Self::answer(&this, |peer| peer.set_max_queued_packets(buffer_size));
-    }
-
-    #[func]
-    fn get_heartbeat_interval(&self) -> f64 {
-        self.read(0.0, |peer| peer.settings.heartbeat_interval)
-    }
-
-    #[func(gd_self)]
-    fn set_heartbeat_interval(this: Gd<Self>, interval: f64) {
-        _ = Self::answer(&this, |peer| peer.set_heartbeat_interval(interval));
-    }
-
     // What the built-in does not have.
-
-    #[func]
-    fn get_connect_timeout(&self) -> f64 {
-        self.read(0.0, |peer| peer.settings.connect_timeout)
-    }
-
-    #[func(gd_self)]
-    fn set_connect_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |peer| peer.settings_mut().set_connect_timeout(timeout));
-    }
-
-    #[func]
-    fn get_close_timeout(&self) -> f64 {
-        self.read(0.0, |peer| peer.settings.close_timeout)
-    }
-
-    #[func(gd_self)]
-    fn set_close_timeout(this: Gd<Self>, timeout: f64) {
-        _ = Self::answer(&this, |peer| peer.set_close_timeout(timeout));
-    }
 
     #[func(gd_self)]
     fn get_packets(this: Gd<Self>, #[opt(default = -1)] max: i64) -> Array<PackedByteArray> {
@@ -345,36 +286,6 @@ impl RustWebSocketPeer {
             let packets = Self::state_of(&this).with(|peer| peer.take_packets(count_or_all(max)));
             packets_to_godot(&packets)
         })
-    }
-
-    #[func]
-    fn get_compression(&self) -> Compression {
-        self.read(Compression(0), |peer| Compression(peer.settings.compresses.into()))
-    }
-
-    #[func(gd_self)]
-    fn set_compression(this: Gd<Self>, mode: Compression) {
-        _ = Self::answer(&this, |peer| peer.settings_mut().set_compression(mode.0));
-    }
-
-    #[func]
-    fn get_compression_threshold(&self) -> i64 {
-        self.read(0, |peer| peer.settings.compression_threshold)
-    }
-
-    #[func(gd_self)]
-    fn set_compression_threshold(this: Gd<Self>, size: i64) {
-        _ = Self::answer(&this, |peer| peer.settings_mut().set_compression_threshold(size));
-    }
-
-    #[func]
-    fn get_compression_context_takeover(&self) -> bool {
-        self.read(false, |peer| peer.settings.compression_context_takeover)
-    }
-
-    #[func(gd_self)]
-    fn set_compression_context_takeover(this: Gd<Self>, enabled: bool) {
-        Self::run(&this, |peer| peer.settings_mut().compression_context_takeover = enabled);
     }
 
     #[func]
@@ -389,22 +300,22 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_error_message(&self) -> GString {
-        self.read(GString::new(), |peer| GString::from(&peer.view().error_message()))
+        self.read(GString::new(), |peer| GString::from(&peer.error_message()))
     }
 
     #[func]
     fn get_handshake_response_code(&self) -> i64 {
-        self.read(0, |peer| status_of(peer.refused_upgrade()))
+        self.read(0, |peer| status_of(peer.handshake_response()))
     }
 
     #[func]
     fn get_handshake_response_headers(&self) -> PackedStringArray {
-        self.read(PackedStringArray::new(), |peer| headers_of(peer.refused_upgrade()))
+        self.read(PackedStringArray::new(), |peer| headers_of(peer.handshake_response()))
     }
 
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
-        self.read(PackedByteArray::new(), |peer| body_of(peer.refused_upgrade()))
+        self.read(PackedByteArray::new(), |peer| body_of(peer.handshake_response()))
     }
 
     #[func]

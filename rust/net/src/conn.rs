@@ -1,6 +1,4 @@
-//! One connection on the I/O thread: a transport, the protocol, and what passes between them and the owner.
-
-mod at_once;
+//! One connection: a transport, the protocol, and what passes between them and the owner.
 
 use std::{
     fmt,
@@ -10,22 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Token, net::TcpStream};
+use mio::Token;
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Connection, Event, Message, Opened, Random,
     Scheme, TransportEnd,
 };
 
 use crate::{
-    Link, LinkEvent, LinkOptions, ListenerEvent,
-    connect::{Race, Standing},
-    limits::Amount,
-    link::ListenerShared,
-    orders::{Order, Orders},
-    queues::{Mailbox, Shared},
-    reactor::{Sockets, Turn},
-    resolve::Resolution,
-    tls::{ClientTls, Received, TlsSession},
+    lookup::Lookup,
+    race::{Outcome, Race},
+    route::Route,
+    seam::{Amount, Arrival, Arrivals, Claim, LinkEvent, LinkOptions, Order, Orders, Reports, Shared},
+    socket::{self, Sockets},
+    tls::Received,
     transport::Transport,
     wire::{READS_PER_TURN, Readiness, Wire},
 };
@@ -33,11 +28,24 @@ use crate::{
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
+/// What a connection works with during one turn.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Instant,
+    /// Empty; for taking orders without an allocation each time.
+    pub(crate) orders: &'a mut Orders,
+    pub(crate) scratch: &'a mut [u8],
+    /// Shared by all connections, so that a broadcast is compressed once.
+    pub(crate) compressor: &'a mut Compressor,
+    pub(crate) sockets: &'a mut Sockets<'a>,
+}
+
 /// How far a connection has come.
 #[derive(Debug)]
 enum Stage {
+    /// Of a client: nothing has been done yet.
+    Created,
     /// The host name is being looked up.
-    Resolving,
+    Resolving(Lookup),
     /// TCP is being connected.
     Connecting(Race),
     /// Bytes flow.
@@ -49,11 +57,23 @@ enum Stage {
     Done,
 }
 
-/// Who is told.
+/// What a turn may cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// A few system calls.
+    #[default]
+    Low,
+    /// A step of a TLS handshake.
+    Handshake,
+    /// The step for which a server makes a signature, as long as a thousand others.
+    Signature,
+}
+
+/// To whom the connection reports.
 #[derive(Debug)]
 enum Owner {
-    Link(Arc<Mailbox<LinkEvent>>),
-    Listener(Arc<ListenerShared>),
+    Link(Arc<Reports<LinkEvent>>),
+    Listener(Arc<Arrivals>),
     /// Nobody any more.
     Gone,
 }
@@ -70,28 +90,21 @@ enum Delivery {
     OverBeforeAWord,
 }
 
-/// A client's TLS settings and the host that it looks for.
+/// An accepted connection until its handshake is complete: nobody knows of it.
 #[derive(Debug)]
-struct TlsStart {
-    /// `None`: nobody has given any.
-    settings: Option<ClientTls>,
-    host: String,
-}
-
-/// A newcomer at a listener until its upgrade is complete.
-#[derive(Debug)]
-struct Newcomer {
-    link: Link,
+struct Pending {
+    /// The number of the listener through which it came.
+    listener: usize,
     address: SocketAddr,
 }
 
 pub(crate) struct Conn {
     shared: Arc<Shared>,
-    /// What a client needs to begin TLS once TCP stands.
-    tls: Option<Box<TlsStart>>,
+    /// Of a client.
+    route: Option<Box<Route>>,
     protocol: Connection,
     owner: Owner,
-    newcomer: Option<Box<Newcomer>>,
+    pending: Option<Box<Pending>>,
     stage: Stage,
     no_delay: bool,
     linger_for: Duration,
@@ -100,11 +113,7 @@ pub(crate) struct Conn {
     /// Reading stopped for want of room.
     paused: bool,
     /// The owner knows that a fault waits for its answers.
-    fault_told: bool,
-    /// The owner's thread has read since this was last looked at.
-    owner_has_read: bool,
-    /// While the owner's thread reads, the kernel need not wake the I/O thread for input: until then, when it is looked at again.
-    owner_reads_until: Option<Instant>,
+    fault_reported: bool,
     /// What came from the outbox and was not yet reported as taken by the kernel.
     unsent: Amount,
     /// What was last reported as refused by it.
@@ -125,43 +134,39 @@ impl Conn {
     /// A client that still has to find its host.
     pub(crate) fn client(
         shared: Arc<Shared>,
-        reports: Arc<Mailbox<LinkEvent>>,
-        request: ClientRequest,
-        tls: Option<ClientTls>,
+        reports: Arc<Reports<LinkEvent>>,
+        request: &ClientRequest,
+        route: Route,
         options: LinkOptions,
         random: Arc<dyn Random>,
     ) -> Self {
         let LinkOptions { config, no_delay, .. } = options;
         let linger_for = config.close_timeout;
-        let mut protocol = Connection::client(&request, config, random, Instant::now());
+        let mut protocol = Connection::client(request, config, random, Instant::now());
         protocol.set_connect_phase(ConnectPhase::NameResolution);
         let mut conn =
-            Self::new(shared, protocol, Owner::Link(reports), Stage::Resolving, no_delay, linger_for);
-        conn.tls = (request.target.scheme == Scheme::Wss)
-            .then(|| Box::new(TlsStart { settings: tls, host: request.target.host }));
+            Self::new(shared, protocol, Owner::Link(reports), Stage::Created, no_delay, linger_for);
+        conn.route = Some(Box::new(route));
         conn
     }
 
-    /// An accepted connection.
-    pub(crate) fn newcomer(
+    /// A connection that a listener has accepted.
+    pub(crate) fn accepted(
         transport: Transport,
         token: Token,
-        address: SocketAddr,
+        (listener, address): (usize, SocketAddr),
         shared: Arc<Shared>,
-        listener: Arc<ListenerShared>,
+        arrivals: Arc<Arrivals>,
         options: LinkOptions,
     ) -> Self {
         let LinkOptions { config, no_delay, .. } = options;
         let linger_for = config.close_timeout;
         let scheme = if transport.is_tls() { Scheme::Wss } else { Scheme::Ws };
         let mut protocol = Connection::server(scheme, config, Instant::now());
-        if transport.is_tls() {
-            protocol.set_connect_phase(ConnectPhase::Tls);
-        }
-        let newcomer = Box::new(Newcomer { link: Link::accepted(shared.clone()), address });
+        protocol.set_connect_phase(transport.phase());
         let stage = Stage::Connected(Wire::new(transport, token, no_delay));
-        let mut conn = Self::new(shared, protocol, Owner::Listener(listener), stage, no_delay, linger_for);
-        conn.newcomer = Some(newcomer);
+        let mut conn = Self::new(shared, protocol, Owner::Listener(arrivals), stage, no_delay, linger_for);
+        conn.pending = Some(Box::new(Pending { listener, address }));
         conn
     }
 
@@ -175,66 +180,57 @@ impl Conn {
     ) -> Self {
         Self {
             shared,
-            tls: None,
+            route: None,
             protocol,
             owner,
-            newcomer: None,
+            pending: None,
             stage,
             no_delay,
             linger_for,
             closing: false,
             paused: false,
-            fault_told: false,
-            owner_has_read: false,
-            owner_reads_until: None,
+            fault_reported: false,
             unsent: Amount::default(),
             refused: Amount::default(),
         }
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub(crate) fn id(&self) -> usize {
+        self.shared.id.0
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.protocol.is_compressed()
     }
 
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
 
-    /// The listener through which it came, until it has completed its upgrade.
-    pub(crate) fn newcomer_of(&self) -> Option<usize> {
-        match &self.owner {
-            Owner::Listener(listener) if self.newcomer.is_some() => Some(listener.id),
-            _ => None,
-        }
+    /// The listener through which it came, while its handshake is pending.
+    pub(crate) fn pending_at(&self) -> Option<usize> {
+        self.pending.as_ref().map(|pending| pending.listener)
     }
 
-    /// Whether the first input of a newcomer's TLS session is to come: the one that a signature is made for.
-    pub(crate) fn begins_tls(&self) -> bool {
-        self.newcomer.is_some()
-            && matches!(&self.stage, Stage::Connected(wire) if wire.transport.awaits_first_bytes())
-    }
-
-    /// The name lookup has ended.
-    pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) {
-        if !matches!(self.stage, Stage::Resolving) {
-            return;
-        }
-        match resolution {
-            Ok(addresses) => {
-                self.protocol.set_connect_phase(ConnectPhase::Tcp);
-                self.stage = Stage::Connecting(Race::new(addresses, now));
+    /// What its next turn may cost.
+    pub(crate) fn cost(&self) -> Cost {
+        match &self.stage {
+            Stage::Connected(wire) if wire.transport.is_established() => Cost::Low,
+            Stage::Connected(wire) if wire.transport.is_tls() => {
+                if self.pending.is_some() && wire.transport.awaits_first_bytes() {
+                    Cost::Signature
+                } else {
+                    Cost::Handshake
+                }
             }
-            Err(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
+            _ => Cost::Low,
         }
     }
 
     /// When [`work`](Self::work) has something to do even if nothing else happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Resolving => self.protocol.next_deadline(),
-            Stage::Connected(_) => {
-                [self.owner_reads_until, self.protocol.next_deadline()].into_iter().flatten().min()
-            }
+            Stage::Created | Stage::Resolving(_) | Stage::Connected(_) => self.protocol.next_deadline(),
             Stage::Connecting(race) => {
                 [race.next_deadline(), self.protocol.next_deadline()].into_iter().flatten().min()
             }
@@ -250,7 +246,6 @@ impl Conn {
         }
         self.carry_out_orders(turn.orders, turn.compressor, turn.now);
         self.connect(turn);
-        self.share_reading(turn);
         let mut more = self.receive(turn);
         // Also behind a share of input that never ends: a peer that floods must not keep its connection for ever.
         if self.protocol.next_deadline().is_some_and(|deadline| deadline <= turn.now) {
@@ -325,10 +320,10 @@ impl Conn {
             Stage::Connected(mut wire) | Stage::Lingering { mut wire, .. } => {
                 sockets.forget(wire.token, wire.transport.socket());
             }
-            Stage::Resolving | Stage::Done => {}
+            Stage::Created | Stage::Resolving(_) | Stage::Done => {}
         }
         self.shared.refuse_sends();
-        self.newcomer = None;
+        self.pending = None;
     }
 
     fn carry_out_orders(&mut self, orders: &mut Orders, compressor: &mut Compressor, now: Instant) {
@@ -373,36 +368,60 @@ impl Conn {
         self.no_delay = enabled;
         if let Stage::Connected(wire) = &mut self.stage {
             // Only a hint to the kernel; a socket that refuses it is about to report why.
-            _ = wire.transport.socket().set_nodelay(enabled);
+            _ = wire.transport.socket().set_no_delay(enabled);
         }
     }
 
+    /// Goes on with finding and reaching a client's host.
     fn connect(&mut self, turn: &mut Turn<'_>) {
+        if matches!(self.stage, Stage::Created) {
+            self.start_lookup();
+        }
+        if let Stage::Resolving(lookup) = &self.stage {
+            match lookup.answer() {
+                None => {}
+                Some(Ok(addresses)) => {
+                    self.protocol.set_connect_phase(ConnectPhase::Tcp);
+                    self.stage = Stage::Connecting(Race::new(addresses.to_vec(), turn.now));
+                }
+                Some(Err(reason)) => {
+                    let end = TransportEnd::Error(reason.to_owned());
+                    self.protocol.handle_transport_end(end);
+                }
+            }
+        }
+        self.advance_race(turn);
+    }
+
+    fn start_lookup(&mut self) {
+        let Some(route) = &self.route else { return };
+        let shared = Arc::clone(&self.shared);
+        let lookup = Lookup::start_and(&route.host, route.port, move || shared.notify());
+        self.stage = Stage::Resolving(lookup);
+    }
+
+    fn advance_race(&mut self, turn: &mut Turn<'_>) {
         let Stage::Connecting(race) = &mut self.stage else { return };
         match race.advance(turn.now, turn.sockets) {
-            Standing::Undecided => {}
-            Standing::Won(mut stream, token, address) => match begin_tls(self.tls.as_deref()) {
-                Ok(session) => self.start_wire(stream, session, token, address),
-                Err(reason) => {
-                    turn.sockets.forget(token, &mut stream);
-                    self.protocol.handle_transport_end(TransportEnd::Error(reason));
+            Outcome::Undecided => {}
+            Outcome::Won(stream, token, address) => {
+                let Some(mut route) = self.route.take() else { return };
+                match route.transport(socket::tcp(stream)) {
+                    Ok(transport) => self.start_wire(transport, token, address),
+                    // The socket, which is closed by now, has left the poll with that.
+                    Err(reason) => {
+                        turn.sockets.release(token);
+                        self.protocol.handle_transport_end(TransportEnd::Error(reason));
+                    }
                 }
-            },
-            Standing::Lost(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
+            }
+            Outcome::Lost(reason) => self.protocol.handle_transport_end(TransportEnd::Error(reason)),
         }
     }
 
     /// TCP stands.
-    fn start_wire(
-        &mut self,
-        stream: TcpStream,
-        session: Option<TlsSession>,
-        token: Token,
-        address: SocketAddr,
-    ) {
-        let phase = if session.is_some() { ConnectPhase::Tls } else { ConnectPhase::Upgrade };
-        self.protocol.set_connect_phase(phase);
-        let transport = Transport::new(stream, session);
+    fn start_wire(&mut self, transport: Transport, token: Token, address: SocketAddr) {
+        self.protocol.set_connect_phase(transport.phase());
         self.stage = Stage::Connected(Wire::new(transport, token, self.no_delay));
         if let Owner::Link(reports) = &self.owner {
             reports.push(LinkEvent::Connected(address));
@@ -425,10 +444,10 @@ impl Conn {
         if !wire.readable {
             return false;
         }
-        let was_established = wire.transport.is_established();
+        let phase = wire.transport.phase();
         let received = wire.transport.read(scratch);
-        if !was_established && wire.transport.is_established() {
-            self.protocol.set_connect_phase(ConnectPhase::Upgrade);
+        if wire.transport.phase() != phase {
+            self.protocol.set_connect_phase(wire.transport.phase());
         }
         match received {
             Ok(Received::End) => {
@@ -436,8 +455,8 @@ impl Conn {
                 self.protocol.handle_transport_end(TransportEnd::Eof);
             }
             Ok(Received::Bytes(count)) => {
-                // Saves asking once more, unless the end is behind these bytes, which is not told again.
-                wire.readable = wire.is_ending || !wire.transport.is_drained_by(count, scratch.len());
+                // Saves asking once more, unless the end is behind these bytes, which is not reported again.
+                wire.readable = wire.is_ending || !wire.transport.is_drained();
                 self.protocol.handle_input(scratch.get(..count).unwrap_or_default(), now);
             }
             Ok(Received::Nothing) => {}
@@ -478,7 +497,7 @@ impl Conn {
             }
             match self.protocol.poll_event(now) {
                 None => {
-                    self.tell_of_fault();
+                    self.report_fault();
                     self.shared.set_round_trip_time(self.protocol.round_trip_time());
                     return Delivery::Done;
                 }
@@ -499,13 +518,13 @@ impl Conn {
     }
 
     /// What the owner sends in answer to the messages before a fault still goes out.
-    fn tell_of_fault(&mut self) {
-        if !self.protocol.has_fault() || std::mem::replace(&mut self.fault_told, true) {
+    fn report_fault(&mut self) {
+        if !self.protocol.has_fault() || std::mem::replace(&mut self.fault_reported, true) {
             return;
         }
         match &self.owner {
             Owner::Link(reports) => reports.push_fault(self.shared.clone()),
-            Owner::Listener(listener) => listener.reports.push_fault(self.shared.clone()),
+            Owner::Listener(arrivals) => arrivals.reports.push_fault(self.shared.clone()),
             Owner::Gone => self.protocol.settle_fault(),
         }
     }
@@ -533,19 +552,23 @@ impl Conn {
     }
 
     fn report_opened(&mut self, opened: Opened) {
-        match (self.newcomer.take(), &self.owner) {
-            (Some(newcomer), Owner::Listener(listener)) => {
-                let Newcomer { link, address } = *newcomer;
-                listener.report_accepted(link, address, opened);
+        match (self.pending.take(), &self.owner) {
+            (Some(pending), Owner::Listener(arrivals)) => {
+                let announced = match &self.stage {
+                    Stage::Connected(wire) => wire.transport.announced_address(),
+                    _ => None,
+                };
+                let claim = Claim::new(Arc::clone(&self.shared));
+                arrivals.report_accepted(claim, announced.unwrap_or(pending.address), opened);
             }
             _ => self.report(Event::Opened(opened)),
         }
     }
 
-    /// The last report. A newcomer that failed was never reported, so nobody is told of its end.
+    /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported.
     fn report_closed(&mut self, closed: Closed) {
         self.shared.refuse_sends();
-        if self.newcomer.is_none() {
+        if self.pending.is_none() {
             self.report(Event::Closed(closed));
             self.owner = Owner::Gone;
         }
@@ -554,7 +577,7 @@ impl Conn {
     fn report(&self, event: Event) {
         match &self.owner {
             Owner::Link(reports) => reports.push(LinkEvent::Protocol(event)),
-            Owner::Listener(listener) => listener.reports.push(ListenerEvent::Link(self.shared.id, event)),
+            Owner::Listener(arrivals) => arrivals.reports.push(Arrival::Link(self.shared.id, event)),
             Owner::Gone => {}
         }
     }
@@ -570,7 +593,7 @@ impl Conn {
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = if has_output { self.protocol.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
-                Ok(count) => self.protocol.advance_output(count),
+                Ok(count) => self.protocol.advance_output(count, Instant::now()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wire.writable = false,
                 Err(error) => {
                     wire.writable = false;
@@ -594,7 +617,7 @@ impl Conn {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Connected(wire) => Stage::Lingering { wire, deadline: now.checked_add(self.linger_for) },
             other @ Stage::Lingering { .. } => other,
-            Stage::Resolving | Stage::Connecting(_) | Stage::Done => Stage::Done,
+            Stage::Created | Stage::Resolving(_) | Stage::Connecting(_) | Stage::Done => Stage::Done,
         };
     }
 
@@ -603,7 +626,6 @@ impl Conn {
         if !matches!(self.stage, Stage::Lingering { .. }) {
             return false;
         }
-        self.share_reading(turn);
         self.write();
         let Stage::Lingering { wire, deadline } = &mut self.stage else { return false };
         // What a connection without a TLS session was to say goes nowhere.
@@ -623,11 +645,4 @@ impl Conn {
         }
         wire.readable
     }
-}
-
-/// A session for a `wss://` client, `None` for a plain one.
-fn begin_tls(start: Option<&TlsStart>) -> Result<Option<TlsSession>, String> {
-    let Some(TlsStart { settings, host }) = start else { return Ok(None) };
-    let settings = settings.as_ref().ok_or("there are no TLS settings for it")?;
-    TlsSession::client(settings, host).map(Some)
 }

@@ -2,33 +2,64 @@
 //!
 //! The calling side holds [`Link`]s and [`Listener`]s: plain handles that queue work for the thread and take what it
 //! reports. No call here blocks on the network. The thread starts on first use; [`shutdown`] ends it.
-#![forbid(unsafe_code)]
+//!
+//! # Floors
+//! Files import downward only (`ci/lint.sh` checks it). From the top:
+//!
+//! | floor | files |
+//! | --- | --- |
+//! | handles | `link`: what the calling side holds |
+//! | the thread | `thread`: started and ended; `drive`: who runs the reactor |
+//! | the loop | `reactor`, `ready`: everything that has something to do; the only room that knows connections and listeners both |
+//! | what it runs | `conn`, `wire`: a connection; `listener`: a listening socket; `route`, `race`: a client's way to its server |
+//! | layers | `transport`: a socket, bytes before the protocol, TLS; `tls` |
+//! | services | `socket`: registration, options, reading and writing; `lookup`: names; `helper`: threads for one piece of work |
+//! | the seam | `seam`: orders down, reports up, and how much of either may wait; knows nobody above |
+//!
+//! # Lock order
+//! Floor order: who holds one of these takes only those that follow. What the callers hold (a peer's state, a multiplayer
+//! peer's above it) comes before all of them.
+//!
+//! 1. the running thread (`thread`): to start and end it
+//! 2. the reactor (`drive`): callers only ever try for it
+//! 3. a listener's socket and options (`listener`), the lookups that wait (`lookup`), the helper threads (`helper`)
+//! 4. an outbox or a mailbox (`seam`)
+//! 5. the commands (`seam`)
+//!
+//! Those from 3 on are held for one step without waiting: a push, a swap, one `accept`.
+#![cfg_attr(not(windows), forbid(unsafe_code))]
+#![cfg_attr(windows, deny(unsafe_code))] // a socket option, see `socket`
 
 mod conn;
-mod connect;
-mod counters;
+mod drive;
+mod helper;
 mod ids;
-mod limits;
 mod link;
 mod listener;
-mod orders;
-mod queues;
+mod local_address;
+mod lookup;
+mod pace;
+mod race;
 mod random;
 mod reactor;
 mod ready;
-mod resolve;
+mod route;
+mod seam;
+mod socket;
 mod thread;
 mod tls;
 mod transport;
 mod wire;
 
-pub use counters::{Counters, Statistics};
-pub use limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP};
-pub use link::{Link, LinkEvent, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
-pub use queues::{Batch, How};
+pub use local_address::{LocalAddress, LocalAddressError};
+pub use lookup::Lookup;
 pub use random::SystemRandom;
-pub use resolve::Lookup;
+pub use seam::{
+    Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, ReceiveLimits, SendLimits, Statistics,
+    UNOFFERED_CAP,
+};
 pub use thread::shutdown;
 pub use tls::{
     CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,

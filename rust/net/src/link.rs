@@ -2,74 +2,40 @@
 
 use std::{
     net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use mio::net::TcpListener;
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, Config, Event, MessageKind, Opened, Random, SendError,
+    ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError,
 };
 
 use crate::{
-    ClientTls, Counters, ReceiveLimits, SendLimits, ServerTls, SystemRandom,
     conn::Conn,
-    listener::{Acceptor, ListenError, ListenOptions, bind},
-    orders::Order,
-    queues::{Command, How, Mailbox, ReactorHandle, Shared, lock},
+    drive::Driving,
+    listener::{Acceptor, ListenError, ListenOptions, ListenerShared},
+    pace::{Pace, Step},
+    random::SystemRandom,
+    reactor::Command,
+    route::Route,
+    seam::{
+        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, SendLimits,
+        Shared, Stopped, next_id,
+    },
     thread,
+    tls::ClientTls,
 };
 
-/// What a thread reads of a connection at once, without the I/O thread.
-const READ_AT_ONCE: usize = 4096;
-
-/// Everything a new connection is told.
-#[derive(Debug, Clone)]
-pub struct LinkOptions {
-    /// Protocol limits, timeouts, handshake contents; shared by the connections of a listener.
-    pub config: Arc<Config>,
-    /// Outbound limits; can be changed later.
-    pub send_limits: SendLimits,
-    /// Inbound limits; fixed.
-    pub receive_limits: ReceiveLimits,
-    /// TCP_NODELAY.
-    pub no_delay: bool,
-}
-
-/// Names a link within the process; never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LinkId(pub(crate) usize);
-
-/// What a link reports.
-#[derive(Debug)]
-pub enum LinkEvent {
-    /// The TCP connection stands; the other side's address.
-    Connected(SocketAddr),
-    /// From the protocol.
-    Protocol(Event),
-}
-
-impl LinkEvent {
-    /// The other side's address, if that is what it tells.
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Connected(address) => Some(*address),
-            Self::Protocol(_) => None,
-        }
-    }
-}
+/// Memory for so many reports is kept between two calls; a burst does not keep its own.
+const KEPT_REPORTS: usize = 1024;
 
 /// What a listener reports.
 #[derive(Debug)]
-pub enum ListenerEvent {
-    /// A newcomer completed its upgrade; its later events follow as [`ListenerEvent::Link`]. Dropping the link
-    /// turns the newcomer away.
-    Accepted(Link, SocketAddr, Opened),
+pub enum ListenerEvent<L = Link> {
+    /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`]. Dropping the link
+    /// turns it away.
+    Accepted(L, SocketAddr, Opened),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }
@@ -80,237 +46,194 @@ pub enum ListenerEvent {
 /// completed by the I/O thread.
 #[derive(Debug)]
 pub struct Link {
-    shared: Arc<Shared>,
+    claim: Claim,
     /// Of a client; an accepted link reports through its listener.
     client: Option<ClientEnd>,
 }
 
 #[derive(Debug)]
 struct ClientEnd {
-    reports: Arc<Mailbox<LinkEvent>>,
-    /// For what the owner's thread does at once; `None` without an I/O thread. It is only ever tried, never waited for.
-    conn: Option<Arc<Mutex<Conn>>>,
+    reports: Arc<Reports<LinkEvent>>,
+    driver: Driver,
+}
+
+/// Who polls has the reactor run when that is of use.
+#[derive(Debug)]
+struct Driver {
+    pace: Pace,
+    /// `None` without an I/O thread.
+    driving: Option<Arc<Driving>>,
+}
+
+impl Driver {
+    fn new(driving: Option<Arc<Driving>>) -> Self {
+        Self { pace: Pace::default(), driving }
+    }
+
+    /// At the beginning of each poll; `has_some`: there is something to take already.
+    fn poll(&mut self, has_some: bool) {
+        let step = self.pace.polled(Instant::now);
+        match (&self.driving, step) {
+            (Some(driving), Step::Drive) if !has_some => driving.drive(),
+            (Some(driving), Step::Leave) => driving.recall(),
+            _ => {}
+        }
+    }
 }
 
 impl Link {
     /// Starts connecting. Failures, also those of starting the I/O thread, come as [`Event::Closed`].
     pub fn connect(request: ClientRequest, options: LinkOptions) -> Self {
-        Self::connect_with(request, None, options, Arc::new(SystemRandom))
+        Self::connect_with(&request, None, options, Arc::new(SystemRandom))
     }
 
     /// Like [`connect`](Self::connect), with what a `wss://` URL needs.
     pub fn connect_tls(request: ClientRequest, tls: ClientTls, options: LinkOptions) -> Self {
-        Self::connect_with(request, Some(tls), options, Arc::new(SystemRandom))
+        Self::connect_with(&request, Some(tls), options, Arc::new(SystemRandom))
     }
 
-    pub(crate) fn connect_with(
-        request: ClientRequest,
+    fn connect_with(
+        request: &ClientRequest,
         tls: Option<ClientTls>,
         options: LinkOptions,
         random: Arc<dyn Random>,
     ) -> Self {
-        let reports = Arc::new(Mailbox::default());
-        match thread::running() {
-            Ok(reactor) => {
-                let shared = Arc::new(Shared::new(reactor.next_id(), reactor, &options));
-                let host = request.target.host.clone();
-                let port = request.target.port;
-                let conn = Conn::client(shared.clone(), reports.clone(), request, tls, options, random);
-                let conn = Arc::new(Mutex::new(conn));
-                shared.reactor.push(Command::Connect(conn.clone(), host, port));
-                Self { shared, client: Some(ClientEnd { reports, conn: Some(conn) }) }
-            }
-            Err(error) => {
-                let cause = CloseCause::TransportLost(format!("the I/O thread did not start: {error}"));
-                reports.push(LinkEvent::Protocol(Event::Closed(Closed {
-                    code: None,
-                    reason: String::new(),
-                    cause,
-                })));
-                let shared = Shared::new(0, ReactorHandle::stopped(), &options);
-                Self { shared: Arc::new(shared), client: Some(ClientEnd { reports, conn: None }) }
-            }
+        let reports = Arc::new(Reports::default());
+        let driving = match thread::running() {
+            Ok(driving) => driving,
+            Err(error) => return Self::without_thread(reports, &error, &options),
+        };
+        let shared = Arc::new(Shared::new(next_id(), Arc::clone(&driving) as _, &options));
+        // The one place where a client's way to its server is chosen.
+        let route = Route::direct(&request.target, tls);
+        let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
+        driving.push(Command::Connect(Box::new(conn)));
+        let driver = Driver::new(Some(driving));
+        Self { claim: Claim::new(shared), client: Some(ClientEnd { reports, driver }) }
+    }
+
+    /// One that has failed.
+    fn without_thread(
+        reports: Arc<Reports<LinkEvent>>,
+        error: &std::io::Error,
+        options: &LinkOptions,
+    ) -> Self {
+        let cause = CloseCause::TransportLost(format!("the I/O thread did not start: {error}"));
+        reports.push(LinkEvent::Protocol(Event::Closed(Closed { code: None, reason: String::new(), cause })));
+        let shared = Shared::new(0, Arc::new(Stopped), options);
+        shared.refuse_sends();
+        Self {
+            claim: Claim::new(Arc::new(shared)),
+            client: Some(ClientEnd { reports, driver: Driver::new(None) }),
         }
     }
 
     /// The link of an accepted connection, which reports through its listener.
-    pub(crate) fn accepted(shared: Arc<Shared>) -> Self {
-        Self { shared, client: None }
+    fn accepted(claim: Claim) -> Self {
+        Self { claim, client: None }
     }
 
     /// Its name.
     pub fn id(&self) -> LinkId {
-        self.shared.id
+        self.claim.id
     }
 
-    /// Accepts a message; `how` says how the I/O thread comes to know of it.
+    /// Accepts a message; `how` says who carries it out when.
     ///
     /// # Errors
     /// [`SendError::BufferFull`] when the limits are reached (the refusal is counted), [`SendError::NotOpen`] once this
     /// side has closed or the connection has ended. Nothing is queued then.
     pub fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
-        let pushed = match how {
-            How::Here => self.push_here(kind, payload),
-            how => self.shared.push(kind, payload, how),
-        };
+        let pushed = self.claim.push(kind, payload, how);
         if matches!(pushed, Err(SendError::BufferFull)) {
-            self.shared.counters.send_refused();
+            self.claim.counters.send_refused();
         }
         pushed
     }
 
-    fn push_here(&self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        let mut payload = Some(payload);
-        let mut result = Ok(());
-        self.at_once(|conn| {
-            if !conn.can_write_at_once() {
-                return false;
-            }
-            match self.shared.queue_send(kind, payload.take().unwrap_or_default()) {
-                // The I/O thread is told already when there is more.
-                Ok(is_first) => is_first && conn.write_at_once(Instant::now()),
-                Err(error) => {
-                    result = Err(error);
-                    false
-                }
-            }
-        });
-        match payload {
-            Some(payload) => self.shared.push(kind, payload, How::Now),
-            None => result,
-        }
-    }
-
-    /// For an owner that polls in a tight loop, before [`take_events`](Self::take_events): this thread does what the I/O thread
-    /// would do, as far as it can be done without waiting.
-    pub fn drive(&self) {
-        if self.client.as_ref().is_some_and(|client| client.reports.is_filled()) {
-            return;
-        }
-        self.at_once(|conn| conn.read_at_once(&mut [0; READ_AT_ONCE], Instant::now()));
-    }
-
-    /// No more calls of [`drive`](Self::drive) follow for now. Without this the I/O thread finds out by itself after a few
-    /// milliseconds.
-    pub fn stop_driving(&self) {
-        self.at_once(|conn| conn.leave_reading(Instant::now()));
-    }
-
-    /// Runs `work` on the connection unless the I/O thread has it, and asks that thread to go on if `work` says so.
-    fn at_once(&self, work: impl FnOnce(&mut Conn) -> bool) {
-        let Some(conn) = self.client.as_ref().and_then(|client| client.conn.as_ref()) else { return };
-        let worked = catch_unwind(AssertUnwindSafe(|| match conn.try_lock() {
-            Ok(mut conn) => work(&mut conn),
-            Err(_) => false,
-        }));
-        // After a panic the lock is poisoned: the I/O thread ends the connection.
-        if worked.unwrap_or(true) {
-            self.shared.attend();
-        }
-    }
-
     /// Starts the close handshake after what was sent (RFC 6455 section 7.1.2); code 0 sends none.
     pub fn close(&self, code: u16, reason: &str) {
-        self.shared.order_last(Order::Close(code, reason.to_owned()));
+        self.claim.order_last(Order::Close(code, reason.to_owned()));
     }
 
     /// Leaves without a close frame (the engine's `close(-1)`): what was accepted goes out, then FIN.
     pub fn leave(&self) {
-        self.shared.order_last(Order::Leave);
+        self.claim.order_last(Order::Leave);
     }
 
     /// Appends what was reported since the last call. Links of a listener report through
     /// [`Listener::take_events`] instead.
-    pub fn take_events(&self, events: &mut Vec<LinkEvent>) {
-        if let Some(client) = &self.client {
-            client.reports.take(events);
+    ///
+    /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in here.
+    pub fn take_events(&mut self, events: &mut Vec<LinkEvent>) {
+        let Some(ClientEnd { reports, driver }) = &mut self.client else { return };
+        driver.poll(reports.is_filled());
+        let before = events.len();
+        reports.take(events);
+        if events.len() > before {
+            driver.pace.active();
         }
     }
 
     /// The owner has taken a message of `bytes` payload bytes out of its queue: room for another.
     pub fn consumed(&self, bytes: usize) {
-        if self.shared.receiving.consumed(bytes) {
-            self.shared.order(Order::Resume);
+        if self.claim.receiving.consumed(bytes) {
+            self.claim.order(Order::Resume);
         }
     }
 
     /// Changes the outbound limits at once.
     pub fn set_send_limits(&self, limits: SendLimits) {
-        self.shared.set_send_limits(limits);
+        self.claim.set_send_limits(limits);
     }
 
     /// Changes the heartbeat at once; `None` turns it off.
     pub fn set_heartbeat_interval(&self, interval: Option<Duration>) {
-        self.shared.order(Order::SetHeartbeatInterval(interval));
+        self.claim.order(Order::SetHeartbeatInterval(interval));
     }
 
     /// Changes how long a close handshake that begins after this call may take.
     pub fn set_close_timeout(&self, timeout: Duration) {
-        self.shared.order(Order::SetCloseTimeout(timeout));
+        self.claim.order(Order::SetCloseTimeout(timeout));
     }
 
     /// Changes TCP_NODELAY.
     pub fn set_no_delay(&self, enabled: bool) {
-        self.shared.order(Order::SetNoDelay(enabled));
+        self.claim.order(Order::SetNoDelay(enabled));
     }
 
     /// Between the last answered ping of the heartbeat and its pong. A live value.
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.shared.round_trip_time()
+        self.claim.round_trip_time()
     }
 
     /// What this connection has carried. The counts stay readable after the link is gone; what was sent since this call is in
     /// them after the next, or when the link goes.
     pub fn counters(&self) -> &Arc<Counters> {
-        self.shared.count_sent();
-        &self.shared.counters
+        self.claim.count_sent();
+        &self.claim.counters
     }
 
     /// For those who send to many links at once.
     pub fn outbox(&self) -> Outbox {
-        Outbox(Arc::clone(&self.shared))
+        self.claim.outbox()
     }
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.
     pub fn buffered_amount(&self) -> usize {
-        self.shared.held_bytes()
-    }
-}
-
-/// The part of a link that accepts messages, for those who send copies of one to many. It knows nothing but where the
-/// link keeps what that touches, and keeps no connection alive.
-#[derive(Debug, Clone)]
-pub struct Outbox(Arc<Shared>);
-
-impl Outbox {
-    /// Has the processor fetch what [`push`](Self::push) touches. A message to many links waits for each one's memory in turn,
-    /// since taking a lock lets nothing overtake it; looking at all of them before lets these waits overlap.
-    pub fn prefetch(&self) {
-        self.0.fetch();
-    }
-
-    /// Like [`Link::push`], but a refusal is not counted: who sends copies asks again through the link, which says why. Here
-    /// [`How::Here`] is [`How::Now`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
-        self.0.push(kind, payload.clone(), how)
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.shared.count_sent();
-        self.shared.order(Order::Abandon);
+        self.claim.held_bytes()
     }
 }
 
 /// A listening socket and the connections that come in through it. Dropping it closes the socket at once and turns
-/// away newcomers that have not completed their upgrade; accepted links live on.
+/// away connections whose handshake is pending; accepted links live on.
 #[derive(Debug)]
 pub struct Listener {
     shared: Arc<ListenerShared>,
+    driving: Arc<Driving>,
+    driver: Driver,
+    /// Empty; changes places with the reports, so that neither has to grow anew for each call.
+    taken: Vec<Arrival>,
 }
 
 impl Listener {
@@ -319,56 +242,55 @@ impl Listener {
     /// # Errors
     /// See [`ListenError`]; nothing is open then.
     pub fn bind(options: ListenOptions) -> Result<Self, ListenError> {
-        let reactor = thread::running().map_err(ListenError::Other)?;
-        let (socket, local_address) = bind(options.address, options.port)?;
-        let shared = Arc::new(ListenerShared {
-            id: reactor.next_id(),
-            reactor,
-            local_address,
-            socket: Mutex::new(Some(socket)),
-            accepting: AtomicBool::new(true),
-            unseen: AtomicUsize::new(0),
-            held_back: AtomicBool::new(false),
-            link_options: Mutex::new(options.link),
-            tls: options.tls,
-            reports: Mailbox::default(),
-        });
-        shared.reactor.push(Command::Listen(Acceptor::new(shared.clone())));
-        Ok(Self { shared })
+        let driving = thread::running().map_err(|error| ListenError::new(error, options.port))?;
+        let shared = Arc::new(ListenerShared::bind(options)?);
+        driving.push(Command::Listen(Acceptor::new(Arc::clone(&shared))));
+        let driver = Driver::new(Some(Arc::clone(&driving)));
+        Ok(Self { shared, driving, driver, taken: Vec::new() })
     }
 
     /// Where it listens.
     pub fn local_address(&self) -> SocketAddr {
-        self.shared.local_address
+        self.shared.local_address()
     }
 
     /// Appends what was reported since the last call, by all its links in order.
-    pub fn take_events(&self, events: &mut Vec<ListenerEvent>) {
-        let before = events.len();
-        self.shared.reports.take(events);
-        let accepted = |event: &&ListenerEvent| matches!(event, ListenerEvent::Accepted(..));
-        let seen = events.get(before..).unwrap_or_default().iter().filter(accepted).count();
-        if seen > 0 {
-            self.shared.seen(seen);
+    ///
+    /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in here.
+    pub fn take_events(&mut self, events: &mut Vec<ListenerEvent>) {
+        let reports = &self.shared.arrivals.reports;
+        self.driver.poll(reports.is_filled());
+        reports.take(&mut self.taken);
+        if self.taken.is_empty() {
+            return;
+        }
+        self.driver.pace.active();
+        let mut accepted = 0;
+        for arrival in self.taken.drain(..) {
+            events.push(match arrival {
+                Arrival::Link(link, event) => ListenerEvent::Link(link, event),
+                Arrival::Accepted(claim, address, opened) => {
+                    accepted += 1;
+                    ListenerEvent::Accepted(Link::accepted(claim), address, opened)
+                }
+            });
+        }
+        self.taken.shrink_to(KEPT_REPORTS);
+        if accepted > 0 && self.shared.arrivals.seen(accepted) {
+            self.driving.push(Command::ResumeAccepting(self.shared.id));
         }
     }
 
-    /// As [`Link::drive`].
-    pub fn drive(&self) {}
-
-    /// As [`Link::stop_driving`].
-    pub fn stop_driving(&self) {}
-
-    /// Stops or resumes accepting; newcomers wait in the kernel's backlog meanwhile.
+    /// Stops or resumes accepting; connections wait in the kernel's backlog meanwhile.
     pub fn set_accepting(&self, accepting: bool) {
-        if self.shared.accepting.swap(accepting, Ordering::AcqRel) != accepting && accepting {
-            self.shared.reactor.push(Command::ResumeAccepting(self.shared.id));
+        if self.shared.set_accepting(accepting) {
+            self.driving.push(Command::ResumeAccepting(self.shared.id));
         }
     }
 
     /// Changes what connections accepted from now on are told.
     pub fn set_link_options(&self, options: LinkOptions) {
-        *lock(&self.shared.link_options) = options;
+        self.shared.set_link_options(options);
     }
 }
 
@@ -376,70 +298,106 @@ impl Drop for Listener {
     fn drop(&mut self) {
         // The port is free when this returns; the I/O thread only holds this lock for one accept at a time.
         self.shared.close_socket();
-        // Reports may hold links, whose connections hold the mailbox: without this neither would ever go.
-        self.shared.reports.close();
-        self.shared.reactor.push(Command::CloseListener(self.shared.id));
+        // Reports may hold connections, which hold the mailbox: without this neither would ever go.
+        self.shared.arrivals.reports.close();
+        self.driving.push(Command::CloseListener(self.shared.id));
     }
 }
 
-/// What a [`Listener`] and its [`Acceptor`] share.
-#[derive(Debug)]
-pub(crate) struct ListenerShared {
-    pub(crate) id: usize,
-    pub(crate) reactor: ReactorHandle,
-    local_address: SocketAddr,
-    socket: Mutex<Option<TcpListener>>,
-    accepting: AtomicBool,
-    /// Newcomers reported and not taken.
-    unseen: AtomicUsize,
-    /// The acceptor waits until some are taken.
-    held_back: AtomicBool,
-    link_options: Mutex<LinkOptions>,
-    pub(crate) tls: Option<ServerTls>,
-    pub(crate) reports: Mailbox<ListenerEvent>,
-}
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        sync::atomic::{AtomicBool, Ordering},
+    };
 
-impl ListenerShared {
-    /// Runs `operation` on the socket unless it is closed.
-    pub(crate) fn with_socket<T>(&self, operation: impl FnOnce(&mut TcpListener) -> T) -> Option<T> {
-        lock(&self.socket).as_mut().map(operation)
-    }
+    use bytes::Bytes;
+    use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
 
-    pub(crate) fn is_accepting(&self) -> bool {
-        self.accepting.load(Ordering::Acquire)
-    }
+    use super::*;
+    use crate::seam::ReceiveLimits;
 
-    /// Reports a newcomer that has completed its upgrade.
-    pub(crate) fn report_accepted(&self, link: Link, address: SocketAddr, opened: Opened) {
-        self.unseen.fetch_add(1, Ordering::SeqCst);
-        self.reports.push(ListenerEvent::Accepted(link, address, opened));
-    }
+    /// Stands for a bug: panics on the I/O thread once it is armed.
+    #[derive(Default)]
+    struct Mine(AtomicBool);
 
-    pub(crate) fn unseen(&self) -> usize {
-        self.unseen.load(Ordering::SeqCst)
-    }
-
-    /// Announces that accepting stops until newcomers are taken; false if some have been meanwhile.
-    pub(crate) fn hold_back(&self) -> bool {
-        let unseen = self.unseen();
-        self.held_back.store(true, Ordering::SeqCst);
-        self.unseen() >= unseen
-    }
-
-    /// The owner has taken that many newcomers.
-    fn seen(&self, count: usize) {
-        self.unseen.fetch_sub(count, Ordering::SeqCst);
-        if self.held_back.swap(false, Ordering::SeqCst) {
-            self.reactor.push(Command::ResumeAccepting(self.id));
+    impl Random for Mine {
+        fn fill(&self, buffer: &mut [u8]) {
+            assert!(!self.0.load(Ordering::Relaxed), "a bug on one connection");
+            SystemRandom.fill(buffer);
         }
     }
 
-    /// Newcomers are refused from now on.
-    pub(crate) fn close_socket(&self) {
-        drop(lock(&self.socket).take());
+    fn options() -> LinkOptions {
+        LinkOptions {
+            config: Arc::default(),
+            send_limits: SendLimits { bytes: 0, messages: 0 },
+            receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
+            no_delay: true,
+        }
     }
 
-    pub(crate) fn link_options(&self) -> LinkOptions {
-        lock(&self.link_options).clone()
+    fn next_event(link: &mut Link) -> Event {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut events = Vec::new();
+            link.take_events(&mut events);
+            for event in events {
+                if let LinkEvent::Protocol(event) = event {
+                    return event;
+                }
+            }
+            assert!(Instant::now() < deadline, "nothing was reported");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_its_connection_and_no_other() {
+        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Now));
+    }
+
+    #[test]
+    fn so_does_a_panic_on_the_owner_s_thread() {
+        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Here));
+    }
+
+    fn panic_while(sending: impl Fn(&Link)) {
+        let mut listener = Listener::bind(ListenOptions {
+            address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into()),
+            port: 0,
+            link: options(),
+            tls: None,
+        })
+        .unwrap();
+        let url = format!("ws://{}/", listener.local_address());
+        let request = || ClientRequest { target: Target::parse(&url).unwrap() };
+        let mine = Arc::new(Mine::default());
+        let mut doomed = Link::connect_with(&request(), None, options(), mine.clone());
+        let mut healthy = Link::connect(request(), options());
+        assert!(matches!(next_event(&mut doomed), Event::Opened(_)));
+        assert!(matches!(next_event(&mut healthy), Event::Opened(_)));
+
+        mine.0.store(true, Ordering::Relaxed);
+        // Masks may come from a supply; it runs out.
+        for _ in 0..10_000 {
+            sending(&doomed);
+        }
+        let Event::Closed(Closed { cause, .. }) = next_event(&mut doomed) else { panic!("expected the end") };
+        assert!(cause.to_string().contains("internal error"), "{cause}");
+        assert!(doomed.push(MessageKind::Binary, Bytes::new(), How::Now).is_err());
+
+        let mut accepted = Vec::new();
+        let mut events = Vec::new();
+        listener.take_events(&mut events);
+        for event in events {
+            if let ListenerEvent::Accepted(link, ..) = event {
+                accepted.push(link);
+            }
+        }
+        for link in &accepted {
+            _ = link.push(MessageKind::Text, Bytes::from_static(b"alive"), How::Now);
+        }
+        assert!(matches!(next_event(&mut healthy), Event::Message(message) if message.payload == "alive"));
     }
 }

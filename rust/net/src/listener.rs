@@ -1,30 +1,36 @@
-//! Listening sockets, and the newcomers that have not completed their upgrade.
+//! Listening sockets, and the connections whose handshake is pending.
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use mio::{
-    Token,
-    net::{TcpListener, TcpStream},
-};
-use socket2::{Domain, Protocol, Socket, Type};
+use mio::{Token, net::TcpListener};
+use socket2::{Domain, Protocol, Type};
 use thiserror::Error;
 
-use crate::{LinkOptions, ServerTls, link::ListenerShared};
+use crate::{
+    local_address::LocalAddress,
+    seam::{Arrivals, LinkOptions, lock, next_id},
+    socket::{Listening, Socket, exclude_others},
+    tls::{ServerTls, TlsSession},
+    transport::Transport,
+};
 
 /// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again after
 /// a second. Linux lowers it to `net.core.somaxconn` (4096).
 const BACKLOG: i32 = 4096;
 
-/// Newcomers per listener that the script has not seen: their upgrade is under way, or complete and no poll has come
+/// Connections per listener that the script has not seen: their handshake is pending, or complete and no poll has come
 /// since. The others wait in the backlog, so that a server that stalls does not use up its file descriptors.
-pub(crate) const MAX_NEWCOMERS: usize = 4096;
+const MAX_UNSEEN: usize = 4096;
 
-/// Newcomers taken per turn; the rest waits until the connections have had their share.
+/// Connections accepted per turn; the rest waits until the others have had their share.
 const ACCEPTS_PER_TURN: usize = 256;
 
 /// How long to wait when the process has no more file descriptors.
@@ -34,7 +40,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
     /// `None`: every address, IPv4 and IPv6.
-    pub address: Option<IpAddr>,
+    pub address: Option<LocalAddress>,
     /// 0 lets the system choose.
     pub port: u16,
     /// For connections accepted from now on.
@@ -50,15 +56,43 @@ pub enum ListenError {
     /// Another socket listens there.
     #[error("port {0} is in use")]
     InUse(u16),
+    /// The process or the system has no file descriptors left.
+    #[error("there are no file descriptors left ({0})")]
+    NoDescriptors(io::Error),
     /// Anything else the system says.
     #[error(transparent)]
     Other(io::Error),
 }
 
+impl ListenError {
+    pub(crate) fn new(error: io::Error, port: u16) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::InUse(port),
+            _ if is_out_of_descriptors(&error) => Self::NoDescriptors(error),
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// Whether the process or the system has no file descriptors left; the standard library has no name for that.
+#[cfg(unix)]
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// See above: WSAEMFILE.
+#[cfg(not(unix))]
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(10024)
+}
+
 /// Opens a listening socket.
-pub(crate) fn bind(address: Option<IpAddr>, port: u16) -> Result<(TcpListener, SocketAddr), ListenError> {
+pub(crate) fn bind(
+    address: Option<LocalAddress>,
+    port: u16,
+) -> Result<(TcpListener, SocketAddr), ListenError> {
     let socket = match address {
-        Some(address) => listen(SocketAddr::new(address, port), false),
+        Some(address) => listen(address.with_port(port), false),
         None => listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
             // A system without IPv6 has no such address family; a port in use is the same for both.
             if error.kind() == io::ErrorKind::AddrInUse {
@@ -70,24 +104,79 @@ pub(crate) fn bind(address: Option<IpAddr>, port: u16) -> Result<(TcpListener, S
     socket
         .and_then(|socket| Ok((socket.local_addr()?, socket)))
         .map(|(address, socket)| (socket, address))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => ListenError::InUse(port),
-            _ => ListenError::Other(error),
-        })
+        .map_err(|error| ListenError::new(error, port))
 }
 
 fn listen(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(!both_families)?;
     }
-    // Lets a server restart at once; on Windows the option means something else (it steals ports in use).
-    #[cfg(not(windows))]
-    socket.set_reuse_address(true)?;
+    exclude_others(&socket)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(TcpListener::from_std(socket.into()))
+}
+
+/// What a listener's owner and its [`Acceptor`] share.
+#[derive(Debug)]
+pub(crate) struct ListenerShared {
+    pub(crate) id: usize,
+    local_address: SocketAddr,
+    /// `None`: closed.
+    socket: Mutex<Option<Box<dyn Listening>>>,
+    accepting: AtomicBool,
+    link_options: Mutex<LinkOptions>,
+    tls: Option<ServerTls>,
+    pub(crate) arrivals: Arc<Arrivals>,
+}
+
+impl ListenerShared {
+    /// Listens.
+    pub(crate) fn bind(options: ListenOptions) -> Result<Self, ListenError> {
+        let (socket, local_address) = bind(options.address, options.port)?;
+        Ok(Self {
+            id: next_id(),
+            local_address,
+            socket: Mutex::new(Some(Box::new(socket))),
+            accepting: AtomicBool::new(true),
+            link_options: Mutex::new(options.link),
+            tls: options.tls,
+            arrivals: Arc::default(),
+        })
+    }
+
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.local_address
+    }
+
+    /// Runs `operation` on the socket unless it is closed.
+    pub(crate) fn with_socket<T>(&self, operation: impl FnOnce(&mut dyn Listening) -> T) -> Option<T> {
+        lock(&self.socket).as_mut().map(|socket| operation(&mut **socket))
+    }
+
+    fn is_accepting(&self) -> bool {
+        self.accepting.load(Ordering::Acquire)
+    }
+
+    /// True if it has accepted nothing so far and does from now on.
+    pub(crate) fn set_accepting(&self, accepting: bool) -> bool {
+        !self.accepting.swap(accepting, Ordering::AcqRel) && accepting
+    }
+
+    /// Nobody gets in from now on.
+    pub(crate) fn close_socket(&self) {
+        drop(lock(&self.socket).take());
+    }
+
+    pub(crate) fn link_options(&self) -> LinkOptions {
+        lock(&self.link_options).clone()
+    }
+
+    pub(crate) fn set_link_options(&self, options: LinkOptions) {
+        *lock(&self.link_options) = options;
+    }
 }
 
 /// A listener on the I/O thread.
@@ -96,13 +185,14 @@ pub(crate) struct Acceptor {
     pub(crate) shared: Arc<ListenerShared>,
     pub(crate) token: Option<Token>,
     readable: bool,
-    newcomers: usize,
+    /// Connections whose handshake is pending.
+    pending: usize,
     retry_at: Option<Instant>,
 }
 
 /// What one turn of accepting came to.
 pub(crate) enum Accepted {
-    Stream(TcpStream, SocketAddr),
+    Socket(Box<dyn Socket>, SocketAddr),
     /// More may be waiting, but the connections come first.
     TurnOver,
     Nothing,
@@ -110,7 +200,7 @@ pub(crate) enum Accepted {
 
 impl Acceptor {
     pub(crate) fn new(shared: Arc<ListenerShared>) -> Self {
-        Self { shared, token: None, readable: true, newcomers: 0, retry_at: None }
+        Self { shared, token: None, readable: true, pending: 0, retry_at: None }
     }
 
     pub(crate) fn id(&self) -> usize {
@@ -125,24 +215,26 @@ impl Acceptor {
         self.retry_at
     }
 
-    pub(crate) fn link_options(&self) -> LinkOptions {
-        self.shared.link_options()
+    /// Stacks the transport of an accepted connection on its socket. The error is one phrase for people.
+    pub(crate) fn transport(&self, socket: Box<dyn Socket>) -> Result<Transport, String> {
+        let session = self.shared.tls.as_ref().map(TlsSession::server).transpose()?;
+        Ok(Transport::new(socket, None, session))
     }
 
-    /// A newcomer has completed its upgrade or is gone.
-    pub(crate) fn newcomer_settled(&mut self) {
-        self.newcomers -= 1;
+    /// A handshake is complete, or its connection is gone.
+    pub(crate) fn pending_ended(&mut self) {
+        self.pending -= 1;
     }
 
-    /// The next newcomer; `taken` were taken in this turn.
+    /// The next connection; `taken` were taken in this turn.
     pub(crate) fn accept(&mut self, taken: usize, now: Instant) -> Accepted {
         if self.retry_at.is_some_and(|at| at > now) {
             return Accepted::Nothing;
         }
         self.retry_at = None;
         while self.readable && self.shared.is_accepting() {
-            if self.newcomers + self.shared.unseen() >= MAX_NEWCOMERS {
-                if self.shared.hold_back() {
+            if self.pending + self.shared.arrivals.unseen() >= MAX_UNSEEN {
+                if self.shared.arrivals.hold_back() {
                     return Accepted::Nothing;
                 }
                 continue;
@@ -151,9 +243,9 @@ impl Acceptor {
                 return Accepted::TurnOver;
             }
             match self.shared.with_socket(|socket| socket.accept()) {
-                Some(Ok((stream, address))) => {
-                    self.newcomers += 1;
-                    return Accepted::Stream(stream, address);
+                Some(Ok((socket, address))) => {
+                    self.pending += 1;
+                    return Accepted::Socket(socket, address);
                 }
                 Some(Err(error)) => self.handle_error(&error, now),
                 None => self.readable = false,
@@ -168,11 +260,11 @@ impl Acceptor {
     fn handle_error(&mut self, error: &io::Error, now: Instant) {
         match error.kind() {
             io::ErrorKind::WouldBlock => self.readable = false,
-            // The newcomer has already gone again.
+            // The other side has already gone again.
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted => {}
-            // Out of file descriptors or memory: the newcomer stays in the backlog.
+            // Out of file descriptors or memory: the connection stays in the backlog.
             _ => self.retry_at = Some(now + RETRY_DELAY),
         }
     }

@@ -1,27 +1,25 @@
-//! The I/O thread: waits for sockets, orders and deadlines, and lets each connection work.
+//! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The only room that knows
+//! connections and listeners both.
 
 use std::{
     collections::BTreeSet,
     io,
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex},
-    thread::JoinHandle,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
-use mio::{Events, Interest, Poll, Registry, Token, Waker, event::Source, net::TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
 use rust_websocket_proto::Compressor;
 
 use crate::{
-    conn::Conn,
+    conn::{Conn, Cost, Turn},
     ids::IdMap,
     listener::{Accepted, Acceptor},
-    orders::Orders,
-    queues::{Command, ReactorHandle, Shared, discard, lock},
     ready::ReadyList,
-    resolve::{Asker, Resolution, Resolver},
-    tls::TlsSession,
-    transport::Transport,
+    seam::{Commands, LinkId, Notify, Orders, Shared, Wakeup, next_id},
+    socket::{Socket, Sockets},
     wire::Readiness,
 };
 
@@ -33,163 +31,205 @@ const EVENTS_PER_POLL: usize = 1024;
 /// Read buffer shared by all connections.
 const SCRATCH: usize = 64 * 1024;
 
-/// What a connection works with during one turn.
-pub(crate) struct Turn<'a> {
-    pub(crate) now: Instant,
-    /// Empty; for taking orders without an allocation each time.
-    pub(crate) orders: &'a mut Orders,
-    pub(crate) scratch: &'a mut [u8],
-    /// Shared by all connections, so that a broadcast is compressed once.
-    pub(crate) compressor: &'a mut Compressor,
-    pub(crate) sockets: &'a mut Sockets<'a>,
+/// Reads of a connection whose input is compressed, in a short turn: it may inflate to a thousand times as much.
+const SHORT_SCRATCH: usize = 4 * 1024;
+
+/// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds it.
+const SHORT_TURN: Duration = Duration::from_micros(500);
+
+/// To whoever runs the reactor.
+pub(crate) enum Command {
+    /// Look at a link's orders.
+    Notify(LinkId),
+    /// Look at those of several.
+    NotifyAll(Vec<LinkId>),
+    /// A new client.
+    Connect(Box<Conn>),
+    Listen(Acceptor),
+    ResumeAccepting(usize),
+    CloseListener(usize),
+    /// Somebody polls in a tight loop and wants to run the reactor.
+    Lend,
+    Shutdown,
 }
 
-/// Registers the sockets of one connection or listener.
-pub(crate) struct Sockets<'a> {
-    id: usize,
-    registry: &'a Registry,
-    owners: &'a mut IdMap<Token, usize>,
-    reactor: &'a ReactorHandle,
-}
-
-impl Sockets<'_> {
-    pub(crate) fn register(&mut self, stream: &mut TcpStream) -> io::Result<Token> {
-        self.register_for(stream, Interest::READABLE | Interest::WRITABLE)
-    }
-
-    fn register_for(&mut self, source: &mut impl Source, interest: Interest) -> io::Result<Token> {
-        let token = Token(self.reactor.next_id());
-        self.registry.register(source, token, interest)?;
-        self.owners.insert(token, self.id);
-        Ok(token)
-    }
-
-    /// Changes what the kernel tells of; it tells again what is there.
-    pub(crate) fn change_interest(
-        &mut self,
-        token: Token,
-        stream: &mut TcpStream,
-        interest: Interest,
-    ) -> io::Result<()> {
-        self.registry.reregister(stream, token, interest)
-    }
-
-    pub(crate) fn forget(&mut self, token: Token, stream: &mut TcpStream) {
-        // Closing the socket, which follows, removes it from the poll anyway.
-        _ = self.registry.deregister(stream);
-        self.owners.remove(&token);
+impl Command {
+    /// It comes too late.
+    pub(crate) fn discard(self) {
+        if let Self::Connect(mut conn) = self {
+            conn.report_stopped();
+        }
     }
 }
 
 /// A connection with its place in the reactor's tables.
 struct Entry {
-    conn: Arc<Mutex<Conn>>,
+    conn: Box<Conn>,
     /// What the kernel has said since its last turn.
     readiness: Readiness,
-    /// Its next input begins a TLS handshake.
-    begins_tls: bool,
+    /// Of its next turn.
+    cost: Cost,
     armed: Option<Instant>,
 }
 
 impl Entry {
-    fn new(conn: Arc<Mutex<Conn>>) -> Self {
-        Self { conn, readiness: Readiness::default(), begins_tls: false, armed: None }
+    fn new(conn: Box<Conn>) -> Self {
+        Self { cost: conn.cost(), conn, readiness: Readiness::default(), armed: None }
     }
 }
 
-/// How a connection stands after its turn.
-struct Standing {
+/// What a connection's turn has come to.
+struct Worked {
     /// It can do more, but others should come first.
     more: bool,
     is_done: bool,
-    begins_tls: bool,
+    cost: Cost,
     deadline: Option<Instant>,
-    /// The listener of a newcomer that is none any more.
-    settled_at: Option<usize>,
+    /// The listener at which its handshake was pending, which it is no longer.
+    arrived_at: Option<usize>,
 }
 
 pub(crate) struct Reactor {
     poll: Poll,
-    handle: ReactorHandle,
+    events: Events,
+    /// Whom connections notify of their owners' orders.
+    notify: Weak<dyn Notify>,
     conns: IdMap<usize, Entry>,
     acceptors: IdMap<usize, Acceptor>,
     /// Whose socket a token is: a link's or a listener's number.
     owners: IdMap<Token, usize>,
     deadlines: BTreeSet<(Instant, usize)>,
-    /// Who has something to do now; edge-triggered readiness is not told twice.
+    /// Who has something to do now; edge-triggered readiness is not reported twice.
     ready: ReadyList,
-    resolver: Resolver,
-    commands: Vec<Command>,
+    taken: Vec<Command>,
     orders: Orders,
     scratch: Box<[u8]>,
     compressor: Compressor,
     running: bool,
+    /// Somebody wants to run it.
+    lending_asked: bool,
+    /// During a short turn: when it is to end.
+    ends_at: Option<Instant>,
 }
 
 impl Reactor {
-    pub(crate) fn new() -> io::Result<Self> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        Ok(Self {
+    /// The queue that wakes the thread in `poll`.
+    pub(crate) fn commands(poll: &Poll) -> io::Result<Commands<Command>> {
+        Ok(Commands::new(Wakeup::new(Waker::new(poll.registry(), WAKER)?)))
+    }
+
+    pub(crate) fn new(poll: Poll, notify: Weak<dyn Notify>) -> Self {
+        Self {
             poll,
-            handle: ReactorHandle::new(waker, WAKER.0 + 1),
+            events: Events::with_capacity(EVENTS_PER_POLL),
+            notify,
             conns: IdMap::default(),
             acceptors: IdMap::default(),
             owners: IdMap::default(),
             deadlines: BTreeSet::new(),
             ready: ReadyList::default(),
-            resolver: Resolver::default(),
-            commands: Vec::new(),
+            taken: Vec::new(),
             orders: Orders::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             compressor: Compressor::default(),
             running: true,
-        })
-    }
-
-    pub(crate) fn handle(&self) -> ReactorHandle {
-        self.handle.clone()
-    }
-
-    /// The thread's body. A bug that escapes the fence around each connection ends all of them, cleanly. Returns the
-    /// threads of name lookups, which nobody can end.
-    pub(crate) fn run(mut self) -> Vec<JoinHandle<()>> {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
-        while self.running {
-            if catch_unwind(AssertUnwindSafe(|| self.turn(&mut events))).is_err() {
-                self.running = false;
-            }
+            lending_asked: false,
+            ends_at: None,
         }
-        self.finish();
-        self.resolver.stop()
     }
 
-    fn turn(&mut self, events: &mut Events) {
+    pub(crate) fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// The next turn is the last.
+    pub(crate) fn stop(&mut self) {
+        self.running = false;
+    }
+
+    /// Whether somebody wants to run it and nothing slow waits; asked after each turn.
+    pub(crate) fn may_be_lent(&mut self) -> bool {
+        !self.ready.has_slow() && std::mem::take(&mut self.lending_asked)
+    }
+
+    /// A turn of the I/O thread.
+    pub(crate) fn turn(&mut self, commands: &Commands<Command>) {
         let mut patience = self.time_to_wait();
-        if patience != Some(Duration::ZERO) && !self.handle.fall_asleep() {
+        if patience != Some(Duration::ZERO) && !commands.fall_asleep() {
             patience = Some(Duration::ZERO);
         }
-        let polled = self.poll.poll(events, patience);
-        self.handle.awake();
+        let polled = self.poll.poll(&mut self.events, patience);
+        commands.awake();
+        if self.has_polled(polled) {
+            self.take_in(commands);
+            for _ in 0..self.ready.len() {
+                let Some(id) = self.ready.pop() else { break };
+                self.work(id);
+            }
+            if let Some(id) = self.ready.pop_slow() {
+                self.work(id);
+            }
+            self.release_compressor();
+        }
+    }
+
+    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O thread has to go on.
+    pub(crate) fn short_turn(&mut self, commands: &Commands<Command>) -> bool {
+        let polled = self.poll.poll(&mut self.events, Some(Duration::ZERO));
+        if self.has_polled(polled) {
+            let ends_at = Instant::now() + SHORT_TURN;
+            self.ends_at = Some(ends_at);
+            self.take_in(commands);
+            for _ in 0..self.ready.len() {
+                let Some(id) = self.ready.pop() else { break };
+                self.work_unless_slow(id);
+                if Instant::now() >= ends_at {
+                    break;
+                }
+            }
+            self.ends_at = None;
+            self.release_compressor();
+        }
+        self.lending_asked = false;
+        !self.running || self.ready.has_slow()
+    }
+
+    /// Carries out a link's orders on the thread of its owner. True if the I/O thread has to go on.
+    pub(crate) fn work_here(&mut self, link: LinkId) -> bool {
+        self.ends_at = Some(Instant::now() + SHORT_TURN);
+        self.work_unless_slow(link.0);
+        self.ends_at = None;
+        self.ready.has_slow()
+    }
+
+    fn work_unless_slow(&mut self, id: usize) {
+        match self.conns.get(&id) {
+            Some(entry) if entry.cost != Cost::Low => self.ready.push_slow(id),
+            _ => self.work(id),
+        }
+    }
+
+    /// False if there is nothing to be looked at.
+    fn has_polled(&mut self, polled: io::Result<()>) -> bool {
         match polled {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
             Err(_) => {
                 // The poll itself is broken: nothing can be driven any more.
                 self.running = false;
-                return;
+                false
             }
         }
-        self.handle_events(events);
-        self.handle_commands();
+    }
+
+    /// Notes who has something to do.
+    fn take_in(&mut self, commands: &Commands<Command>) {
+        self.handle_events();
+        self.handle_commands(commands);
         self.expire_deadlines();
-        for _ in 0..self.ready.len() {
-            let Some(id) = self.ready.pop() else { break };
-            self.work(id);
-        }
-        if let Some(id) = self.ready.pop_slow() {
-            self.work(id);
-        }
+    }
+
+    fn release_compressor(&mut self) {
         self.compressor.release();
         if self.conns.is_empty() {
             self.compressor.clear();
@@ -205,8 +245,8 @@ impl Reactor {
         Some(deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999))
     }
 
-    fn handle_events(&mut self, events: &Events) {
-        for event in events {
+    fn handle_events(&mut self) {
+        for event in &self.events {
             let Some(&id) = self.owners.get(&event.token()) else { continue };
             if let Some(entry) = self.conns.get_mut(&id) {
                 entry.readiness += Readiness {
@@ -214,7 +254,7 @@ impl Reactor {
                     writable: event.is_writable() || event.is_write_closed(),
                     is_ending: event.is_read_closed() || event.is_error(),
                 };
-                if entry.begins_tls {
+                if entry.cost == Cost::Signature {
                     self.ready.push_slow(id);
                     continue;
                 }
@@ -225,60 +265,35 @@ impl Reactor {
         }
     }
 
-    fn handle_commands(&mut self) {
-        let mut commands = std::mem::take(&mut self.commands);
-        self.handle.take(&mut commands);
-        for command in commands.drain(..) {
+    fn handle_commands(&mut self, commands: &Commands<Command>) {
+        let mut taken = std::mem::take(&mut self.taken);
+        commands.take(&mut taken);
+        for command in taken.drain(..) {
             self.handle_command(command);
         }
-        self.commands = commands;
+        self.taken = taken;
     }
 
     fn handle_command(&mut self, command: Command) {
         match command {
-            Command::Attend(link) => self.ready.push(link.0),
-            Command::AttendAll(links) => links.into_iter().for_each(|link| self.ready.push(link.0)),
-            Command::Connect(conn, host, port) => self.connect(conn, &host, port),
-            Command::LookUp(asker, host, port) => self.resolver.start(asker, &host, port, &self.handle),
-            Command::Resolved(asker, resolution) => {
-                self.resolver.ended(&self.handle);
-                self.handle_resolution(asker, resolution);
+            Command::Notify(link) => self.ready.push(link.0),
+            Command::NotifyAll(links) => links.into_iter().for_each(|link| self.ready.push(link.0)),
+            Command::Connect(conn) => {
+                let id = conn.id();
+                self.conns.insert(id, Entry::new(conn));
+                self.ready.push(id);
             }
             Command::Listen(acceptor) => self.listen(acceptor),
             Command::ResumeAccepting(id) => self.ready.push(id),
             Command::CloseListener(id) => self.close_listener(id),
+            Command::Lend => self.lending_asked = true,
             Command::Shutdown => self.running = false,
-        }
-    }
-
-    fn connect(&mut self, conn: Arc<Mutex<Conn>>, host: &str, port: u16) {
-        let link = lock(&conn).shared().id;
-        match Resolver::literal(host, port) {
-            Some(addresses) => lock(&conn).handle_resolution(Ok(addresses), Instant::now()),
-            None => self.resolver.start(Asker::Link(link), host, port, &self.handle),
-        }
-        self.conns.insert(link.0, Entry::new(conn));
-        self.ready.push(link.0);
-    }
-
-    fn handle_resolution(&mut self, asker: Asker, resolution: Resolution) {
-        match asker {
-            Asker::Link(link) => {
-                self.with_conn(link.0, |conn, turn| conn.handle_resolution(resolution, turn.now));
-                self.ready.push(link.0);
-            }
-            Asker::Lookup(answer) => {
-                if let Some(answer) = answer.upgrade() {
-                    _ = answer.set(resolution); // only one is ever sought
-                }
-            }
         }
     }
 
     fn listen(&mut self, mut acceptor: Acceptor) {
         let id = acceptor.id();
-        let mut sockets =
-            Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
+        let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let shared = acceptor.shared.clone();
         let registered = shared.with_socket(|socket| sockets.register_for(socket, Interest::READABLE));
         match registered {
@@ -300,13 +315,10 @@ impl Reactor {
             }
             self.deadlines.retain(|(_, whose)| *whose != id);
         }
-        let newcomers: Vec<usize> = self
-            .conns
-            .iter()
-            .filter(|(_, entry)| lock(&entry.conn).newcomer_of() == Some(id))
-            .map(|(link, _)| *link)
-            .collect();
-        for link in newcomers {
+        let pending_there = |entry: &Entry| entry.conn.pending_at() == Some(id);
+        let pending: Vec<usize> =
+            self.conns.iter().filter(|(_, entry)| pending_there(entry)).map(|(link, _)| *link).collect();
+        for link in pending {
             self.with_conn(link, |conn, turn| conn.end(turn.sockets));
             self.remove(link);
         }
@@ -334,54 +346,53 @@ impl Reactor {
         }
         let Some(entry) = self.conns.get_mut(&id) else { return };
         let readiness = std::mem::take(&mut entry.readiness);
-        let standing = self.with_conn(id, |conn, turn| {
-            let newcomer_of = conn.newcomer_of();
+        let worked = self.with_conn(id, |conn, turn| {
+            let pending_at = conn.pending_at();
             let worked = catch_unwind(AssertUnwindSafe(|| conn.work(readiness, turn)));
             let more = worked.unwrap_or_else(|_| {
                 conn.fail(turn.sockets);
                 false
             });
-            Standing {
+            Worked {
                 more,
                 is_done: conn.is_done(),
-                begins_tls: conn.begins_tls(),
+                cost: conn.cost(),
                 deadline: conn.next_deadline(),
-                settled_at: newcomer_of.filter(|_| conn.newcomer_of().is_none()),
+                arrived_at: pending_at.filter(|_| conn.pending_at().is_none()),
             }
         });
-        if let Some(standing) = standing {
-            self.settle(id, &standing);
+        if let Some(worked) = worked {
+            self.update(id, &worked);
         }
     }
 
     /// Updates the tables after a connection has worked.
-    fn settle(&mut self, id: usize, standing: &Standing) {
-        if let Some(acceptor) = standing.settled_at.and_then(|listener| self.acceptors.get_mut(&listener)) {
-            acceptor.newcomer_settled();
+    fn update(&mut self, id: usize, worked: &Worked) {
+        if let Some(acceptor) = worked.arrived_at.and_then(|listener| self.acceptors.get_mut(&listener)) {
+            acceptor.pending_ended();
             self.ready.push(acceptor.id());
         }
-        if standing.is_done {
+        if worked.is_done {
             self.remove(id);
             return;
         }
         let Some(entry) = self.conns.get_mut(&id) else { return };
-        entry.begins_tls = standing.begins_tls;
-        if standing.deadline != entry.armed {
+        entry.cost = worked.cost;
+        if worked.deadline != entry.armed {
             if let Some(armed) = entry.armed {
                 self.deadlines.remove(&(armed, id));
             }
-            if let Some(deadline) = standing.deadline {
+            if let Some(deadline) = worked.deadline {
                 self.deadlines.insert((deadline, id));
             }
-            entry.armed = standing.deadline;
+            entry.armed = worked.deadline;
         }
-        if standing.more {
+        if worked.more {
             self.ready.push(id);
         }
     }
 
     fn remove(&mut self, id: usize) {
-        self.resolver.forget(id);
         if let Some(armed) = self.conns.remove(&id).and_then(|entry| entry.armed) {
             self.deadlines.remove(&(armed, id));
         }
@@ -392,7 +403,7 @@ impl Reactor {
         for taken in 0.. {
             let Some(acceptor) = self.acceptors.get_mut(&id) else { return };
             match acceptor.accept(taken, now) {
-                Accepted::Stream(stream, address) => self.welcome(id, stream, address),
+                Accepted::Socket(socket, address) => self.welcome(id, socket, address),
                 Accepted::TurnOver => {
                     self.ready.push(id);
                     return;
@@ -404,36 +415,37 @@ impl Reactor {
                     return;
                 }
             }
+            if self.ends_at.is_some_and(|end| end <= Instant::now()) {
+                self.ready.push(id);
+                return;
+            }
         }
     }
 
-    fn welcome(&mut self, listener: usize, mut stream: TcpStream, address: std::net::SocketAddr) {
+    fn welcome(&mut self, listener: usize, mut socket: Box<dyn Socket>, address: SocketAddr) {
         let Some(acceptor) = self.acceptors.get_mut(&listener) else { return };
-        let options = acceptor.link_options();
-        let id = self.handle.next_id();
-        let mut sockets =
-            Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
-        let Ok(token) = sockets.register(&mut stream) else {
-            acceptor.newcomer_settled();
+        let id = next_id();
+        let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
+        let (Ok(token), Some(notify)) = (sockets.register(&mut *socket), self.notify.upgrade()) else {
+            acceptor.pending_ended();
             return;
         };
-        let session = acceptor.shared.tls.as_ref().map(TlsSession::server).transpose();
-        let Ok(session) = session else {
-            sockets.forget(token, &mut stream);
-            acceptor.newcomer_settled();
+        let Ok(transport) = acceptor.transport(socket) else {
+            sockets.release(token);
+            acceptor.pending_ended();
             return;
         };
-        let transport = Transport::new(stream, session);
-        let shared = Arc::new(Shared::new(id, self.handle.clone(), &options));
-        let conn = Conn::newcomer(transport, token, address, shared, acceptor.shared.clone(), options);
-        let begins_tls = conn.begins_tls();
-        let entry = Entry { begins_tls, ..Entry::new(Arc::new(Mutex::new(conn))) };
-        self.conns.insert(id, entry);
-        if begins_tls {
+        let options = acceptor.shared.link_options();
+        let shared = Arc::new(Shared::new(id, notify, &options));
+        let arrivals = Arc::clone(&acceptor.shared.arrivals);
+        let conn = Conn::accepted(transport, token, (listener, address), shared, arrivals, options);
+        let entry = Entry::new(Box::new(conn));
+        if entry.cost == Cost::Signature {
             self.ready.push_slow(id);
         } else {
             self.ready.push(id);
         }
+        self.conns.insert(id, entry);
     }
 
     /// Runs `operation` on a connection with what it needs.
@@ -442,139 +454,32 @@ impl Reactor {
         id: usize,
         operation: impl FnOnce(&mut Conn, &mut Turn<'_>) -> T,
     ) -> Option<T> {
-        let entry = self.conns.get(&id)?;
-        let mut sockets =
-            Sockets { id, registry: self.poll.registry(), owners: &mut self.owners, reactor: &self.handle };
-        let mut conn = entry.conn.lock().unwrap_or_else(|poisoned| {
-            // The owner's thread met a bug in the middle of its work.
-            entry.conn.clear_poison();
-            let mut conn = poisoned.into_inner();
-            conn.fail(&mut sockets);
-            conn
-        });
+        let entry = self.conns.get_mut(&id)?;
+        let is_short = self.ends_at.is_some() && entry.conn.is_compressed();
+        let room = if is_short { SHORT_SCRATCH } else { SCRATCH };
+        let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let mut turn = Turn {
             now: Instant::now(),
             orders: &mut self.orders,
-            scratch: &mut self.scratch,
+            scratch: self.scratch.get_mut(..room).unwrap_or_default(),
             compressor: &mut self.compressor,
             sockets: &mut sockets,
         };
-        Some(operation(&mut conn, &mut turn))
+        Some(operation(&mut entry.conn, &mut turn))
     }
 
     /// One non-blocking pass over what is still to be written; nobody waits.
-    fn finish(&mut self) {
-        for command in self.handle.stop() {
+    pub(crate) fn finish(&mut self, commands: &Commands<Command>) {
+        for command in commands.stop() {
             match command {
                 // Orders given before the shutdown are still carried out below.
-                Command::Attend(_) | Command::AttendAll(_) => {}
-                other => discard(other),
+                Command::Notify(_) | Command::NotifyAll(_) => {}
+                other => other.discard(),
             }
         }
         let links: Vec<usize> = self.conns.keys().copied().collect();
         for id in links {
             _ = catch_unwind(AssertUnwindSafe(|| self.with_conn(id, |conn, turn| conn.finish_now(turn))));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        net::{IpAddr, Ipv4Addr},
-        sync::atomic::{AtomicBool, Ordering},
-    };
-
-    use bytes::Bytes;
-    use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
-
-    use super::*;
-    use crate::{
-        How, Link, LinkEvent, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
-        SystemRandom,
-    };
-
-    /// Stands for a bug: panics on the I/O thread once it is armed.
-    #[derive(Default)]
-    struct Mine(AtomicBool);
-
-    impl Random for Mine {
-        fn fill(&self, buffer: &mut [u8]) {
-            assert!(!self.0.load(Ordering::Relaxed), "a bug on one connection");
-            SystemRandom.fill(buffer);
-        }
-    }
-
-    fn options() -> LinkOptions {
-        LinkOptions {
-            config: Arc::default(),
-            send_limits: SendLimits { bytes: 0, messages: 0 },
-            receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
-            no_delay: true,
-        }
-    }
-
-    fn next_event(link: &Link) -> Event {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let mut events = Vec::new();
-            link.take_events(&mut events);
-            for event in events {
-                if let LinkEvent::Protocol(event) = event {
-                    return event;
-                }
-            }
-            assert!(Instant::now() < deadline, "nothing was reported");
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn a_panic_ends_its_connection_and_no_other() {
-        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Now));
-    }
-
-    #[test]
-    fn so_does_a_panic_on_the_owner_s_thread() {
-        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Here));
-    }
-
-    fn panic_while(sending: impl Fn(&Link)) {
-        let listener = Listener::bind(ListenOptions {
-            address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-            port: 0,
-            link: options(),
-            tls: None,
-        })
-        .unwrap();
-        let url = format!("ws://{}/", listener.local_address());
-        let request = || ClientRequest { target: Target::parse(&url).unwrap() };
-        let mine = Arc::new(Mine::default());
-        let doomed = Link::connect_with(request(), None, options(), mine.clone());
-        let healthy = Link::connect(request(), options());
-        assert!(matches!(next_event(&doomed), Event::Opened(_)));
-        assert!(matches!(next_event(&healthy), Event::Opened(_)));
-
-        mine.0.store(true, Ordering::Relaxed);
-        // Masks may come from a supply; it runs out.
-        for _ in 0..10_000 {
-            sending(&doomed);
-        }
-        let Event::Closed(Closed { cause, .. }) = next_event(&doomed) else { panic!("expected the end") };
-        assert!(cause.to_string().contains("internal error"), "{cause}");
-        assert!(doomed.push(MessageKind::Binary, Bytes::new(), How::Now).is_err());
-
-        let mut accepted = Vec::new();
-        let mut events = Vec::new();
-        listener.take_events(&mut events);
-        for event in events {
-            if let ListenerEvent::Accepted(link, ..) = event {
-                accepted.push(link);
-            }
-        }
-        for link in &accepted {
-            _ = link.push(MessageKind::Text, Bytes::from_static(b"alive"), How::Now);
-        }
-        assert!(matches!(next_event(&healthy), Event::Message(message) if message.payload == "alive"));
     }
 }

@@ -1,12 +1,12 @@
-//! Who is ready for a turn.
+//! The run queue: who is ready for a turn.
 
 use std::collections::{HashSet, VecDeque};
 
-/// Whose turn is next. Each stands in it once, however many reasons there are: whoever always has more to do would
-/// otherwise get a further share with every event, and the others would wait longer and longer.
+/// The order in which connections and listeners work. Each stands in it once, however many reasons there are: whoever always has
+/// more to do would otherwise get a further share with every event, and the others would wait longer and longer.
 ///
 /// A turn in which a TLS handshake begins takes as long as a thousand others, for the signature: one of these at a time, and
-/// those who have become ready meanwhile come first. So a crowd of newcomers holds nobody up, and gets in one after the
+/// those who have become ready meanwhile come first. So a crowd of pending handshakes holds nobody up, and gets in one after the
 /// other instead of all together at its end.
 #[derive(Default)]
 pub(crate) struct ReadyList {
@@ -43,6 +43,10 @@ impl ReadyList {
     /// How many are ready, without those whose turn is slow.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    pub(crate) fn has_slow(&self) -> bool {
+        !self.slow.is_empty()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -2,50 +2,35 @@
 
 use std::{
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use crate::{
-    queues::{Command, ReactorHandle},
-    reactor::Reactor,
-};
+use crate::{drive::Driving, helper, lookup, reactor::Command, seam::lock};
 
 /// How long [`shutdown`] waits for name lookups: most are answered by then, and nobody notices.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 struct Running {
-    handle: ReactorHandle,
-    /// Ends with the threads of name lookups that were not awaited.
-    thread: JoinHandle<Vec<JoinHandle<()>>>,
+    driving: Arc<Driving>,
+    thread: JoinHandle<()>,
 }
 
 /// Held only to start or end the thread; links and listeners keep a handle of their own.
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
 
-/// Threads that do one piece of work by themselves; they end soon, but not before the library may be unloaded.
-static HELPERS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
-
-/// Runs `work` on a thread of its own.
-pub(crate) fn spawn_helper(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let helper = thread::Builder::new().name(name.to_owned()).spawn(work)?;
-    let mut helpers = HELPERS.lock().unwrap_or_else(PoisonError::into_inner);
-    helpers.push(helper);
-    Ok(())
-}
-
-/// The running thread's handle, starting it if need be.
-pub(crate) fn running() -> io::Result<ReactorHandle> {
-    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(Running { handle, .. }) = running.as_ref().filter(|running| !running.handle.is_stopped()) {
-        return Ok(handle.clone());
+/// What the running thread drives, starting it if need be.
+pub(crate) fn running() -> io::Result<Arc<Driving>> {
+    let mut running = lock(&RUNNING);
+    if let Some(Running { driving, .. }) = running.as_ref().filter(|running| !running.driving.is_stopped()) {
+        return Ok(Arc::clone(driving));
     }
-    let reactor = Reactor::new()?;
-    let handle = reactor.handle();
-    let thread = thread::Builder::new().name("websocket-io".to_owned()).spawn(move || reactor.run())?;
-    *running = Some(Running { handle: handle.clone(), thread });
-    Ok(handle)
+    let driving = Driving::new()?;
+    let its = Arc::clone(&driving);
+    let thread = thread::Builder::new().name("websocket-io".to_owned()).spawn(move || its.run())?;
+    *running = Some(Running { driving: Arc::clone(&driving), thread });
+    Ok(driving)
 }
 
 /// Ends the I/O thread: one non-blocking pass over what is still to be written, then everything is closed. Links
@@ -54,26 +39,14 @@ pub(crate) fn running() -> io::Result<ReactorHandle> {
 /// True if threads are left: name lookups that the system has not answered and that cannot be called off. They will do
 /// nothing more, but the code that they return to must not be unloaded.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the engine's thread waits here, at its end, and the I/O thread is gone"
-)]
 pub fn shutdown() -> bool {
-    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let mut helpers = std::mem::take(&mut *HELPERS.lock().unwrap_or_else(PoisonError::into_inner));
-    if let Some(Running { handle, thread }) = running {
-        handle.push(Command::Shutdown);
-        // The thread catches its panics; should one get away, no lookup can be known of.
-        helpers.extend(thread.join().unwrap_or_default());
+    let running = lock(&RUNNING).take();
+    lookup::cancel_waiting();
+    if let Some(Running { driving, thread }) = running {
+        driving.push(Command::Shutdown);
+        driving.recall();
+        // The thread catches its panics.
+        _ = thread.join();
     }
-    let deadline = Instant::now() + PATIENCE;
-    while helpers.iter().any(|helper| !helper.is_finished()) && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(1));
-    }
-    let (finished, left): (Vec<_>, Vec<_>) = helpers.into_iter().partition(JoinHandle::is_finished);
-    for helper in finished {
-        // Its last instructions may still be to come.
-        _ = helper.join();
-    }
-    !left.is_empty()
+    helper::are_left_after(PATIENCE)
 }

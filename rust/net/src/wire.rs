@@ -43,7 +43,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
-        _ = transport.socket().set_nodelay(no_delay);
+        _ = transport.socket().set_no_delay(no_delay);
         Self {
             transport,
             token,

@@ -226,7 +226,7 @@ fn a_silent_server_meets_the_connect_timeout() {
 fn a_silent_newcomer_is_dropped_and_never_reported() {
     let mut hasty = options();
     Arc::make_mut(&mut hasty.config).connect_timeout = Duration::from_millis(100);
-    let listener = listen(hasty);
+    let mut listener = listen(hasty);
     let mut silent = TcpStream::connect(listener.local_address()).unwrap();
     silent.set_read_timeout(Some(util::PATIENCE)).unwrap();
     let mut rest = Vec::new();
@@ -289,7 +289,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
     let (mut client, mut server) = pair(options(), options());
     let address = server.address();
     let taken = Listener::bind(ListenOptions {
-        address: Some(address.ip()),
+        address: Some(address.ip().into()),
         port: address.port(),
         link: options(),
         tls: None,
@@ -300,7 +300,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
     drop(listener);
     server = Server {
         listener: Listener::bind(ListenOptions {
-            address: Some(address.ip()),
+            address: Some(address.ip().into()),
             port: address.port(),
             link: options(),
             tls: None,

@@ -353,6 +353,30 @@ fn unusable_settings_are_refused() {
     }
 }
 
+/// F40: a certificate has the ASCII form of such a name as an alternative name, and either as a common name.
+#[test]
+fn f40_names_beyond_ascii_are_converted_as_in_urls() {
+    let ascii = like_godot(|parameters| {
+        parameters.subject_alt_names = parameters_of("xn--bcher-kva.example").subject_alt_names;
+    });
+    let common = |name: &'static str| {
+        like_godot(move |parameters| parameters.distinguished_name.push(DnType::CommonName, name))
+    };
+    for identity in [ascii, common("bücher.example"), common("xn--bcher-kva.example"), common("*.example")] {
+        for name in ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example"] {
+            let trust = ServerTrust::Certificates(identity.chain.as_bytes().to_vec());
+            attempt(&client(trust, ExpectedName::Other(name.to_owned())), &identity).unwrap();
+        }
+        let trust = ServerTrust::Certificates(identity.chain.as_bytes().to_vec());
+        let other = client(trust, ExpectedName::Other("wörter.other".to_owned()));
+        refused(&other, &identity, "not for 'xn--wrter-jua.other'");
+    }
+}
+
+fn parameters_of(name: &str) -> CertificateParams {
+    parameters(&[name])
+}
+
 #[test]
 fn line_ends_and_text_around_certificates_do_not_matter() {
     let identity = like_godot(|_| {});

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Target, token::is_token};
+use crate::{HandshakeLineError, Target, fields, token};
 
 /// Limits, timeouts and handshake contents of a connection, or of many that share them. Fixed from the handshake on.
 #[derive(Debug, Clone)]
@@ -79,38 +79,14 @@ impl Default for Config {
     }
 }
 
-/// Why an entry of `handshake_headers` or `supported_protocols` is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HandshakeLineError {
-    /// It would end the line and start another one of its own.
-    #[error(
-        "the handshake header {0:?} contains a control character: one entry is one line, without line ends"
-    )]
-    ControlCharacter(String),
-    /// No colon.
-    #[error("the handshake header {0:?} has no colon: write it as \"Name: value\"")]
-    NoColon(String),
-    /// Spaces and the like.
-    #[error(
-        "the name of the handshake header {0:?} is not valid: letters, digits and !#$%&'*+-.^_`|~ only, no spaces"
-    )]
-    Name(String),
-    /// RFC 6455 section 4.1: subprotocol names are tokens.
-    #[error(
-        "the subprotocol {0:?} is not valid: letters, digits and !#$%&'*+-.^_`|~ only, no spaces or commas"
-    )]
-    Protocol(String),
-}
-
 impl Config {
-    /// Checks lines for [`handshake_headers`](Self::handshake_headers). Names of our own headers are let through, as the
-    /// engine does.
+    /// Checks lines for [`handshake_headers`](Self::handshake_headers): a client's `Host` replaces ours, what else the handshake
+    /// writes itself is refused.
     ///
     /// # Errors
     /// What is wrong with the first bad line.
     pub fn check_handshake_headers(lines: &[String]) -> Result<(), HandshakeLineError> {
-        lines.iter().try_for_each(|line| Self::check_handshake_header(line))
+        fields::check_lines(lines)
     }
 
     /// Checks entries for [`supported_protocols`](Self::supported_protocols).
@@ -118,23 +94,10 @@ impl Config {
     /// # Errors
     /// What is wrong with the first bad entry.
     pub fn check_supported_protocols(protocols: &[String]) -> Result<(), HandshakeLineError> {
-        match protocols.iter().find(|protocol| !is_token(protocol.as_bytes())) {
+        match protocols.iter().find(|protocol| !token::is_token(protocol.as_bytes())) {
             Some(protocol) => Err(HandshakeLineError::Protocol(protocol.clone())),
             None => Ok(()),
         }
-    }
-
-    pub(crate) fn check_handshake_header(line: &str) -> Result<(), HandshakeLineError> {
-        if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-            return Err(HandshakeLineError::ControlCharacter(line.to_owned()));
-        }
-        let Some((name, _)) = line.split_once(':') else {
-            return Err(HandshakeLineError::NoColon(line.to_owned()));
-        };
-        if !is_token(name.as_bytes()) {
-            return Err(HandshakeLineError::Name(line.to_owned()));
-        }
-        Ok(())
     }
 }
 
@@ -154,28 +117,6 @@ pub trait Random: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(line: &str) -> Result<(), HandshakeLineError> {
-        Config::check_handshake_headers(&["X-Good: yes".to_owned(), line.to_owned()])
-    }
-
-    #[test]
-    fn header_lines() {
-        for line in
-            ["A: b", "A:b", "A:", "Host: other", "X-Ü".replace('Ü', "~: ü").as_str(), "A: b\tc", "A: b: c"]
-        {
-            assert_eq!(check(line), Ok(()), "{line}");
-        }
-        for line in ["A: b\r\nC: d", "A: b\n", "A: b\r", "A: \0", "A\u{7f}: b"] {
-            assert_eq!(check(line), Err(HandshakeLineError::ControlCharacter(line.to_owned())));
-        }
-        for line in ["", "A", "GET / HTTP/1.1"] {
-            assert_eq!(check(line), Err(HandshakeLineError::NoColon(line.to_owned())));
-        }
-        for line in [": b", " A: b", "A : b", "A B: c", "Ä: b", "A\t: b"] {
-            assert_eq!(check(line), Err(HandshakeLineError::Name(line.to_owned())));
-        }
-    }
 
     #[test]
     fn protocol_names() {

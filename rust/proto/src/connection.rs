@@ -1,5 +1,7 @@
 //! The state machine.
 
+mod life;
+
 use std::{
     io::IoSlice,
     mem,
@@ -10,27 +12,38 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Event, MessageKind, Random, Scheme,
-    SendError, TransportEnd,
+    Budget, ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Event, MessageKind, Random,
+    Scheme, SendError, TransportEnd,
     buffer::{ReceiveBuffer, SendQueue},
     deflate::{Deflater, Inflater},
     frame::{self, CloseFrame, FrameKind, Side},
     handshake::{ClientHandshake, ClientProgress, ServerHandshake, Upgraded},
     mask::MaskSource,
     message::{Decoder, Item},
-    timer::{Beat, Heartbeat, Timer, Timers, deadline},
+    timer::{Heartbeat, Timer, Timers, deadline},
 };
 
-/// How long the body of a server's refusal is waited for.
-const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
-/// Pongs that may wait in the output; of the pings beyond, only the latest is answered (RFC 6455 section 5.5.3).
-const MAX_QUEUED_PONGS: usize = 32;
 /// A compression context that is not used for one to two times this long is freed.
 const DEFLATE_IDLE: Duration = Duration::from_secs(10);
 /// How long a fault waits for answers to the messages before it.
 const FAULT_WAIT: Duration = Duration::from_secs(1);
 
-/// One WebSocket connection, client or server.
+/// What came of asking for an event.
+#[derive(Debug)]
+pub enum Polled {
+    /// Something happened. Ask again.
+    Event(Event),
+    /// Everything that was handed in is decoded.
+    Idle,
+    /// The owner has to [consume](crate::Endpoint::consumed) before there is room for more (backpressure). Only an
+    /// [`Endpoint`](crate::Endpoint) says so.
+    Full,
+    /// There may be more, and the budget of this turn is used up: ask again in the next one.
+    BudgetSpent,
+}
+
+/// One WebSocket connection, client or server: frames and handshakes, without limits on what waits. An
+/// [`Endpoint`](crate::Endpoint) adds those; drivers want that.
 ///
 /// # Calling contract
 /// - Received bytes go into [`handle_input`](Self::handle_input), the end of the transport into
@@ -39,7 +52,8 @@ const FAULT_WAIT: Duration = Duration::from_secs(1);
 ///   driver that stops asking and stops reading holds the other side back (and says so with
 ///   [`set_receive_paused`](Self::set_receive_paused)).
 /// - After any call write what [`output`](Self::output) offers and report with
-///   [`advance_output`](Self::advance_output) what was taken.
+///   [`advance_output`](Self::advance_output) what was taken, and with [`output_refused`](Self::output_refused) that the
+///   transport takes no more for now.
 /// - Call [`handle_timeout`](Self::handle_timeout) when [`next_deadline`](Self::next_deadline) has passed, after
 ///   everything that can be read was handed in and its events were taken; then call `poll_event` again.
 /// - A fault of the other side behind messages waits until they are answered: while [`has_fault`](Self::has_fault), call
@@ -64,11 +78,21 @@ pub struct Connection {
     deflater: Option<Box<Deflater>>,
     /// The latest ping's payload, while too many pongs wait in the output.
     unanswered_ping: Option<Vec<u8>>,
+    /// While the transport takes output more slowly than it comes.
+    backlog: Option<Backlog>,
     timers: Timers,
     heartbeat: Heartbeat,
     received_at: Instant,
     ping_sent_at: Option<Instant>,
     round_trip_time: Option<Duration>,
+}
+
+/// Output that waits for the transport.
+#[derive(Debug, Clone, Copy)]
+struct Backlog {
+    since: Instant,
+    /// The transport takes nothing since it was last offered some.
+    is_refused: bool,
 }
 
 enum State {
@@ -135,6 +159,7 @@ impl Connection {
             output: SendQueue::default(),
             deflater: None,
             unanswered_ping: None,
+            backlog: None,
             timers,
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
             received_at: now,
@@ -158,7 +183,7 @@ impl Connection {
             return;
         }
         self.received_at = now;
-        self.heartbeat.received();
+        self.heartbeat.alive();
         let direct = match &mut self.state {
             State::Ending(_) | State::Ended => return,
             // The bulk of a large message goes straight to its place.
@@ -236,48 +261,34 @@ impl Connection {
         }
     }
 
-    fn beat(&mut self, now: Instant) {
-        match self.heartbeat.expired(now) {
-            Some(Beat::Dead(interval)) => {
-                self.end_input(InputEnd::Cause(CloseCause::HeartbeatTimeout { interval }))
-            }
-            Some(Beat::Ping) => {
-                // One that has not even been written yet will do.
-                if self.output.pings() == 0 {
-                    self.queue_frame(FrameKind::Ping, Bytes::new());
-                    self.ping_sent_at = Some(now);
-                }
-                self.schedule_heartbeat();
-            }
-            None => {}
-        }
-    }
-
-    fn schedule_heartbeat(&mut self) {
-        if matches!(self.state, State::Open(_)) && self.input_end.is_none() {
-            self.timers.set(Timer::Heartbeat, self.heartbeat.deadline());
-        }
-    }
-
     /// The next deadline, if any timer runs.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next_deadline()
     }
 
-    /// Decodes as far as the next event. Control frames are answered on the way.
+    /// Decodes as far as the next event, whatever that costs.
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
-        match &mut self.state {
+        match self.poll(&mut Budget::unlimited(), now) {
+            Polled::Event(event) => Some(event),
+            Polled::Idle | Polled::Full | Polled::BudgetSpent => None,
+        }
+    }
+
+    /// Decodes as far as the next event. Control frames are answered on the way.
+    pub fn poll(&mut self, budget: &mut Budget, now: Instant) -> Polled {
+        let event = match &mut self.state {
             State::Connecting(_) => self.poll_handshake(now),
             State::Open(_) | State::Closing(_) => {
                 self.watch_deflater(now);
-                self.poll_frames(now)
+                return self.poll_frames(budget, now);
             }
             State::Ending(_) => match mem::replace(&mut self.state, State::Ended) {
                 State::Ending(closed) => Some(Event::Closed(*closed)),
                 _ => None,
             },
             State::Ended => None,
-        }
+        };
+        event.map_or(Polled::Idle, Polled::Event)
     }
 
     fn poll_handshake(&mut self, now: Instant) -> Option<Event> {
@@ -285,9 +296,9 @@ impl Connection {
         let result = match &mut connecting.handshake {
             Handshake::Client(handshake) => match handshake.poll(&mut self.input, self.input_end.is_some()) {
                 ClientProgress::Head => None,
-                ClientProgress::RefusalBody => {
+                ClientProgress::RefusalBody(wait) => {
                     if !self.timers.is_set(Timer::RefusalBody) {
-                        self.timers.set(Timer::RefusalBody, deadline(now, REFUSAL_BODY_WAIT));
+                        self.timers.set(Timer::RefusalBody, deadline(now, wait));
                     }
                     None
                 }
@@ -326,21 +337,24 @@ impl Connection {
         Event::Opened(opened)
     }
 
-    fn poll_frames(&mut self, now: Instant) -> Option<Event> {
+    fn poll_frames(&mut self, budget: &mut Budget, now: Instant) -> Polled {
         if self.fault.is_some() {
             return self.fail_when_due();
         }
         loop {
-            let (State::Open(decoder) | State::Closing(decoder)) = &mut self.state else { return None };
-            match decoder.next(&mut self.input) {
-                Ok(Some(Item::Message(message))) => {
+            let (State::Open(decoder) | State::Closing(decoder)) = &mut self.state else {
+                return Polled::Idle;
+            };
+            match decoder.next(&mut self.input, budget) {
+                Ok(Item::Message(message)) => {
                     self.has_reported = true;
-                    return Some(Event::Message(message));
+                    return Polled::Event(Event::Message(message));
                 }
-                Ok(Some(Item::Ping(payload))) => self.answer_ping(payload),
-                Ok(Some(Item::Pong)) => self.note_pong(),
-                Ok(Some(Item::Close(frame))) => return Some(self.closed_by_remote(frame)),
-                Ok(None) => return self.end_of_input(),
+                Ok(Item::Ping(payload)) => self.answer_ping(payload),
+                Ok(Item::Pong) => self.note_pong(),
+                Ok(Item::Close(frame)) => return Polled::Event(self.closed_by_remote(frame)),
+                Ok(Item::NeedsInput) => return self.end_of_input().map_or(Polled::Idle, Polled::Event),
+                Ok(Item::BudgetSpent) => return Polled::BudgetSpent,
                 Err(cause) => {
                     self.fault = Some(cause);
                     self.input.clear();
@@ -352,12 +366,15 @@ impl Connection {
     }
 
     /// A fault ends the connection when nobody has anything to answer (any more).
-    fn fail_when_due(&mut self) -> Option<Event> {
+    fn fail_when_due(&mut self) -> Polled {
         let is_awaited = self.has_reported
             && matches!(self.state, State::Open(_))
             && self.input_end.is_none()
             && self.timers.is_set(Timer::Fault);
-        if is_awaited { None } else { self.fault.take().map(|cause| self.fail(cause)) }
+        match self.fault.take_if(|_| !is_awaited) {
+            Some(cause) => Polled::Event(self.fail(cause)),
+            None => Polled::Idle,
+        }
     }
 
     /// Whether the other side broke a rule behind messages that were reported: what was sent in answer to them goes out
@@ -370,23 +387,6 @@ impl Connection {
     /// The messages reported so far are answered, or will not be: a fault behind them need not wait any longer.
     pub fn settle_fault(&mut self) {
         self.has_reported = false;
-    }
-
-    fn answer_ping(&mut self, payload: Vec<u8>) {
-        if !matches!(self.state, State::Open(_)) {
-            return;
-        }
-        if self.output.pongs() < MAX_QUEUED_PONGS {
-            self.queue_frame(FrameKind::Pong, payload.into());
-        } else {
-            self.unanswered_ping = Some(payload);
-        }
-    }
-
-    fn note_pong(&mut self) {
-        if let Some(sent_at) = self.ping_sent_at.take() {
-            self.round_trip_time = Some(self.received_at.saturating_duration_since(sent_at));
-        }
     }
 
     /// The other side's close frame: the end of what it sends. It is echoed unless it is the answer to ours; with the
@@ -446,30 +446,29 @@ impl Connection {
         self.queue_frame(FrameKind::Close, frame::close_payload(code, reason).into());
     }
 
-    /// Tells that the driver stopped or resumed reading: silence while paused does not count against the heartbeat.
-    pub fn set_receive_paused(&mut self, paused: bool, now: Instant) {
-        self.heartbeat.set_paused(paused, now);
-        self.schedule_heartbeat();
-    }
-
     /// Fills `slices` with what is to be written, in order; returns how many were filled.
     pub fn output<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         self.output.slices(slices)
     }
 
-    /// `count` bytes of the output were written.
-    pub fn advance_output(&mut self, count: usize) {
-        self.output.advance(count);
-        if self.output.pongs() < MAX_QUEUED_PONGS
-            && let Some(payload) = self.unanswered_ping.take()
-        {
-            self.answer_ping(payload);
-        }
+    /// Drops what is still to be written: nobody can be told any more.
+    pub(crate) fn discard_output(&mut self) {
+        self.output.clear();
     }
 
     /// Whether messages can be sent: the upgrade is complete and neither side has closed.
     pub fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
+    }
+
+    /// Whether no message can come any more, whatever is asked for.
+    pub(crate) fn is_done_decoding(&self) -> bool {
+        self.has_fault() || matches!(self.state, State::Ending(_) | State::Ended)
+    }
+
+    /// Whether this side has begun to close and waits for the other side's close frame.
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing(_))
     }
 
     /// Whether messages that are sent may be compressed.
@@ -561,19 +560,15 @@ impl Connection {
         }
     }
 
-    /// Changes the heartbeat at once, counted from the last ping; `None` turns it off.
-    pub fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
-        self.heartbeat.set_interval(interval, now);
-        self.schedule_heartbeat();
+    /// Ends the connection here and now, whatever was received and not decoded.
+    pub(crate) fn give_up(&mut self, cause: CloseCause) {
+        if !matches!(self.state, State::Ending(_) | State::Ended) {
+            self.end_later(cause);
+        }
     }
 
     /// Changes how long a close handshake that begins after this call may take.
     pub fn set_close_timeout(&mut self, timeout: Duration) {
         self.close_timeout = timeout;
-    }
-
-    /// Between the last answered ping and its pong.
-    pub fn round_trip_time(&self) -> Option<Duration> {
-        self.round_trip_time
     }
 }

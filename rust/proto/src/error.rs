@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::{Escaped, Quoted};
+
 /// How far a client's connection attempt has come, or a server's newcomer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -99,9 +101,12 @@ pub enum ProtocolError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// 400: for example TLS spoken to a plain server.
+    /// 400.
     #[error("this is not an HTTP request")]
     NotHttp,
+    /// 400: `wss://` at a plain server.
+    #[error("the client speaks TLS, and this server does not (ws:// and wss:// mixed up?)")]
+    Tls,
     /// 400: bare line feeds, folded lines, illegal bytes.
     #[error("the HTTP request is malformed ({0})")]
     Malformed(&'static str),
@@ -160,17 +165,20 @@ impl RequestError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ResponseError {
-    /// For example a TLS server spoken to in plain text.
+    /// No web server listens there.
     #[error("the answer is not HTTP")]
     NotHttp,
-    /// Bare line feeds, folded lines, illegal bytes.
+    /// `ws://` at a TLS server.
+    #[error("the server speaks TLS here (ws:// and wss:// mixed up?)")]
+    Tls,
+    /// Bare line feeds; what cannot be read and cannot be skipped either.
     #[error("the HTTP answer is malformed ({0})")]
     Malformed(&'static str),
     /// RFC 6455 section 4.2.2: a 101 is HTTP/1.1 or newer.
     #[error("the server switches protocols in HTTP/1.0, which cannot")]
     HttpVersion,
-    /// More than 16 KiB, or too many header lines.
-    #[error("the answer's head is larger than 16 KiB or has too many lines")]
+    /// More than 16 KiB.
+    #[error("the answer's head is larger than 16 KiB")]
     HeadTooLarge,
     /// Section 4.1.
     #[error("the answer lacks the header `Upgrade: websocket` (RFC 6455 section 4.1)")]
@@ -188,14 +196,14 @@ pub enum ResponseError {
     #[error("the server's parameters for permessage-deflate do not match the offer (RFC 7692 section 7.1)")]
     ExtensionParameters,
     /// Section 4.1.
-    #[error("the server selected the subprotocol '{0}', which was not offered (RFC 6455 section 4.1)")]
+    #[error("the server selected the subprotocol {}, which was not offered (RFC 6455 section 4.1)", Quoted(.0))]
     UnaskedProtocol(String),
     /// The engine's rule.
     #[error("subprotocols were offered and the server selected none")]
     NoProtocol,
 }
 
-/// A server's answer to the upgrade request that was no upgrade.
+/// A server's answer to the upgrade request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// The status code, for example 404.
@@ -288,6 +296,12 @@ pub enum CloseCause {
         /// `max_message_size`.
         limit: usize,
     },
+    /// A message in too many pieces.
+    #[error("a message has more than {limit} fragments")]
+    TooManyFragments {
+        /// Most frames of one message.
+        limit: usize,
+    },
 }
 
 impl CloseCause {
@@ -301,7 +315,7 @@ impl CloseCause {
                 | ProtocolError::CorruptDeflate,
             ) => Some((1007, "Invalid frame payload data")),
             Self::Protocol(_) => Some((1002, "Protocol error")),
-            Self::MessageTooBig { .. } => Some((1009, "Message too big")),
+            Self::MessageTooBig { .. } | Self::TooManyFragments { .. } => Some((1009, "Message too big")),
             _ => None,
         }
     }
@@ -316,9 +330,9 @@ impl CloseCause {
 }
 
 fn quoted(reason: &str) -> String {
-    if reason.is_empty() { String::new() } else { format!(" ('{reason}')") }
+    if reason.is_empty() { String::new() } else { format!(" ({})", Quoted(reason)) }
 }
 
 fn spaced(reason: &str) -> String {
-    if reason.is_empty() { String::new() } else { format!(" {reason}") }
+    if reason.is_empty() { String::new() } else { format!(" {}", Escaped(reason)) }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::CloseCause;
+use crate::{CloseCause, HttpResponse};
 
 /// Reported by [`Connection::poll_event`](crate::Connection::poll_event), in the order it happened.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Opened {
     pub requested_url: Option<String>,
     /// Whether permessage-deflate (RFC 7692) was agreed on.
     pub is_compressed: bool,
+    /// Client only: the server's answer, which may set cookies and the like. It has no body.
+    pub response: Option<Box<HttpResponse>>,
 }
 
 /// Text or binary (RFC 6455 section 5.6).

@@ -16,30 +16,42 @@
 )]
 
 pub mod admission;
+mod authority;
+mod budget;
 mod buffer;
 mod config;
 mod connection;
 mod deflate;
+mod endpoint;
 mod error;
 mod event;
+mod fields;
 mod frame;
 mod handshake;
+pub mod http;
+mod limits;
 mod mask;
 mod message;
-pub mod multiplayer;
+mod quoted;
+mod statistics;
 mod target;
 mod timer;
 mod token;
-mod view;
+pub mod tunnel;
 
-pub use config::{ClientRequest, Config, DeflateConfig, HandshakeLineError, Random};
-pub use connection::Connection;
+pub use budget::Budget;
+pub use config::{ClientRequest, Config, DeflateConfig, Random};
+pub use connection::{Connection, Polled};
 pub use deflate::Compressor;
+pub use endpoint::{Endpoint, EndpointOptions, Farewell};
 pub use error::{
     CloseCause, ConnectPhase, HttpResponse, ProtocolError, RequestError, ResponseError, SendError,
     TransportEnd,
 };
 pub use event::{Closed, Event, Message, MessageKind, Opened};
+pub use fields::HandshakeLineError;
 pub use frame::is_valid_close_code;
-pub use target::{Scheme, Target, TargetError};
-pub use view::{PeerView, ReadyState};
+pub use limits::{Amount, Offered, ReceiveLimits, SendAccount, SendLimits, UNOFFERED_CAP};
+pub use quoted::{Escaped, Quoted};
+pub use statistics::Statistics;
+pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};

@@ -4,7 +4,8 @@
 use std::mem;
 
 use crate::{
-    CloseCause, Message, MessageKind, ProtocolError,
+    Budget, CloseCause, Message, MessageKind, ProtocolError,
+    budget::{CONTROL, FRAME, INFLATER, MESSAGE},
     buffer::ReceiveBuffer,
     deflate::{InflateError, Inflater},
     frame::{self, CloseFrame, FrameKind, Header, Side},
@@ -13,8 +14,11 @@ use crate::{
 
 /// A declared length reserves at most this much, or as much again as has really been received.
 const RESERVE_STEP: usize = 64 * 1024;
-/// Compressed payloads are unmasked in pieces of this size.
-const UNMASKED_PIECE: usize = 1024;
+/// Compressed payloads are unmasked and inflated in pieces of this size: as large a step as a spent budget can be exceeded by. It
+/// becomes at most a thousand times larger.
+const INFLATED_PIECE: usize = 512;
+/// Most frames of one message, empty ones included: they cost time and count against no limit of bytes.
+pub(crate) const MAX_FRAGMENTS: usize = 131_072;
 
 /// What a decoder finds.
 #[derive(Debug)]
@@ -23,6 +27,10 @@ pub(crate) enum Item {
     Ping(Vec<u8>),
     Pong,
     Close(CloseFrame),
+    /// All input is decoded.
+    NeedsInput,
+    /// The rest of the input is for the next turn.
+    BudgetSpent,
 }
 
 /// Where in the stream of frames we are.
@@ -41,6 +49,14 @@ struct DataFrame {
     mask: Option<Mask>,
 }
 
+impl DataFrame {
+    /// The part of `data` that is its own.
+    fn claim<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        let count = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        data.get(..count).unwrap_or_default()
+    }
+}
+
 /// A message whose fragments are coming in.
 #[derive(Debug)]
 struct Assembly {
@@ -49,13 +65,25 @@ struct Assembly {
     payload: Vec<u8>,
     /// How much of a text is known to be UTF-8.
     valid: usize,
+    /// Frames so far.
+    fragments: usize,
+    /// What their headers have declared.
+    wire_size: u64,
     /// Over the limit while closing: its bytes are dropped.
     is_discarded: bool,
 }
 
 impl Assembly {
     fn new(kind: MessageKind, is_compressed: bool) -> Self {
-        Self { kind, is_compressed, payload: Vec::new(), valid: 0, is_discarded: false }
+        Self {
+            kind,
+            is_compressed,
+            payload: Vec::new(),
+            valid: 0,
+            fragments: 0,
+            wire_size: 0,
+            is_discarded: false,
+        }
     }
 
     fn discard(&mut self) {
@@ -70,8 +98,10 @@ impl Assembly {
         }
         let start = self.payload.len();
         if self.payload.capacity() - start < data.len() {
-            let step = usize::try_from(remaining).unwrap_or(usize::MAX).min(start.max(RESERVE_STEP));
-            self.payload.reserve_exact(step.max(data.len()));
+            let declared = usize::try_from(remaining).unwrap_or(usize::MAX).min(start.max(RESERVE_STEP));
+            // Many small fragments must not move what is there once each.
+            let grown = if self.fragments > 1 { start / 2 } else { 0 };
+            self.payload.reserve_exact(declared.max(data.len()).max(grown));
         }
         self.payload.extend_from_slice(data);
         if let (Some(mask), Some(added)) = (mask, self.payload.get_mut(start..)) {
@@ -130,47 +160,82 @@ impl Decoder {
         self.is_closing = true;
     }
 
-    /// Takes what belongs to the payload under way, past the receive buffer, which must be empty; returns how much.
+    /// Takes what belongs to the payload under way, past the receive buffer, which must be empty; returns how much. Compressed
+    /// payloads are work, and wait for [`next`](Self::next).
     pub(crate) fn take_payload(&mut self, data: &[u8]) -> usize {
         let (Stage::Data(frame), Some(assembly)) = (&mut self.stage, &mut self.assembly) else { return 0 };
-        let count = data.len().min(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
-        let data = data.get(..count).unwrap_or_default();
-        if !assembly.is_compressed {
-            assembly.append(data, frame.remaining, frame.mask.as_mut());
-        } else if let Some(inflater) = &mut self.inflater
-            && self.inflate_error.is_none()
-            && !assembly.is_discarded
-        {
-            let inflated = inflate(inflater, data, frame.mask.as_mut(), &mut assembly.payload, self.limit);
-            self.inflate_error = inflated.err();
+        if assembly.is_compressed && !assembly.is_discarded {
+            return 0;
         }
-        frame.remaining -= count as u64;
-        count
+        let data = frame.claim(data);
+        assembly.append(data, frame.remaining, frame.mask.as_mut());
+        frame.remaining -= data.len() as u64;
+        data.len()
     }
 
-    /// Decodes as far as the next item, or until there is more to come.
-    pub(crate) fn next(&mut self, input: &mut ReceiveBuffer) -> Result<Option<Item>, CloseCause> {
+    /// Inflates as much of the payload under way as the budget allows; returns how much was taken.
+    fn inflate_payload(&mut self, data: &[u8], budget: &mut Budget) -> usize {
+        let (Stage::Data(frame), Some(assembly), Some(inflater)) =
+            (&mut self.stage, &mut self.assembly, &mut self.inflater)
+        else {
+            return 0;
+        };
+        let mut taken = 0;
+        for piece in frame.claim(data).chunks(INFLATED_PIECE) {
+            if budget.is_spent() {
+                break;
+            }
+            if self.inflate_error.is_none() {
+                let before = assembly.payload.len();
+                let inflated =
+                    inflate(inflater, piece, frame.mask.as_mut(), &mut assembly.payload, self.limit);
+                self.inflate_error = inflated.err();
+                budget.charge_inflation(piece.len(), assembly.payload.len() - before);
+            }
+            taken += piece.len();
+        }
+        frame.remaining -= taken as u64;
+        taken
+    }
+
+    /// Decodes as far as the next item.
+    pub(crate) fn next(
+        &mut self,
+        input: &mut ReceiveBuffer,
+        budget: &mut Budget,
+    ) -> Result<Item, CloseCause> {
         loop {
+            if budget.is_spent() {
+                return Ok(Item::BudgetSpent);
+            }
             match self.stage {
                 Stage::Header => {
                     let deflate = self.inflater.is_some();
                     let Some((header, size)) = frame::read_header(input.bytes(), self.side, deflate)? else {
-                        return Ok(None);
+                        return Ok(Item::NeedsInput);
                     };
+                    budget.charge(FRAME);
                     input.consume(size);
                     self.begin(header)?;
                 }
                 Stage::Data(_) => {
-                    let count = self.take_payload(input.bytes());
+                    let mut count = self.take_payload(input.bytes());
+                    if count == 0 {
+                        count = self.inflate_payload(input.bytes(), budget);
+                    }
                     input.consume(count);
                     if !self.is_frame_complete()? {
-                        return Ok(None);
+                        return Ok(if input.is_empty() { Item::NeedsInput } else { Item::BudgetSpent });
                     }
-                    if let Some(message) = self.end_data_frame()? {
-                        return Ok(Some(Item::Message(message)));
+                    if let Some(message) = self.end_data_frame(budget)? {
+                        budget.charge(MESSAGE);
+                        return Ok(Item::Message(message));
                     }
                 }
-                Stage::Control(header) => return self.control(header, input),
+                Stage::Control(header) => {
+                    budget.charge(CONTROL);
+                    return self.control(header, input);
+                }
             }
         }
     }
@@ -189,6 +254,7 @@ impl Decoder {
             (FrameKind::Continuation, None) => return Err(ProtocolError::UnexpectedContinuation.into()),
         }
         self.check_size(header.length)?;
+        self.check_fragments()?;
         self.stage = Stage::Data(DataFrame {
             remaining: header.length,
             is_final: header.is_final,
@@ -198,55 +264,78 @@ impl Decoder {
     }
 
     /// The limit is on the whole message, and is judged by what the header declares; of a compressed one by what it
-    /// inflates to, as it does.
+    /// inflates to, as it does, and by what has to be read for that.
     fn check_size(&mut self, length: u64) -> Result<(), CloseCause> {
         let Some(assembly) = &mut self.assembly else { return Ok(()) };
-        if assembly.is_compressed {
+        assembly.wire_size = assembly.wire_size.saturating_add(length);
+        let size = assembly.wire_size;
+        let limit = if assembly.is_compressed { compressed_limit(self.limit) } else { self.limit };
+        if size <= limit as u64 {
             return Ok(());
         }
-        let size = (assembly.payload.len() as u64).saturating_add(length);
-        if size <= self.limit as u64 || assembly.is_discarded {
-            return Ok(());
-        }
-        if self.is_closing {
-            assembly.discard();
-            return Ok(());
-        }
-        Err(CloseCause::MessageTooBig { size, limit: self.limit })
+        self.refuse(CloseCause::MessageTooBig { size, limit: self.limit })
     }
 
+    fn check_fragments(&mut self) -> Result<(), CloseCause> {
+        let Some(assembly) = &mut self.assembly else { return Ok(()) };
+        assembly.fragments += 1;
+        if assembly.fragments <= MAX_FRAGMENTS {
+            return Ok(());
+        }
+        self.refuse(CloseCause::TooManyFragments { limit: MAX_FRAGMENTS })
+    }
+
+    /// The message under way is beyond a limit: the end, or after our close frame a message to skip.
+    fn refuse(&mut self, cause: CloseCause) -> Result<(), CloseCause> {
+        if !self.is_closing {
+            return Err(cause);
+        }
+        if let Some(assembly) = &mut self.assembly {
+            if assembly.is_compressed {
+                // Later messages may refer to what is skipped here.
+                self.inflate_error.get_or_insert(InflateError::TooBig);
+            }
+            assembly.discard();
+        }
+        Ok(())
+    }
+
+    /// The text before an error comes before it, however the input was cut.
     fn is_frame_complete(&mut self) -> Result<bool, CloseCause> {
-        self.check_inflated()?;
         if let Some(assembly) = &mut self.assembly {
             assembly.check_text()?;
         }
+        self.check_inflated()?;
         Ok(matches!(&self.stage, Stage::Data(frame) if frame.remaining == 0))
     }
 
-    fn end_data_frame(&mut self) -> Result<Option<Message>, CloseCause> {
+    fn end_data_frame(&mut self, budget: &mut Budget) -> Result<Option<Message>, CloseCause> {
         let Stage::Data(frame) = mem::replace(&mut self.stage, Stage::Header) else { return Ok(None) };
         if !frame.is_final {
             return Ok(None);
         }
-        self.finish_inflating()?;
+        self.finish_inflating(budget)?;
         match self.assembly.take() {
             Some(assembly) => Ok(assembly.finish()?),
             None => Ok(None),
         }
     }
 
-    fn finish_inflating(&mut self) -> Result<(), CloseCause> {
-        if let (Some(inflater), Some(assembly)) = (&mut self.inflater, &mut self.assembly)
-            && assembly.is_compressed
-            && !assembly.is_discarded
-        {
-            self.inflate_error = inflater.finish(&mut assembly.payload, self.limit).err();
-            self.check_inflated()?;
-            if let Some(assembly) = &mut self.assembly {
-                assembly.check_text()?;
-            }
+    fn finish_inflating(&mut self, budget: &mut Budget) -> Result<(), CloseCause> {
+        let (Some(inflater), Some(assembly)) = (&mut self.inflater, &mut self.assembly) else {
+            return Ok(());
+        };
+        if !assembly.is_compressed || assembly.is_discarded {
+            return Ok(());
         }
-        Ok(())
+        let before = assembly.payload.len();
+        self.inflate_error = inflater.finish(&mut assembly.payload, self.limit).err();
+        budget.charge_inflation(0, assembly.payload.len() - before);
+        if !inflater.keeps_context() {
+            budget.charge(INFLATER);
+        }
+        assembly.check_text()?;
+        self.check_inflated()
     }
 
     /// After our close frame what cannot be inflated is skipped, with every compressed message behind it.
@@ -267,24 +356,30 @@ impl Decoder {
     }
 
     /// A control frame is small enough to wait for.
-    fn control(&mut self, header: Header, input: &mut ReceiveBuffer) -> Result<Option<Item>, CloseCause> {
+    fn control(&mut self, header: Header, input: &mut ReceiveBuffer) -> Result<Item, CloseCause> {
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
-        let Some(payload) = input.bytes().get(..length) else { return Ok(None) };
+        let Some(payload) = input.bytes().get(..length) else { return Ok(Item::NeedsInput) };
         let mut payload = payload.to_vec();
         input.consume(length);
         if let Some(key) = header.mask {
             Mask::new(key).apply(&mut payload);
         }
         self.stage = Stage::Header;
-        Ok(Some(match header.kind {
+        Ok(match header.kind {
             FrameKind::Close => Item::Close(frame::read_close(&payload)?),
             FrameKind::Ping => Item::Ping(payload),
             _ => Item::Pong,
-        }))
+        })
     }
 }
 
-/// Unmasks a part of a compressed payload and appends what it says.
+/// How long a message of at most `limit` bytes may be once it is compressed: what zlib promises never to exceed, whatever its
+/// settings, with room for an empty block or two.
+fn compressed_limit(limit: usize) -> usize {
+    limit.saturating_add(limit / 8).saturating_add(limit / 64).saturating_add(64)
+}
+
+/// Unmasks a piece of a compressed payload and appends what it says.
 fn inflate(
     inflater: &mut Inflater,
     data: &[u8],
@@ -293,12 +388,9 @@ fn inflate(
     limit: usize,
 ) -> Result<(), InflateError> {
     let Some(mask) = mask else { return inflater.inflate(data, output, limit) };
-    for masked in data.chunks(UNMASKED_PIECE) {
-        let mut piece = [0; UNMASKED_PIECE];
-        let Some(piece) = piece.get_mut(..masked.len()) else { continue };
-        piece.copy_from_slice(masked);
-        mask.apply(piece);
-        inflater.inflate(piece, output, limit)?;
-    }
-    Ok(())
+    let mut piece = [0; INFLATED_PIECE];
+    let Some(piece) = piece.get_mut(..data.len()) else { return Ok(()) };
+    piece.copy_from_slice(data);
+    mask.apply(piece);
+    inflater.inflate(piece, output, limit)
 }

@@ -66,33 +66,53 @@ pub(crate) enum Beat {
 }
 
 /// When to ping, and whether the other side still lives.
+///
+/// Signs of life are bytes that come in, and bytes that go out after the transport had taken no more: its buffer has drained since,
+/// which only the other side can have done. (What goes into a buffer that has room says nothing.)
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     interval: Option<Duration>,
     /// When the current interval began: at the last ping, or when the heartbeat was turned on.
     since: Instant,
-    /// A ping went out and nothing has been received since.
-    silent: bool,
+    /// The ping that an answer is waited for.
+    ping: Ping,
+    /// When a ping was last put into the output.
+    queued_at: Instant,
     /// While we do not read, silence is our own doing.
     paused_at: Option<Instant>,
 }
 
+/// Since the current interval began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ping {
+    /// There is none, or there was a sign of life behind it.
+    None,
+    /// It waits in the output behind other bytes; nothing has moved since then.
+    Waiting,
+    /// It has left, and nothing has come since. The transport may hold it back behind as much as took that long to go out.
+    Left { backlog: Duration },
+}
+
 impl Heartbeat {
     pub(crate) fn new(interval: Option<Duration>, now: Instant) -> Self {
-        Self { interval: usable(interval), since: now, silent: false, paused_at: None }
+        Self { interval: usable(interval), since: now, ping: Ping::None, queued_at: now, paused_at: None }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match self.paused_at {
-            None => deadline(self.since, self.interval?),
-            Some(_) => None,
+        if self.paused_at.is_some() {
+            return None;
+        }
+        let due = deadline(self.since, self.interval?)?;
+        match self.ping {
+            Ping::Left { backlog } => deadline(due, backlog),
+            Ping::None | Ping::Waiting => Some(due),
         }
     }
 
     /// The upgrade is complete: the first interval begins.
     pub(crate) fn start(&mut self, now: Instant) {
         self.since = now;
-        self.silent = false;
+        self.ping = Ping::None;
         self.paused_at = self.paused_at.map(|_| now);
     }
 
@@ -115,18 +135,33 @@ impl Heartbeat {
         }
     }
 
-    pub(crate) fn received(&mut self) {
-        self.silent = false;
+    /// A sign of life.
+    pub(crate) fn alive(&mut self) {
+        self.ping = Ping::None;
+    }
+
+    /// A ping was put into the output.
+    pub(crate) fn ping_queued(&mut self, now: Instant) {
+        self.queued_at = now;
+    }
+
+    /// A ping has been written: its clock starts here. Bytes have had to wait for the transport for `busy` by now; what it holds back
+    /// may take about as long again, but no longer than what the ping has seen of it.
+    pub(crate) fn ping_left(&mut self, busy: Duration, now: Instant) {
+        let waited = now.saturating_duration_since(self.queued_at);
+        let backlog = busy.min(waited.saturating_add(self.interval.unwrap_or_default()));
+        self.since = self.since.max(now);
+        self.ping = Ping::Left { backlog };
     }
 
     /// The deadline has passed.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Beat> {
         let interval = self.interval?;
-        if self.silent {
+        if self.ping != Ping::None {
             return Some(Beat::Dead(interval));
         }
         self.since = now;
-        self.silent = true;
+        self.ping = Ping::Waiting;
         Some(Beat::Ping)
     }
 }

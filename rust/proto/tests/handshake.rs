@@ -38,7 +38,13 @@ fn text_output(connection: &mut Connection) -> String {
 #[test]
 fn request_byte_for_byte() {
     let mut config = with_protocols(&["chat", "superchat"]);
-    config.handshake_headers = strings(&["Origin: http://example.com", "X-B:2", "evil: x\r\ninjected: y"]);
+    config.handshake_headers = strings(&[
+        "Origin: http://example.com",
+        "X-B:2",
+        "evil: x\r\ninjected: y",
+        "Sec-WebSocket-Version: 8",
+        "connection: close",
+    ]);
     let mut client = sample_client("ws://server.example.com/chat?x=1", config);
     assert_eq!(
         text_output(&mut client),
@@ -52,6 +58,63 @@ fn request_byte_for_byte() {
          Origin: http://example.com\r\n\
          X-B:2\r\n\r\n"
     );
+}
+
+/// F28: the built-in sends both, which its own server takes and others refuse.
+#[test]
+fn f28_a_host_of_the_script_replaces_ours() {
+    let host = |line: &str| {
+        let config = Config { handshake_headers: strings(&["X-A: 1", line]), ..config() };
+        let request = text_output(&mut sample_client("ws://127.0.0.1:9080/x", config));
+        let lines: Vec<_> = request.lines().map(str::to_owned).collect();
+        assert_eq!(lines.iter().filter(|line| line.to_ascii_lowercase().starts_with("host:")).count(), 1);
+        assert_eq!(lines[6..], ["X-A: 1", ""], "{request}");
+        let opened = only_opened(feed(&mut server(self::config(), epoch()), request.as_bytes(), epoch()));
+        (lines[1].clone(), opened.requested_url.unwrap())
+    };
+    assert_eq!(host("Host: game.example"), ("Host: game.example".into(), "ws://game.example/x".into()));
+    assert_eq!(host("HOST:[::1]:80"), ("HOST:[::1]:80".into(), "ws://[::1]:80/x".into()));
+    assert_eq!(host("Host: no host"), ("Host: 127.0.0.1:9080".into(), "ws://127.0.0.1:9080/x".into()));
+}
+
+/// F28: what the handshake says itself is said once.
+#[test]
+fn f28_own_headers_are_left_out_of_an_answer() {
+    let headers = [
+        "Upgrade: h2c",
+        "Connection: close",
+        "Sec-WebSocket-Accept: x",
+        "Sec-WebSocket-Protocol: x",
+        "Sec-WebSocket-Extensions: x",
+        "Content-Length: 5",
+        "Transfer-Encoding: chunked",
+        "X-A: 1",
+    ];
+    let config = Config { handshake_headers: strings(&headers), ..config() };
+    let mut server = server(config, epoch());
+    only_opened(feed(&mut server, request_with("X", "X: y").as_bytes(), epoch()));
+    assert_eq!(
+        text_output(&mut server),
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {ACCEPT}\r\nX-A: 1\r\n\r\n"
+        )
+    );
+}
+
+/// F30: the built-in drops the user name and password of a URL.
+#[test]
+fn f30_credentials_of_a_url_are_sent() {
+    let mut client = sample_client("ws://Aladdin:open%20sesame@game.example/x", config());
+    assert_eq!(
+        text_output(&mut client),
+        "GET /x HTTP/1.1\r\nHost: game.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n"
+    );
+    let config = Config { handshake_headers: strings(&["authorization: Bearer token"]), ..config() };
+    let request = text_output(&mut sample_client("ws://name:password@game.example", config));
+    assert!(request.ends_with("\r\nSec-WebSocket-Version: 13\r\nauthorization: Bearer token\r\n\r\n"));
 }
 
 /// F15: the built-in sends `Host: ::1:80`.
@@ -206,7 +269,11 @@ fn refused_requests() {
         ("X", "X: a\rb", 400, Malformed("header value")),
         ("X", "X: a\n", 400, Malformed("bare line feed")),
         ("X", "X: a\nY: b", 400, Malformed("bare line feed")),
-        ("GET", "\u{16}\u{3}\u{1} a TLS greeting", 400, NotHttp),
+        ("GET", "\u{1} something else", 400, NotHttp),
+        ("GET", "\u{16}\u{3}\u{1} a TLS greeting", 400, Tls),
+        ("GET", "\u{15}\u{3}\u{1} a TLS alert", 400, Tls),
+        ("Host", "Host: `", 400, Host),
+        ("Host", "Host: a:b", 400, Host),
     ];
     for (prefix, lines, status, error) in rows {
         let (seen, cause, head) = refuse(config(), request_with(prefix, lines).as_bytes());
@@ -312,6 +379,10 @@ fn accepted_answers_however_they_are_cut() {
         ("Connection", "Connection: keep-alive, Upgrade"),
         ("Upgrade", "UPGRADE: WebSocket"),
         ("X", "Sec-WebSocket-Extensions:"),
+        // F29: what browsers skip.
+        ("X", "Set-Cookie: a=\u{1}b"),
+        ("X", "X-Bad : 1\r\nX Bad: 1\r\nX\0: 1\r\nX: \0"),
+        ("X", "X: a\r\n folded"),
     ];
     for (prefix, lines) in rows {
         let answer = [answer_with(prefix, lines).as_bytes(), &frame(0x82, b"behind", false)].concat();
@@ -325,6 +396,43 @@ fn accepted_answers_however_they_are_cut() {
             );
         }
     }
+}
+
+/// F29: as many lines as 16 KiB hold.
+#[test]
+fn f29_an_answer_of_many_lines() {
+    let lines = vec!["a:"; 3000].join("\r\n");
+    let mut client = sample_client("ws://a", config());
+    only_opened(feed(&mut client, answer_with("X", &lines).as_bytes(), epoch()));
+    let lines = vec!["X: y"; 3000].join("\r\n");
+    let mut client = sample_client("ws://a", config());
+    let closed = only_closed(feed(&mut client, answer_with("X", &lines).as_bytes(), epoch()));
+    assert_eq!(closed.cause, CloseCause::Response(ResponseError::HeadTooLarge));
+}
+
+/// F31: what a server said when it opened the connection.
+#[test]
+fn f31_the_answer_of_a_success() {
+    let mut client = sample_client("ws://a", config());
+    let lines = "Set-Cookie: sid=abc; Path=/\r\nbad line\r\nset-cookie:two=2";
+    let opened = only_opened(feed(&mut client, answer_with("X", lines).as_bytes(), epoch()));
+    let response = opened.response.unwrap();
+    assert_eq!(
+        (response.status, &response.reason[..], &response.body[..]),
+        (101, "Switching Protocols", &[][..])
+    );
+    let accept = format!("Sec-WebSocket-Accept: {ACCEPT}");
+    let expected = [
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        &accept,
+        "Set-Cookie: sid=abc; Path=/",
+        "set-cookie: two=2",
+    ];
+    assert_eq!(response.headers, expected);
+    let opened =
+        only_opened(feed(&mut server(config(), epoch()), request_with("X", "X: y").as_bytes(), epoch()));
+    assert_eq!(opened.response, None);
 }
 
 #[test]
@@ -342,12 +450,15 @@ fn refused_answers() {
         ("X", "Sec-WebSocket-Extensions: permessage-deflate", UnaskedExtension),
         ("X", "Sec-WebSocket-Protocol: a", UnaskedProtocol("a".to_owned())),
         ("X", "X: a\nY: b", Malformed("bare line feed")),
-        ("X", "X: a\r\n folded", Malformed("illegal bytes")),
-        ("HTTP", "HTTP/2 101 x", Malformed("illegal bytes")),
+        ("X", "Connection : close", Malformed("the header Connection")),
+        ("Upgrade", "Upgrade: websocket,\r\n h2c", Malformed("the header Upgrade")),
+        ("HTTP", "HTTP/2 101 x", Malformed("status line")),
         ("HTTP", "HTTP/1.0 101 x", HttpVersion),
-        ("HTTP", "HTTP/1.1 1x1 x", Malformed("illegal bytes")),
+        ("HTTP", "HTTP/1.1 1x1 x", Malformed("status line")),
         ("HTTP", "ICY 200 OK", NotHttp),
-        ("HTTP", "\u{15}\u{3}\u{3} a TLS alert", NotHttp),
+        // F39: what TLS servers say to a request.
+        ("HTTP", "\u{15}\u{3}\u{3} a TLS alert", Tls),
+        ("HTTP", "\u{16}\u{3}\u{3} a TLS handshake", Tls),
     ];
     for (prefix, lines, error) in rows {
         let mut client = sample_client("ws://a", config());
@@ -427,11 +538,33 @@ fn bodies_of_refusals_are_waited_for_within_bounds() {
     client.handle_transport_end(TransportEnd::Eof);
     assert_eq!(http_response(util::events(&mut client, epoch())).body, b"until the end");
 
+    // F49: nothing says how long it is, and the connection stays open.
     let (mut client, events) = answer(open_ended);
     assert!(events.is_empty());
     let due = client.next_deadline().unwrap();
     client.handle_timeout(due);
     assert_eq!(http_response(util::events(&mut client, due)).body, b"until the end");
+}
+
+/// F49: the end of a body that nobody announces is not waited for; of one that is announced, for a second.
+#[test]
+fn f49_how_long_bodies_are_waited_for() {
+    for (lines, wait) in [
+        ("X: y", 50 * MS),
+        ("Content-Length: many", 50 * MS),
+        ("Content-Length: 100", SECOND),
+        ("Transfer-Encoding: chunked", SECOND),
+    ] {
+        let start = epoch();
+        let mut client =
+            Connection::client(&request("ws://a"), config(), Arc::new(Pattern(b"the sample nonce")), start);
+        let head = format!("HTTP/1.1 403 No\r\n{lines}\r\n\r\n3\r\n");
+        assert!(feed(&mut client, head.as_bytes(), start).is_empty());
+        assert!(feed(&mut client, b"x", start + 20 * MS).is_empty());
+        assert_eq!(client.next_deadline(), Some(start + wait), "{lines}");
+        client.handle_timeout(start + wait);
+        assert_eq!(http_response(util::events(&mut client, start + wait)).status, 403);
+    }
 }
 
 #[test]
@@ -446,7 +579,7 @@ fn the_transport_ends_in_the_answer() {
 #[test]
 fn a_partly_written_request_is_dropped_by_closing() {
     let mut client = sample_client("ws://a", config());
-    client.advance_output(10);
+    client.advance_output(10, epoch());
     client.close(1000, "", epoch());
     assert_eq!(client.output(&mut [IoSlice::new(&[])]), 0);
     only_closed(feed(&mut client, answer_with("X", "X: y").as_bytes(), epoch()));

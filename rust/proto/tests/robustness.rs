@@ -180,7 +180,7 @@ fn one_call(connection: &mut Connection, random: &Seeded, masked: bool, now: &mu
         }
         7 => connection.handle_input(TEXTS[random.below(TEXTS.len())], *now),
         8 => drop(connection.send(MessageKind::Text, Bytes::from(vec![b'x'; random.below(3000)]))),
-        9 => connection.advance_output(random.below(2000)),
+        9 => connection.advance_output(random.below(2000), *now),
         10 => *now += MS * random.below(3000) as u32,
         11 => connection.handle_timeout(*now),
         12 => connection.set_receive_paused(random.below(2) == 0, *now),

@@ -94,7 +94,7 @@ fn heartbeat_pings_and_measures() {
 fn silence_ends_the_connection() {
     let mut pair = with_heartbeat(SECOND);
     pass_deadline(&mut pair);
-    assert!(is_ping(&take_output(&mut pair.client)));
+    assert!(is_ping(&take_output_at(&mut pair.client, pair.now)));
     pair.client.handle_timeout(pair.now + SECOND - MS);
     assert!(events(&mut pair.client, pair.now).is_empty());
     pass_deadline(&mut pair);
@@ -109,7 +109,7 @@ fn any_byte_counts_as_life() {
     let mut pair = with_heartbeat(SECOND);
     for byte in frame(0x82, b"drop by drop", false) {
         pass_deadline(&mut pair);
-        take_output(&mut pair.client);
+        take_output_at(&mut pair.client, pair.now);
         pair.advance(MS);
         feed(&mut pair.client, &[byte], pair.now);
     }
@@ -137,7 +137,7 @@ fn what_was_received_comes_before_a_heartbeat_timeout() {
 fn the_heartbeat_clock_stops_while_paused() {
     let mut pair = with_heartbeat(SECOND);
     pass_deadline(&mut pair);
-    take_output(&mut pair.client);
+    take_output_at(&mut pair.client, pair.now);
     pair.advance(900 * MS);
     pair.client.set_receive_paused(true, pair.now);
     pair.client.set_receive_paused(true, pair.now + MS);
@@ -169,7 +169,7 @@ fn changing_the_heartbeat() {
     pair.client.set_heartbeat_interval(Some(2 * SECOND), pair.now);
     assert_eq!(pair.client.next_deadline(), Some(start + 12 * SECOND));
     pair.client.handle_timeout(pair.now);
-    assert!(is_ping(&take_output(&mut pair.client)));
+    assert!(is_ping(&take_output_at(&mut pair.client, pair.now)));
     pair.client.set_heartbeat_interval(None, pair.now);
     assert_eq!(pair.client.next_deadline(), None);
     pair.client.set_heartbeat_interval(Some(Duration::ZERO), pair.now);
@@ -187,7 +187,7 @@ fn pings_do_not_pile_up() {
         pass_deadline(&mut pair);
         feed(&mut pair.client, &frame(0x82, b"", false), pair.now);
     }
-    assert!(is_ping(&take_output(&mut pair.client)));
+    assert!(is_ping(&take_output_at(&mut pair.client, pair.now)));
 }
 
 #[test]

@@ -46,11 +46,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             other => port = other.parse()?,
         }
     }
-    let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let listener = Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
+    let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
+    let mut listener =
+        Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
     println!("LISTENING {}", listener.local_address().port());
     loop {
-        if !echo.turn(&listener) && !spins {
+        if !echo.turn(&mut listener) && !spins {
             thread::sleep(PAUSE);
         }
     }
@@ -74,7 +75,7 @@ struct Echo {
 
 impl Echo {
     /// Sends back what has arrived; false if nothing has.
-    fn turn(&mut self, listener: &Listener) -> bool {
+    fn turn(&mut self, listener: &mut Listener) -> bool {
         listener.take_events(&mut self.events);
         let is_busy = !self.events.is_empty();
         for event in self.events.drain(..) {

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
+use rust_websocket_proto::ascii_host_name;
 use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
 
 use super::{
-    DefaultRoots, TlsError, provider,
+    DefaultRoots, ExpectedName, TlsError, provider,
     roots::Roots,
     verify::{Trust, Verifier},
     warm_up,
@@ -26,17 +27,6 @@ pub enum ServerTrust {
     Certificates(Vec<u8>),
     /// Anybody's: no protection against an impostor.
     Anything,
-}
-
-/// The name that a server's certificate must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExpectedName {
-    /// The host that is connected to.
-    Host,
-    /// This one instead.
-    Other(String),
-    /// Whatever.
-    Any,
 }
 
 /// How a client speaks TLS. Cloning shares the settings and the sessions to resume.
@@ -57,6 +47,10 @@ impl ClientTls {
             ServerTrust::Default(roots) => Trust::Default(roots),
             ServerTrust::Certificates(pem) => Trust::Chosen(Roots::chosen(&pem)?),
             ServerTrust::Anything => Trust::Anything,
+        };
+        let name = match name {
+            ExpectedName::Other(name) => ExpectedName::Other(ascii_host_name(&name).unwrap_or(name)),
+            name => name,
         };
         let other_name = match &name {
             ExpectedName::Other(name) => Some(name.clone()),

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::pki_types::{CertificateDer, TrustAnchor, pem::PemObject};
 
 use super::{TlsError, certificate::Certificate};
-use crate::thread::spawn_helper;
+use crate::helper;
 
 /// What webpki's trust anchors leave out and the built-in checks.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,7 @@ impl DefaultRoots {
         let roots = Self(Arc::new(Loading { pem, roots: OnceLock::new() }));
         let loading = roots.clone();
         // If there is no thread to be had, the first connection reads them.
-        _ = spawn_helper("websocket-roots", move || {
+        _ = helper::spawn("websocket-roots", move || {
             loading.get();
         });
         roots

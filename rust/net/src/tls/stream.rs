@@ -1,15 +1,10 @@
-//! A TLS session over a non-blocking socket.
+//! A TLS session over whatever is below it and does not block.
 
-use std::{
-    io::{self, IoSlice, Read, Write},
-    net::Shutdown,
-};
+use std::io::{self, IoSlice, Read, Write};
 
-use mio::net::TcpStream;
 use rustls::Connection;
 
 use super::{ClientTls, ServerTls, words};
-use crate::transport::Outlet;
 
 /// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
 const MAX_PENDING: usize = 64 * 1024;
@@ -47,10 +42,9 @@ impl TlsSession {
     }
 }
 
-/// TLS over TCP.
+/// The layer of a transport that encrypts. Each call is given what is below.
 #[derive(Debug)]
-pub(crate) struct TlsStream {
-    socket: TcpStream,
+pub(crate) struct TlsLayer {
     session: Box<Connection>,
     /// Why nothing more can be read, behind what was decrypted before.
     failure: Option<String>,
@@ -58,13 +52,9 @@ pub(crate) struct TlsStream {
     has_received: bool,
 }
 
-impl TlsStream {
-    pub(crate) fn new(socket: TcpStream, session: TlsSession) -> Self {
-        Self { socket, session: session.0, failure: None, close_notify_queued: false, has_received: false }
-    }
-
-    pub(crate) fn socket(&mut self) -> &mut TcpStream {
-        &mut self.socket
+impl TlsLayer {
+    pub(crate) fn new(session: TlsSession) -> Self {
+        Self { session: session.0, failure: None, close_notify_queued: false, has_received: false }
     }
 
     /// Whether nothing has come in yet.
@@ -82,15 +72,19 @@ impl TlsStream {
         self.session.wants_write()
     }
 
-    /// Decrypts what is there. `WouldBlock` comes from the socket, with nothing held back here.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+    /// Decrypts what is there. `WouldBlock` comes from below, with nothing held back here.
+    pub(crate) fn read(
+        &mut self,
+        below: &mut (impl Read + Write),
+        buffer: &mut [u8],
+    ) -> io::Result<Received> {
         if let Some(received) = self.take_plaintext(buffer)? {
             return Ok(received);
         }
         if let Some(failure) = &self.failure {
             return Err(io::Error::new(io::ErrorKind::InvalidData, failure.clone()));
         }
-        let count = self.session.read_tls(&mut self.socket)?;
+        let count = self.session.read_tls(below)?;
         self.has_received = true;
         if count == 0 {
             // Whatever says that this was the orderly end has been said before.
@@ -99,7 +93,7 @@ impl TlsStream {
         if let Err(error) = self.session.process_new_packets() {
             self.failure = Some(words::describe(&error));
             // The alert that says so; nothing can be done if it does not go out.
-            _ = self.flush();
+            _ = self.flush(below);
         }
         Ok(self.take_plaintext(buffer)?.unwrap_or(Received::Nothing))
     }
@@ -125,34 +119,33 @@ impl TlsStream {
     }
 
     /// Encrypts and writes as much as fits; with nothing to write, what waits here. `WouldBlock` if that did not go.
-    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.flush()?;
+    pub(crate) fn write(&mut self, below: &mut impl Write, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.flush(below)?;
         if slices.is_empty() {
             return Ok(0);
         }
         let taken = self.session.writer().write_vectored(slices)?;
-        match self.flush() {
+        match self.flush(below) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(taken),
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self, below: &mut impl Write) -> io::Result<()> {
         while self.session.wants_write() {
-            if self.session.write_tls(&mut Outlet(&self.socket))? == 0 {
+            if self.session.write_tls(below)? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
         Ok(())
     }
 
-    /// Sends close_notify and, once all has gone, FIN. `WouldBlock`: to be called again.
-    pub(crate) fn shut_down_writing(&mut self) -> io::Result<()> {
+    /// Sends close_notify. `WouldBlock`: to be called again.
+    pub(crate) fn say_goodbye(&mut self, below: &mut impl Write) -> io::Result<()> {
         if !self.close_notify_queued {
             self.close_notify_queued = true;
             self.session.send_close_notify();
         }
-        self.flush()?;
-        self.socket.shutdown(Shutdown::Write)
+        self.flush(below)
     }
 }

@@ -15,6 +15,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use rust_websocket_proto::{Quoted, ascii_host_name};
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, PeerMisbehaved, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -39,7 +40,7 @@ pub(super) enum Trust {
 
 /// A certificate is for somebody else.
 #[derive(Debug, Error)]
-#[error("the server's certificate is not for '{expected}' but for {}", words::list(.presented))]
+#[error("the server's certificate is not for {} but for {}", Quoted(.expected), words::list(.presented))]
 struct WrongName {
     expected: String,
     presented: Vec<String>,
@@ -162,7 +163,7 @@ impl Verifier {
         } else {
             let names = || certificate.common_names();
             let presented = names().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-            (names().any(|name| matches_common_name(name, expected.as_bytes())), presented)
+            (names().any(|name| is_common_name(name, &expected)), presented)
         };
         if is_valid {
             return Ok(());
@@ -304,6 +305,13 @@ fn check_alternative_names(
 fn bare_name(presented: &str) -> String {
     let inner = presented.split_once('(').map_or(presented, |(_, inner)| inner);
     inner.trim_end_matches(')').trim_matches('"').to_owned()
+}
+
+/// A common name may have letters beyond ASCII, where an alternative name has their ASCII form, which is what is expected.
+fn is_common_name(name: &[u8], expected: &str) -> bool {
+    let ascii = || std::str::from_utf8(name).ok().and_then(ascii_host_name);
+    matches_common_name(name, expected.as_bytes())
+        || ascii().is_some_and(|name| matches_common_name(name.as_bytes(), expected.as_bytes()))
 }
 
 /// The built-in's rule: letters of any case, and a `*.` that stands for one label.

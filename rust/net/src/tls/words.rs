@@ -1,5 +1,6 @@
 //! rustls's errors in a game developer's words. What is said ends up in `get_error_message()`.
 
+use rust_websocket_proto::Quoted;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 
 /// One phrase.
@@ -71,7 +72,8 @@ pub(super) fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "no name at all".to_owned();
     }
-    let mut text = names.iter().take(SHOWN).map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let mut text =
+        names.iter().take(SHOWN).map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         text.push_str(", ...");
     }

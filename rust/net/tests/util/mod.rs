@@ -28,8 +28,8 @@ pub fn options() -> LinkOptions {
 }
 
 pub fn listen(link: LinkOptions) -> Listener {
-    Listener::bind(ListenOptions { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: 0, link, tls: None })
-        .expect("a free port")
+    let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
+    Listener::bind(ListenOptions { address, port: 0, link, tls: None }).expect("a free port")
 }
 
 pub fn request(address: SocketAddr) -> ClientRequest {

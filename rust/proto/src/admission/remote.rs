@@ -1,26 +1,6 @@
 //! The other end of a server's connection: the client, and the proxies between.
 
-use super::{Address, Networks, ProxyHeader, forwarded};
-
-/// An address and a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Where from.
-    pub address: Address,
-    /// 0 if it is not known, and for Unix sockets.
-    pub port: u16,
-}
-
-impl Endpoint {
-    /// A Unix socket.
-    pub const UNIX: Self = Self { address: Address::Unix, port: 0 };
-}
-
-impl From<std::net::SocketAddr> for Endpoint {
-    fn from(address: std::net::SocketAddr) -> Self {
-        Self { address: address.ip().into(), port: address.port() }
-    }
-}
+use super::{Endpoint, Networks, ProxyHeader, forwarded};
 
 /// Who is at the other end, as far as it is known: first from the socket, then from a PROXY header, then from the
 /// request's head.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress, Status};
 
 use super::Agreed;
 
@@ -18,6 +18,10 @@ const SMALLEST_WINDOW: u8 = 9;
 const LARGEST_WINDOW: usize = 32 * 1024;
 /// Output grows by at least this much.
 const GROWTH: usize = 1024;
+/// What the codec may write in one go. It is cleared before, so it is no more than what the input can be expected to say.
+const SMALLEST_STEP: usize = 256;
+const LARGEST_STEP: usize = 16 * 1024;
+const EXPECTED_RATIO: usize = 4;
 /// Compressed broadcasts kept for their next recipient, and how much payload they may keep alive.
 const MAX_RECENT: usize = 64;
 const MAX_RECENT_BYTES: usize = 4 * 1024 * 1024;
@@ -194,6 +198,11 @@ impl Inflater {
         Self { keeps_context: agreed.peer_context, codec: None, is_ended: false, is_begun: false }
     }
 
+    /// Whether one codec serves all messages; otherwise each has its own.
+    pub(crate) fn keeps_context(&self) -> bool {
+        self.keeps_context
+    }
+
     /// Appends what the next part of a message says; never more than one byte beyond `limit`.
     pub(crate) fn inflate(
         &mut self,
@@ -221,12 +230,13 @@ impl Inflater {
         }
         let start = codec.total_in();
         loop {
-            make_room(output, input.len(), limit);
             let taken = usize::try_from(codec.total_in() - start).unwrap_or(usize::MAX);
-            let (rest, filled) = (input.get(taken..).unwrap_or_default(), output.len());
-            let status = codec
-                .decompress_vec(rest, output, FlushDecompress::Sync)
-                .map_err(|_| InflateError::Corrupt)?;
+            let rest = input.get(taken..).unwrap_or_default();
+            let filled = output.len();
+            let step = make_room(output, rest.len(), limit);
+            let (status, written) = inflate_into(codec, rest, output, step);
+            output.truncate(filled + written);
+            let status = status.map_err(|_| InflateError::Corrupt)?;
             let now_taken = usize::try_from(codec.total_in() - start).unwrap_or(usize::MAX);
             if output.len() > limit {
                 return Err(InflateError::TooBig);
@@ -235,12 +245,12 @@ impl Inflater {
                 self.is_ended = true;
                 return Ok(now_taken);
             }
-            if output.len() < output.capacity() {
+            if written < step {
                 // Room left: there is nothing more to say without more input.
                 if now_taken >= input.len() {
                     return Ok(now_taken);
                 }
-                if now_taken == taken && output.len() == filled {
+                if now_taken == taken && written == 0 {
                     return Err(InflateError::Corrupt);
                 }
             }
@@ -261,11 +271,27 @@ impl Inflater {
     }
 }
 
-/// Grows with what is really there, up to one byte beyond the limit, which shows that there is more.
-fn make_room(output: &mut Vec<u8>, input: usize, limit: usize) {
+/// Lengthens the output by `step` bytes and has the codec write there; returns how many it wrote, also before an error.
+fn inflate_into(
+    codec: &mut Decompress,
+    input: &[u8],
+    output: &mut Vec<u8>,
+    step: usize,
+) -> (Result<Status, DecompressError>, usize) {
+    let (filled, before) = (output.len(), codec.total_out());
+    output.resize(filled + step, 0);
+    let status = codec.decompress(input, output.get_mut(filled..).unwrap_or_default(), FlushDecompress::Sync);
+    (status, usize::try_from(codec.total_out() - before).unwrap_or(usize::MAX))
+}
+
+/// Makes room for the next step and returns its size. Memory grows with what is really there, and both end one byte beyond the
+/// limit, which shows that there is more.
+fn make_room(output: &mut Vec<u8>, input: usize, limit: usize) -> usize {
     let size = output.len();
-    if output.capacity() == size {
-        let step = size.max(input).max(GROWTH).min(limit.saturating_add(1) - size);
-        output.reserve_exact(step);
+    let most = limit.saturating_add(1) - size;
+    let step = input.saturating_mul(EXPECTED_RATIO).clamp(SMALLEST_STEP, LARGEST_STEP).min(most);
+    if output.capacity() - size < step {
+        output.reserve_exact(size.max(input).max(GROWTH).min(most).max(step));
     }
+    step
 }

@@ -1,28 +1,35 @@
 //! Our request and the server's answer (RFC 6455 section 4.1).
 
+use std::time::Duration;
+
+use data_encoding::BASE64;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Upgraded,
     extensions::extensions,
-    headers::{HeadError, HeadScan, Headers, MAX_LINES, encode_key},
-    push_extra_lines,
+    headers::{HeadError, HeadScan, Headers},
+    lines::AnswerHead,
+    upgraded::{Upgraded, push_extra_lines, speaks_tls},
 };
 use crate::{
     CloseCause, Config, DeflateConfig, HttpResponse, Opened, Random, ResponseError, Target,
-    buffer::ReceiveBuffer, deflate, token::is_token,
+    buffer::ReceiveBuffer, deflate, fields::is_named, token::is_token,
 };
 
 /// How much of a refusing server's body is kept.
 const MAX_BODY: usize = 4 * 1024;
+/// How long a body is waited for whose end can be told.
+const BODY_WAIT: Duration = Duration::from_secs(1);
+/// The same where only the end of the connection would tell, which may never come: the body mostly arrives with the head.
+const OPEN_BODY_WAIT: Duration = Duration::from_millis(50);
 
 /// How far the handshake has come.
 #[derive(Debug)]
 pub(crate) enum ClientProgress {
     /// More has to come in.
     Head,
-    /// The server refused; the rest of what it says is worth a short wait.
-    RefusalBody,
+    /// The server refused; the rest of what it says is worth waiting for that long after the head.
+    RefusalBody(Duration),
     Done(Result<Upgraded, CloseCause>),
 }
 
@@ -49,7 +56,7 @@ impl ClientHandshake {
     pub(crate) fn new(target: &Target, config: &Config, random: &dyn Random) -> (Self, Vec<u8>) {
         let mut key = [0; 16];
         random.fill(&mut key);
-        let key = encode_key(key);
+        let key = BASE64.encode(&key);
         let mut protocols = config.supported_protocols.clone();
         protocols.retain(|protocol| is_token(protocol.as_bytes()));
         let request = request(target, config, &key, &protocols);
@@ -83,7 +90,7 @@ impl ClientHandshake {
     fn find_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, ResponseError> {
         let start = b"HTTP/";
         if !bytes.iter().zip(start).all(|(byte, expected)| byte == expected) {
-            return Err(ResponseError::NotHttp);
+            return Err(if speaks_tls(bytes) { ResponseError::Tls } else { ResponseError::NotHttp });
         }
         self.scan.find_end(bytes).map_err(|error| match error {
             HeadError::TooLarge => ResponseError::HeadTooLarge,
@@ -92,21 +99,17 @@ impl ClientHandshake {
     }
 
     fn read_answer(&self, head: &[u8]) -> Result<Answer, ResponseError> {
-        let mut lines = [httparse::EMPTY_HEADER; MAX_LINES];
-        let mut response = httparse::Response::new(&mut lines);
-        match response.parse(head) {
-            Ok(httparse::Status::Complete(_)) => {}
-            Ok(httparse::Status::Partial) => return Err(ResponseError::Malformed("cut short")),
-            Err(httparse::Error::TooManyHeaders) => return Err(ResponseError::HeadTooLarge),
-            Err(_) => return Err(ResponseError::Malformed("illegal bytes")),
-        }
-        let status = response.code.unwrap_or_default();
-        let headers = Headers(response.headers);
-        match status {
-            101 if response.version != Some(1) => Err(ResponseError::HttpVersion),
-            101 => self.check_upgrade(headers).map(Answer::Upgrade),
+        let mut head = head.to_vec();
+        let head = AnswerHead::read(&mut head)?;
+        match head.status {
+            101 if head.version != 1 => Err(ResponseError::HttpVersion),
+            101 => {
+                let mut upgraded = self.check_upgrade(head.headers())?;
+                upgraded.opened.response = Some(Box::new(head.response()));
+                Ok(Answer::Upgrade(upgraded))
+            }
             100..200 => Ok(Answer::Interim),
-            _ => Ok(Answer::Refusal(Refusal::new(status, response.reason.unwrap_or_default(), headers))),
+            _ => Ok(Answer::Refusal(Refusal::new(head.response(), head.headers()))),
         }
     }
 
@@ -125,7 +128,7 @@ impl ClientHandshake {
             extensions(headers).map_err(|_| ResponseError::Malformed("Sec-WebSocket-Extensions"))?;
         let deflate = deflate::check_answer(&extensions, self.deflate.as_ref())?;
         let selected_protocol = self.check_protocol(headers)?;
-        let opened = Opened { selected_protocol, requested_url: None, is_compressed: deflate.is_some() };
+        let opened = Opened { selected_protocol, is_compressed: deflate.is_some(), ..Opened::default() };
         Ok(Upgraded { opened, deflate })
     }
 
@@ -144,11 +147,12 @@ impl ClientHandshake {
 
     fn poll_refusal(&mut self, input: &mut ReceiveBuffer, is_over: bool) -> ClientProgress {
         let is_complete = self.refusal.as_ref().is_none_or(|refusal| refusal.is_complete(input.bytes()));
+        let wait = self.refusal.as_ref().map_or(Duration::ZERO, Refusal::body_wait);
         match self.refusal.take_if(|_| is_complete || is_over) {
             Some(refusal) => {
                 ClientProgress::Done(Err(CloseCause::HttpStatus(Box::new(refusal.finish(input.bytes())))))
             }
-            None => ClientProgress::RefusalBody,
+            None => ClientProgress::RefusalBody(wait),
         }
     }
 }
@@ -161,43 +165,49 @@ enum Answer {
     Refusal(Refusal),
 }
 
-/// In the engine's order.
+/// In the engine's order. A script's `Host` takes the place of ours.
 fn request(target: &Target, config: &Config, key: &str, protocols: &[String]) -> Vec<u8> {
-    let mut head = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
-        target.request_target,
-        target.host_header(),
-    );
+    let mut head = format!("GET {} HTTP/1.1\r\n", target.request_target);
+    let before = head.len();
+    push_extra_lines(&mut head, config, |line| is_named(line, "Host"));
+    if head.len() == before {
+        head.push_str(&format!("Host: {}\r\n", target.host_header()));
+    }
+    head.push_str(&format!(
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+    ));
     if !protocols.is_empty() {
         head.push_str(&format!("Sec-WebSocket-Protocol: {}\r\n", protocols.join(",")));
     }
     if let Some(config) = &config.deflate {
         head.push_str(&format!("Sec-WebSocket-Extensions: {}\r\n", deflate::offer(config)));
     }
-    push_extra_lines(&mut head, config);
+    let has_own = config.handshake_headers.iter().any(|line| is_named(line, "Authorization"));
+    if let Some(authorization) = target.authorization().filter(|_| !has_own) {
+        head.push_str(&format!("Authorization: {authorization}\r\n"));
+    }
+    push_extra_lines(&mut head, config, |line| !is_named(line, "Host"));
     head.push_str("\r\n");
     head.into_bytes()
 }
 
 impl Refusal {
-    fn new(status: u16, reason: &str, headers: Headers<'_>) -> Self {
-        let line = |header: &httparse::Header<'_>| {
-            format!("{}: {}", header.name, String::from_utf8_lossy(header.value))
-        };
+    fn new(response: HttpResponse, headers: Headers<'_>) -> Self {
         let is_chunked = headers.has_token("Transfer-Encoding", "chunked");
         let length = headers
             .all("Content-Length")
             .next()
             .and_then(|value| str::from_utf8(value).ok()?.trim().parse().ok());
-        let body_size = match status {
+        let body_size = match response.status {
             204 | 304 => Some(0),
             _ if is_chunked => None,
             _ => length,
         };
-        let headers = headers.0.iter().map(line).collect();
-        let response = HttpResponse { status, reason: reason.to_owned(), headers, body: Vec::new() };
         Self { response, body_size, is_chunked }
+    }
+
+    fn body_wait(&self) -> Duration {
+        if self.body_size.is_some() || self.is_chunked { BODY_WAIT } else { OPEN_BODY_WAIT }
     }
 
     fn is_complete(&self, bytes: &[u8]) -> bool {

@@ -3,13 +3,13 @@
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Upgraded,
     extensions::extensions,
     headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key},
-    push_extra_lines,
+    upgraded::{Upgraded, push_extra_lines, speaks_tls},
 };
 use crate::{
     Config, DeflateConfig, Opened, RequestError, Scheme,
+    authority::is_authority,
     buffer::ReceiveBuffer,
     deflate::{self, Agreed},
     token::{is_token, is_token_byte},
@@ -53,7 +53,10 @@ impl ServerHandshake {
     }
 
     fn find_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, RequestError> {
-        // A TLS greeting has no line ends to wait for.
+        // Neither has line ends to wait for.
+        if speaks_tls(bytes) {
+            return Err(RequestError::Tls);
+        }
         if bytes.first().is_some_and(|byte| !is_token_byte(*byte) && *byte != b'\r' && *byte != b'\n') {
             return Err(RequestError::NotHttp);
         }
@@ -96,7 +99,8 @@ fn read_request(head: &[u8], scheme: Scheme, config: &Config) -> Result<Request,
     let accept = check_upgrade(headers)?;
     let selected_protocol = select_protocol(headers, &config.supported_protocols)?;
     let (deflate, extension) = select_deflate(headers, config.deflate.as_ref())?.unzip();
-    let opened = Opened { selected_protocol, requested_url, is_compressed: deflate.is_some() };
+    let opened =
+        Opened { selected_protocol, requested_url, is_compressed: deflate.is_some(), response: None };
     Ok(Request { accept, extension, upgraded: Upgraded { opened, deflate } })
 }
 
@@ -107,12 +111,6 @@ fn host(headers: Headers<'_>) -> Result<&str, RequestError> {
         }
         _ => Err(RequestError::Host),
     }
-}
-
-/// What may stand between `//` and the next `/` (RFC 3986 section 3.2), user information excepted.
-fn is_authority(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
 }
 
 /// Scheme, host and target put together. An absolute target names the host itself (RFC 9112 section 3.2.2).
@@ -188,7 +186,7 @@ fn acceptance(request: &Request, config: &Config) -> Vec<u8> {
     if let Some(extension) = &request.extension {
         head.push_str(&format!("Sec-WebSocket-Extensions: {extension}\r\n"));
     }
-    push_extra_lines(&mut head, config);
+    push_extra_lines(&mut head, config, |_| true);
     head.push_str("\r\n");
     head.into_bytes()
 }

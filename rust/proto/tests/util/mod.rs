@@ -89,12 +89,17 @@ pub fn server(config: Config, now: Instant) -> Connection {
 
 /// Everything that is to be written, written.
 pub fn take_output(connection: &mut Connection) -> Vec<u8> {
+    take_output_at(connection, epoch())
+}
+
+/// The same at a moment that matters.
+pub fn take_output_at(connection: &mut Connection, now: Instant) -> Vec<u8> {
     let mut all = Vec::new();
     while connection.has_output() {
         let mut slices = [IoSlice::new(&[]); 8];
         let filled = connection.output(&mut slices);
         let bytes: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
-        connection.advance_output(bytes.len());
+        connection.advance_output(bytes.len(), now);
         all.extend_from_slice(&bytes);
     }
     all
@@ -137,13 +142,13 @@ impl Pair {
 
     /// What the client has to say, said to the server.
     pub fn drive_server(&mut self) -> Vec<Event> {
-        let bytes = take_output(&mut self.client);
+        let bytes = take_output_at(&mut self.client, self.now);
         feed(&mut self.server, &bytes, self.now)
     }
 
     /// What the server has to say, said to the client.
     pub fn drive_client(&mut self) -> Vec<Event> {
-        let bytes = take_output(&mut self.server);
+        let bytes = take_output_at(&mut self.server, self.now);
         feed(&mut self.client, &bytes, self.now)
     }
 

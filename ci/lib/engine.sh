@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The engine, the addon, and the sample project.
+
+# RUST_WEBSOCKET_PROJECT: another copy of it.
+project=${RUST_WEBSOCKET_PROJECT:-$root_dir/godot-project}
+addon=$project/addons/rust_websocket
+
+# Sets GODOT to an engine's executable, installing one if there is none.
+find_godot() {
+  GODOT=$("$root_dir/ci/install-godot.sh") || die "no usable Godot: see the line above."
+  export GODOT
+}
+
+has_addon() { [[ -f $addon/rust_websocket.gdextension ]]; }
+
+# Builds the addon unless there is one.
+ensure_addon() { has_addon || "$root_dir/ci/build.sh" || die "the addon could not be built."; }
+
+# Makes the project in folder $1 ready to run: $GODOT then finds its global classes and, if the addon is
+# there, its extension. Does nothing when it has done so since the project last changed.
+prepare_project() {
+  [[ -f $1/project.godot ]] || die "$1 is no Godot project."
+  mkdir -p "$1/.godot" || die "cannot write into $1."
+  with_lock "$1/.godot/prepare.lock" import_project "$1"
+}
+
+import_project() {
+  local project=$1 cache=$1/.godot log
+  local manifest=addons/rust_websocket/rust_websocket.gdextension list=$1/.godot/extension_list.cfg
+  # Without this list the first run does not know the extension, and the first import crashes when it ends.
+  if [[ -f $project/$manifest ]]; then
+    if ! grep -qxF "res://$manifest" "$list" 2>/dev/null; then
+      echo "res://$manifest" >>"$list"
+      rm -f "$cache/prepared"
+    fi
+  else
+    rm -f "$list"
+  fi
+  if [[ -f $cache/prepared && -z $(find "$project" -name .godot -prune -o -newer "$cache/prepared" \
+    \( -type d -o -name '*.gd' -o -name '*.tscn' -o -name 'project.godot' -o -name '*.gdextension' \) -print) ]]; then
+    return 0
+  fi
+  say "importing ${project#"$root_dir/"}"
+  log=$cache/import.log
+  timeout 180 "$GODOT" --headless --path "$project" --import >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    die "Godot could not import the project; the whole output is in $log."
+  }
+  if grep -A 1 'SCRIPT ERROR' "$log" >&2; then die "a script of the project has an error."; fi
+  touch "$cache/prepared"
+}
+
+# Runs the engine suite once and counts what it says: its log is $1, its project $2, its arguments (impl=, other=, filter=)
+# the rest. A run that prints an error that no case announces fails too (engine-log.awk); $known_errors, if set, is a sed
+# script that takes out what the engine itself prints.
+run_suite() {
+  local log=$1 folder=$2 impl=builtin other="" argument name code=0
+  shift 2
+  for argument in "$@"; do
+    case $argument in impl=*) impl=${argument#*=} ;; other=*) other=${argument#*=} ;; esac
+  done
+  name=$(basename "$log" .log)
+  timeout --kill-after=10 "${SUITE_TIMEOUT:-240}" "$GODOT" --headless --path "$folder" -s res://tests/run.gd \
+    -- "$@" >"$log" 2>&1 || code=$?
+  grep '^FAIL ' "$log" | sed "s/^FAIL /FAIL $name: /" || true # counted by the suite's own last line
+  if grep -qE '^[0-9]+ passed, [0-9]+ failed$' "$log"; then add_totals "$log"; fi
+  count_failures "$(sed "${known_errors:-}" "$log" |
+    awk -v run="$name" -v impl="$impl" -v other="${other:-$impl}" -v exit_code="$code" -f "$root_dir/ci/engine-log.awk")"
+}

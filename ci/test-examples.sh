@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The scripts that people copy (godot-project/examples), as they are: the client talks to the server, clients and server
+# greet each other, and a client that finds nobody says so. None of them may be longer than 40 lines.
+#
+#   ci/test-examples.sh      needs the addon in godot-project/addons (ci/build.sh puts it there)
+#
+# The last line is "N passed, N failed".
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# example LOG NAME ARGUMENT...: starts an example beside this script; its process is $pid.
+example() {
+  local log=$scratch/$1
+  shift
+  start "$log" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/examples.gd -- "$@"
+}
+
+# says LOG EXPRESSION: whether a line comes that is the expression.
+says() { wait_for_line "$scratch/$1" "^$2\$" 30; }
+
+ends_well() { wait "$1"; }
+
+is_short() { (($(wc -l <"$1") <= 40)); }
+
+is_silent() { [[ -z $(complaints "$scratch/$1") ]] || { cat "$scratch/$1"; return 1; }; }
+
+raw() {
+  local port server
+  port=$(free_port)
+  example raw_server raw_server "port=$port"
+  server=$pid
+  check "the raw server listens" says raw_server "server: listening on port $port: OK"
+  example raw_client raw_client "url=ws://127.0.0.1:$port"
+  check "the raw client gets its answer" says raw_client 'client: got Hello'
+  check "the raw client closes well" says raw_client 'client: closed, code 1000 '
+  check "the raw client ends" ends_well "$pid"
+  check "the raw server sees it leave" says raw_server 'server: one left, code 1000'
+  stop "$server"
+  example alone raw_client "url=ws://127.0.0.1:$port"
+  check "a client that finds nobody says so" says alone 'client: closed, code -1 .*refused.*'
+}
+
+multiplayer() {
+  local port server client
+  port=$(free_port)
+  example hello_server multiplayer_hello is_server=true "port=$port"
+  server=$pid
+  check "the multiplayer server listens" says hello_server "server: listening on port $port"
+  example hello_client multiplayer_hello "port=$port"
+  client=$pid
+  check "the client hears the server" says hello_client '1 says: hello from 1'
+  check "the server hears the client" says hello_server '([0-9]+) says: hello from \1'
+  example hello_other multiplayer_hello "port=$port"
+  check "one client hears the other" says hello_other "[0-9]{2,} says: hello from [0-9]+"
+  stop "$client"
+  check "the server sees the client go" says hello_server '[0-9]+ is gone'
+  stop "$server" "$pid"
+}
+
+ensure_addon
+find_godot
+prepare_project "$project"
+make_scratch
+for script in "$project"/examples/*.gd; do check "$(basename "$script") has at most 40 lines" is_short "$script"; done
+raw
+multiplayer
+for log in raw_server raw_client alone hello_server hello_client hello_other; do check "$log prints no error" is_silent "$log"; done
+finish

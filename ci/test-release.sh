@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# A release as a user gets it: what ci/package.sh has put into build/release/, or the folder that is named.
+#
+#   ci/test-release.sh                  everything: its files, its libraries, and the Linux one in use: in an empty project,
+#                                       under the whole engine suite, in a Debian 11
+#   ci/test-release.sh --quick          the same without the suite but for a few cases
+#   ci/test-release.sh [--quick] FOLDER a release that lies elsewhere
+#
+# Libraries of other platforms are only looked at here; ci/test-arm64.sh and ci/test-windows.sh run them. Ends with
+# "N passed, N failed".
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$root_dir/ci/cross/tools.sh"
+
+largest=$((6 * 1024 * 1024))
+newest_glibc=2.17
+entry=rust_websocket_init
+suite= # every case
+release=$root_dir/build/release
+
+while (($#)); do
+  case $1 in
+    --quick) suite=peer_basics,mp_packets ;;
+    -*) die "unknown option '$1' (known: --quick)." ;;
+    *) release=$1 ;;
+  esac
+  shift
+done
+
+# Succeeds if the lines $2 are those expected, $1; prints them otherwise.
+same() { [[ $1 == "$2" ]] || { printf 'expected:\n%s\nfound:\n%s\n' "$1" "$2"; false; }; }
+
+manifest_files() { sed -nE '/^\[libraries\]/,$s/^[a-z][a-z0-9_.]* *= *"(.*)"$/\1/p' "$addon/rust_websocket.gdextension" | sort -u; }
+library_files() { (cd "$addon" && find . -name '*.so' -o -name '*.dll' -o -name '*.dylib' | sed 's|^\./||' | sort); }
+
+check_files() {
+  local file library
+  check "the checksums fit" eval '(cd "$release" && sha256sum --quiet -c SHA256SUMS)'
+  check "everything lies under addons/rust_websocket" same addons/rust_websocket "$(unzip -Z1 "$zip" | cut -d / -f 1,2 | sort -u)"
+  for file in LICENSE.txt THIRD-PARTY-LICENSES.txt README.md; do check "$file is there" test -s "$addon/$file"; done
+  check "the manifest names the libraries that are there, and no other" same "$(library_files)" "$(manifest_files)"
+  check "each platform has a debug and a release line" same "$(grep -c '^[a-z]*\.debug' "$addon/rust_websocket.gdextension")" \
+    "$(grep -c '^[a-z]*\.release' "$addon/rust_websocket.gdextension")"
+  check "the manifest asks for Godot 4.3" grep -q '^compatibility_minimum = "4.3"$' "$addon/rust_websocket.gdextension"
+  check "the SBOM names the library and rustls" eval 'grep -q "\"name\": *\"rust_websocket\"" "$release"/*.cdx.json && grep -q "\"name\": *\"rustls\"" "$release"/*.cdx.json'
+  for library in $(library_files); do
+    check "the symbols of $library are kept" eval 'unzip -Z1 "$release"/*-symbols.zip | grep -q "$library"'
+  done
+}
+
+# What holds for each library: its size, its exports, what it needs, and that no path of the machine that built it is in it.
+check_library() {
+  local library=$1 file=$addon/$1 size
+  size=$(stat -c %s "$file")
+  say "$library: $size bytes"
+  check "$library is at most $largest bytes" test "$size" -le "$largest"
+  check "$library holds no path of this machine" eval '! grep -aqF -e "$root_dir/" -e "$HOME/" "$file"'
+  case $library in
+    *.dll) check_dll "$library" ;;
+    *.dylib) check_dylib "$library" ;;
+    *) check_elf "$library" ;;
+  esac
+}
+
+check_elf() {
+  local library=$1 file=$addon/$1 glibc
+  check "$library exports its entry alone" same "$entry" \
+    "$(readelf --dyn-syms -W "$file" | awk '$5 != "LOCAL" && $7 != "UND" && $8 != "" && $1 ~ /^[0-9]+:$/ { sub(/@.*/, "", $8); print $8 }')"
+  check "$library has no path to look for others" eval '! readelf -d "$file" | grep -qE "R(UN)?PATH"'
+  [[ $library != *android* ]] || return 0
+  glibc=$(readelf -V -W "$file" | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -n 1)
+  say "$library: needs $glibc"
+  check "$library needs no glibc newer than $newest_glibc" same "GLIBC_$newest_glibc" "$(printf '%s\n' "GLIBC_$newest_glibc" "$glibc" | sort -V | tail -n 1)"
+  check "$library needs glibc alone" same "" \
+    "$(readelf -d "$file" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' | grep -vE '^(lib(c|m|dl|rt|pthread)\.so\.[0-9]+|ld-linux-[a-z0-9_-]+\.so\.[0-9]+)$' || true)"
+}
+
+check_dll() {
+  local library=$1 file=$addon/$1 known='^(kernel32|ntdll|ws2_32|advapi32|bcrypt|bcryptprimitives|userenv|user32|msvcrt|api-ms-win-[a-z0-9-]+)\.dll$'
+  check "$library exports its entry alone" same "$entry" "$(objdump -p "$file" | awk '/\[Ordinal\/Name Pointer\] Table/ { here = 1; next } here && /^\t\[/ { print $NF } here && NF == 0 { exit }')"
+  check "$library needs only what every Windows has" same "" "$(objdump -p "$file" | sed -n 's/.*DLL Name: //p' | tr '[:upper:]' '[:lower:]' | grep -vE "$known" || true)"
+}
+
+check_dylib() {
+  local library=$1 processor expected=
+  for processor in arm64 x86_64; do
+    expected+="processor $processor
+exports _$entry
+macos 11.0
+name @rpath/$library
+needs /usr/lib/libSystem.B.dylib
+signature fits
+"
+  done
+  check "$library is for both processors, signed, exports its entry and needs the system alone" same "${expected%$'\n'}" \
+    "$(python3 "$root_dir/ci/cross/macho.py" show "$addon/$library" | awk '/^processor/ { n++ } { print n, $0 }' | LC_ALL=C sort | cut -d ' ' -f 2- | awk '
+      /^exports/ { kept = $0; next } /^processor/ { print; print kept; next } { print }')"
+}
+
+# A Debian 11 has glibc 2.31: its own loader runs a program that loads the library.
+check_old_glibc() {
+  local lib=$cross_dir/bullseye/lib/x86_64-linux-gnu
+  has_debian_and_zig || { lacks "the library in a Debian 11" "apt, and python3 with pip" false; return 0; }
+  "$CARGO_ZIGBUILD_ZIG_PATH" cc -target x86_64-linux-gnu.2.17 -O1 -o "$scratch/load" "$root_dir/ci/cross/load.c" -ldl
+  check "a Debian 11 loads the library" same loaded \
+    "$("$lib/ld-2.31.so" --library-path "$lib" "$scratch/load" "$addon/librust_websocket.so" 2>&1)"
+}
+has_debian_and_zig() { has_apt && use_zig && installed bullseye install_bullseye; }
+
+# The project's own tests, in a copy of it whose addon is the release's.
+use_in_a_copy() {
+  local copy=$scratch/project
+  mkdir "$copy"
+  tar -C "$root_dir" --exclude=.godot --exclude=./godot-project/addons -cf - ./ci ./docs ./godot-project ./README.md | tar -C "$copy" -xf -
+  mkdir "$copy/godot-project/addons"
+  cp -r "$addon" "$copy/godot-project/addons/"
+  run_test "an empty project works with it" "$copy/ci/test-dropin.sh"
+  run_test "the engine suite passes with it" "$copy/ci/test-engine.sh" --no-build ${suite:+"$suite"}
+}
+
+# Adds up what another test script counts; $1 says what it shows.
+run_test() {
+  local what=$1 log=$scratch/test.log
+  shift
+  if "$@" >"$log"; then add_totals "$log"; else
+    fail "$what"
+    cat "$log"
+  fi
+}
+
+[[ -f $release/SHA256SUMS ]] || die "there is no release in $release: run ci/package.sh first."
+release=$(cd "$release" && pwd)
+for zip in "$release"/rust-websocket-*.zip; do [[ $zip == *-symbols.zip ]] || break; done
+need unzip unzip
+make_scratch
+unzip -q "$zip" -d "$scratch"
+addon=$scratch/addons/rust_websocket
+
+check_files
+for library in $(library_files); do check_library "$library"; done
+if [[ -f $addon/librust_websocket.so ]]; then
+  check_old_glibc
+  find_godot
+  use_in_a_copy
+fi
+finish

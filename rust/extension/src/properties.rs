@@ -1,0 +1,145 @@
+//! The properties of both classes: one row each, from which getters, setters and registration come. Their fields, defaults and
+//! ranges are rows of the same names in `rust-websocket-peers`.
+
+use godot::prelude::*;
+use godot::register::info::{PropertyHint, PropertyHintInfo};
+use godot::register::private::register_export;
+use godot::register::property::Export;
+use rust_websocket_peers::property;
+
+use crate::{
+    convert::{Compression, MultiplayerCompression, strings_from_godot, strings_to_godot},
+    multiplayer_peer::RustWebSocketMultiplayerPeer,
+    websocket_peer::RustWebSocketPeer,
+};
+
+/// A type that scripts see, and what stands for it below.
+trait ScriptValue: Default {
+    /// Its field's type.
+    type Field;
+    /// How it is registered.
+    type Registered: Export;
+
+    fn show(field: &Self::Field) -> Self;
+    fn read(self) -> Self::Field;
+
+    fn hint() -> PropertyHintInfo {
+        PropertyHintInfo::none()
+    }
+}
+
+/// Types that are the same on both sides.
+macro_rules! plain_values {
+    ($($type:ty),*) => {$(
+        impl ScriptValue for $type {
+            type Field = Self;
+            type Registered = Self;
+
+            fn show(field: &Self) -> Self {
+                *field
+            }
+
+            fn read(self) -> Self {
+                self
+            }
+        }
+    )*};
+}
+
+plain_values!(i64, f64, bool);
+
+impl ScriptValue for PackedStringArray {
+    type Field = Vec<String>;
+    type Registered = Self;
+
+    fn show(field: &Vec<String>) -> Self {
+        strings_to_godot(field)
+    }
+
+    fn read(self) -> Vec<String> {
+        strings_from_godot(&self)
+    }
+}
+
+/// Enums of the classes, and what the inspector calls their values.
+macro_rules! enum_values {
+    ($($type:ty = $names:literal),*) => {$(
+        impl ScriptValue for $type {
+            type Field = i64;
+            type Registered = i64;
+
+            fn show(field: &i64) -> Self {
+                Self(*field)
+            }
+
+            fn read(self) -> i64 {
+                self.0
+            }
+
+            fn hint() -> PropertyHintInfo {
+                PropertyHintInfo { hint: PropertyHint::ENUM, hint_string: $names.into() }
+            }
+        }
+    )*};
+}
+
+enum_values!(Compression = "Disabled,Enabled", MultiplayerCompression = "Disabled,Enabled");
+
+/// `name: getter, setter, Class(argument of the setter: type), ...;`
+macro_rules! properties {
+    ($($name:ident: $get:ident, $set:ident, $($class:ident($argument:ident: $type:ident)),+;)*) => {
+        $($(
+            #[godot_api(secondary)]
+            impl $class {
+                #[func]
+                fn $get(&self) -> $type {
+                    self.property::<property::$name, _>(ScriptValue::show)
+                }
+
+                #[func(gd_self)]
+                fn $set(this: Gd<Self>, $argument: $type) {
+                    Self::set_property::<property::$name>(&this, $argument.read());
+                }
+            }
+        )+)*
+
+        /// Registers them to look as the built-in's do (stored, with a default value) while their setters do not bind the
+        /// object.
+        pub(crate) fn register() {
+            $($(
+                register_export::<$class, <$type as ScriptValue>::Registered>(
+                    stringify!($name),
+                    stringify!($get),
+                    stringify!($set),
+                    Some($type::hint()),
+                    None,
+                );
+            )+)*
+        }
+    };
+}
+
+properties! {
+    supported_protocols: get_supported_protocols, set_supported_protocols,
+        RustWebSocketPeer(protocols: PackedStringArray), RustWebSocketMultiplayerPeer(protocols: PackedStringArray);
+    handshake_headers: get_handshake_headers, set_handshake_headers,
+        RustWebSocketPeer(protocols: PackedStringArray), RustWebSocketMultiplayerPeer(protocols: PackedStringArray);
+    inbound_buffer_size: get_inbound_buffer_size, set_inbound_buffer_size,
+        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(buffer_size: i64);
+    outbound_buffer_size: get_outbound_buffer_size, set_outbound_buffer_size,
+        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(buffer_size: i64);
+    max_queued_packets: get_max_queued_packets, set_max_queued_packets,
+        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(max_queued_packets: i64);
+    heartbeat_interval: get_heartbeat_interval, set_heartbeat_interval,
+        RustWebSocketPeer(interval: f64), RustWebSocketMultiplayerPeer(interval: f64);
+    close_timeout: get_close_timeout, set_close_timeout,
+        RustWebSocketPeer(timeout: f64), RustWebSocketMultiplayerPeer(timeout: f64);
+    compression: get_compression, set_compression,
+        RustWebSocketPeer(mode: Compression), RustWebSocketMultiplayerPeer(mode: MultiplayerCompression);
+    compression_threshold: get_compression_threshold, set_compression_threshold,
+        RustWebSocketPeer(size: i64), RustWebSocketMultiplayerPeer(size: i64);
+    compression_context_takeover: get_compression_context_takeover, set_compression_context_takeover,
+        RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool);
+    connect_timeout: get_connect_timeout, set_connect_timeout, RustWebSocketPeer(timeout: f64);
+    handshake_timeout: get_handshake_timeout, set_handshake_timeout, RustWebSocketMultiplayerPeer(timeout: f64);
+}

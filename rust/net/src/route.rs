@@ -1,0 +1,49 @@
+//! A client's way to its server: where TCP connects to, and what is stacked on that.
+
+use rust_websocket_proto::{Scheme, Target};
+
+use crate::{
+    socket::Socket,
+    tls::{ClientTls, TlsSession},
+    transport::{Preamble, Transport},
+};
+
+/// Where to connect, and the layers of the transport over that.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// Whose addresses TCP connects to.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// What has to pass there before TLS and the protocol begin: nothing on a direct way.
+    preamble: Option<Box<dyn Preamble>>,
+    tls: Option<TlsStart>,
+}
+
+/// A client's TLS settings and the host that it looks for.
+#[derive(Debug)]
+struct TlsStart {
+    /// `None`: nobody has given any.
+    settings: Option<ClientTls>,
+    host: String,
+}
+
+impl Route {
+    /// Straight to the target's host.
+    pub(crate) fn direct(target: &Target, tls: Option<ClientTls>) -> Self {
+        let tls =
+            (target.scheme == Scheme::Wss).then(|| TlsStart { settings: tls, host: target.host.clone() });
+        Self { host: target.lookup_name(), port: target.port, preamble: None, tls }
+    }
+
+    /// Stacks the transport on a connected socket, once. The error is one phrase for people.
+    pub(crate) fn transport(&mut self, socket: Box<dyn Socket>) -> Result<Transport, String> {
+        let session = match &self.tls {
+            None => None,
+            Some(TlsStart { settings: None, .. }) => {
+                return Err("there are no TLS settings for it".to_owned());
+            }
+            Some(TlsStart { settings: Some(settings), host }) => Some(TlsSession::client(settings, host)?),
+        };
+        Ok(Transport::new(socket, self.preamble.take(), session))
+    }
+}

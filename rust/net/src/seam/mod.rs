@@ -1,0 +1,30 @@
+//! What the calling threads and the I/O thread share: orders down, reports up, and how much of either may wait. It knows
+//! no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
+
+mod arrivals;
+mod commands;
+mod counters;
+mod limits;
+mod locks;
+mod mailbox;
+mod orders;
+mod outbox;
+mod reports;
+mod types;
+
+pub(crate) use self::{
+    arrivals::{Arrival, Arrivals},
+    commands::{Commands, Wakeup},
+    limits::Amount,
+    locks::lock,
+    orders::{Order, Orders},
+    outbox::{Claim, Notify, Shared, Stopped},
+    reports::Reports,
+    types::next_id,
+};
+pub use self::{
+    counters::{Counters, Statistics},
+    limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP},
+    outbox::{Batch, How, Outbox},
+    types::{LinkEvent, LinkId, LinkOptions},
+};

@@ -1,0 +1,143 @@
+//! Sockets: registration with the poll, options, and reading and writing in the way that mio's readiness asks for.
+//!
+//! mio's readiness is edge-triggered, and on Windows it makes the edges itself: an operation that would block has to go through
+//! mio's types (or their `try_io`), or readiness is not reported again.
+
+use std::{
+    fmt,
+    io::{self, IoSlice, Read},
+    net::{Shutdown, SocketAddr},
+    time::Duration,
+};
+
+use mio::{
+    Interest, Registry, Token,
+    event::Source,
+    net::{TcpListener, TcpStream},
+};
+use socket2::{SockRef, TcpKeepalive};
+
+use crate::{ids::IdMap, seam::next_id};
+
+/// Writing to a connection that the other side has reset raises SIGPIPE, and the engine, unlike a Rust program, does not
+/// ignore that signal: it would end the game. (On Apple's systems it is an option of the socket instead, see [`tcp`].)
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+const SEND_FLAGS: i32 = 0;
+
+/// Silence after which the kernel asks whether the other side is still there. It keeps the entry in a router's tables alive, and
+/// ends connections whose other side has vanished.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+
+/// A connected, non-blocking stream socket of whatever family.
+pub(crate) trait Socket: Source + fmt::Debug + Send {
+    /// Reads what is there; 0 is the end.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes as much as the kernel takes; never raises SIGPIPE.
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Sends FIN.
+    fn shut_down_writing(&self) -> io::Result<()>;
+    /// Sets TCP_NODELAY, where that means anything.
+    fn set_no_delay(&self, enabled: bool) -> io::Result<()>;
+}
+
+/// Prepares a connected TCP socket.
+pub(crate) fn tcp(stream: TcpStream) -> Box<dyn Socket> {
+    let socket = SockRef::from(&stream);
+    // These fail only on a socket that is about to fail anyway.
+    _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE));
+    #[cfg(target_vendor = "apple")]
+    drop(socket.set_nosigpipe(true));
+    Box::new(stream)
+}
+
+/// A listening, non-blocking socket of whatever family.
+pub(crate) trait Listening: Source + fmt::Debug + Send {
+    /// The next connection and where it comes from.
+    fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)>;
+}
+
+impl Listening for TcpListener {
+    fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)> {
+        let (stream, address) = Self::accept(self)?;
+        Ok((tcp(stream), address))
+    }
+}
+
+/// Before binding: nobody else may listen on the port, and a server that has just ended may be followed by another at once.
+#[cfg(not(windows))]
+pub(crate) fn exclude_others(socket: &socket2::Socket) -> io::Result<()> {
+    // Both are so with this; without, the ports of connections that are closing count as in use.
+    socket.set_reuse_address(true)
+}
+
+/// Before binding: nobody else may listen on the port, not even with SO_REUSEADDR, which on Windows takes ports over.
+#[cfg(windows)]
+pub(crate) use windows::exclude_others;
+
+#[cfg(windows)]
+mod windows;
+
+impl Socket for TcpStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Read::read(self, buffer)
+    }
+
+    /// Every byte leaves through here: mio's own `write` would raise SIGPIPE.
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_io(|| {
+            let socket = SockRef::from(&*self);
+            match slices {
+                // Less to copy and check for the kernel; most writes are one piece.
+                [slice] => socket.send_with_flags(slice, SEND_FLAGS),
+                _ => socket.send_vectored_with_flags(slices, SEND_FLAGS),
+            }
+        })
+    }
+
+    fn shut_down_writing(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn set_no_delay(&self, enabled: bool) -> io::Result<()> {
+        self.set_nodelay(enabled)
+    }
+}
+
+/// Registers the sockets of one connection or listener.
+pub(crate) struct Sockets<'a> {
+    pub(crate) id: usize,
+    pub(crate) registry: &'a Registry,
+    /// Whose socket a token is.
+    pub(crate) owners: &'a mut IdMap<Token, usize>,
+}
+
+impl Sockets<'_> {
+    /// Readiness to read and to write is reported from now on.
+    pub(crate) fn register(&mut self, socket: &mut (impl Source + ?Sized)) -> io::Result<Token> {
+        self.register_for(socket, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    pub(crate) fn register_for(
+        &mut self,
+        socket: &mut (impl Source + ?Sized),
+        interest: Interest,
+    ) -> io::Result<Token> {
+        let token = Token(next_id());
+        self.registry.register(socket, token, interest)?;
+        self.owners.insert(token, self.id);
+        Ok(token)
+    }
+
+    pub(crate) fn forget(&mut self, token: Token, socket: &mut (impl Source + ?Sized)) {
+        // Closing the socket, which follows, removes it from the poll anyway.
+        _ = self.registry.deregister(socket);
+        self.release(token);
+    }
+
+    /// Forgets a socket that is closed already.
+    pub(crate) fn release(&mut self, token: Token) {
+        self.owners.remove(&token);
+    }
+}

@@ -1,0 +1,144 @@
+//! The stack without a network: a socket made of two buffers, and a preamble that swaps greetings.
+
+use std::{cell::RefCell, collections::VecDeque, net::Ipv4Addr, sync::Arc, sync::Mutex};
+
+use mio::{Interest, Registry, Token, event::Source};
+
+use super::*;
+use crate::seam::lock;
+
+/// What the other side has sent, a piece per read, and what was sent to it.
+#[derive(Debug, Default)]
+struct Carried {
+    arriving: VecDeque<Vec<u8>>,
+    sent: Vec<u8>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Wires(Arc<Mutex<Carried>>);
+
+impl Wires {
+    fn arrives(&self, bytes: &[u8]) {
+        lock(&self.0).arriving.push_back(bytes.to_vec());
+    }
+
+    fn take_sent(&self) -> Vec<u8> {
+        std::mem::take(&mut lock(&self.0).sent)
+    }
+}
+
+impl Source for Wires {
+    fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+    fn reregister(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        Ok(())
+    }
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for Wires {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let piece = lock(&self.0).arriving.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        buffer[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+    /// Takes three bytes at a time.
+    fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(3).collect();
+        lock(&self.0).sent.extend_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+    fn shut_down_writing(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn set_no_delay(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Says `hello` and waits for a line.
+#[derive(Debug, Default)]
+struct Greeting {
+    said: usize,
+    heard: RefCell<Vec<u8>>,
+}
+
+impl Preamble for Greeting {
+    fn handle_read(&mut self, bytes: &[u8]) -> Result<Option<usize>, String> {
+        if bytes.starts_with(b"!") {
+            return Err("the proxy refuses".to_owned());
+        }
+        self.heard.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.iter().position(|byte| *byte == b'\n').map(|end| end + 1))
+    }
+    fn output(&self) -> &[u8] {
+        &b"hello"[self.said..]
+    }
+    fn wrote(&mut self, count: usize) {
+        self.said += count;
+    }
+    fn announced_address(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7)))
+    }
+}
+
+fn with_greeting() -> (Wires, Transport) {
+    let wires = Wires::default();
+    let transport = Transport::new(Box::new(wires.clone()), Some(Box::new(Greeting::default())), None);
+    (wires, transport)
+}
+
+fn read(transport: &mut Transport, room: usize) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; room];
+    match transport.read(&mut buffer).unwrap() {
+        Received::Bytes(count) => Some(buffer[..count].to_vec()),
+        Received::Nothing | Received::End => None,
+    }
+}
+
+#[test]
+fn what_follows_the_preamble_in_one_read_is_the_protocol_s() {
+    let (wires, mut transport) = with_greeting();
+    assert_eq!((transport.phase(), transport.is_established()), (ConnectPhase::Tcp, false));
+    while transport.has_pending_output() {
+        assert_eq!(transport.write(&[]).unwrap(), 0);
+    }
+    assert_eq!(wires.take_sent(), b"hello");
+    wires.arrives(b"200 ");
+    wires.arrives(b"fine\nframes");
+    wires.arrives(b"more");
+    assert_eq!((read(&mut transport, 64), transport.is_established()), (None, false));
+    assert_eq!((read(&mut transport, 64), transport.is_established()), (None, true));
+    assert_eq!(transport.announced_address(), Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7))));
+    assert!(!transport.is_drained(), "bytes wait here, of which the kernel knows nothing");
+    assert_eq!(read(&mut transport, 4), Some(b"fram".to_vec()));
+    assert!(!transport.is_drained());
+    assert_eq!(read(&mut transport, 64), Some(b"es".to_vec()));
+    assert!(!transport.is_drained(), "the kernel was not asked");
+    assert_eq!(read(&mut transport, 64), Some(b"more".to_vec()));
+    assert_eq!(transport.is_drained(), cfg!(target_os = "linux"));
+}
+
+#[test]
+fn the_protocol_s_bytes_wait_for_its_end() {
+    let (wires, mut transport) = with_greeting();
+    assert_eq!(transport.write(&[IoSlice::new(b"frame")]).unwrap(), 0);
+    assert_eq!(wires.take_sent(), b"hel");
+    wires.arrives(b"\n");
+    assert_eq!(read(&mut transport, 64), None);
+    assert_eq!(transport.write(&[IoSlice::new(b"frame")]).unwrap(), 3);
+    assert_eq!(wires.take_sent(), b"fra");
+}
+
+#[test]
+fn a_refusal_and_an_early_end_are_said_in_words() {
+    let (wires, mut transport) = with_greeting();
+    wires.arrives(b"!");
+    assert_eq!(transport.read(&mut [0; 8]).unwrap_err().to_string(), "the proxy refuses");
+    let (wires, mut transport) = with_greeting();
+    wires.arrives(b"");
+    assert!(transport.read(&mut [0; 8]).unwrap_err().to_string().contains("before the protocol began"));
+}

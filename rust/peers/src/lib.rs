@@ -1,0 +1,42 @@
+//! What a WebSocket peer and a multiplayer peer do, apart from the engine whose classes show it.
+//!
+//! A [`Peer`] is one connection after the other, a [`Multiplayer`] a server with its clients or one client. Both are moved by
+//! calls alone: what carries their bytes is a [`Carrier`], the time is asked through [`Now`], and a call that is not done
+//! answers with a [`Refused`]. Nothing here prints or runs script code; what is to be emitted is returned.
+#![forbid(unsafe_code)]
+// No panic can be reached from scripts or the network.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
+mod attempt;
+mod carrier;
+mod close_requests;
+mod held_end;
+mod id_map;
+mod locked;
+mod multiplayer;
+mod peer;
+mod refused;
+mod settings;
+mod view;
+
+pub use attempt::{FailedAttempt, LatelyPrinted};
+pub use carrier::{Carrier, LiveSetting, Now};
+pub use id_map::IdMap;
+pub use locked::{Locked, Subject};
+pub use multiplayer::{
+    Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
+    TransferMode,
+};
+pub use peer::{Accepted, Peer, PeerState, address_text};
+pub use refused::{Allowed, Refused, Reported};
+pub use settings::{Class, NO_DELAY, Property, Settings, property};
+pub use view::{PeerView, ReadyState};

@@ -1,0 +1,84 @@
+//! What brings a server its clients.
+
+use bytes::Bytes;
+use rust_websocket_net::{How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+use rust_websocket_proto::{MessageKind, SendError};
+
+use crate::Carrier;
+
+/// A listening socket, or what stands for one in tests. Dropping it closes the socket.
+pub trait Listening {
+    /// A client's connection.
+    type Link: Carrier + 'static;
+    /// Takes messages for it.
+    type Outbox: TakesCopies;
+
+    /// The port that it listens on.
+    fn local_port(&self) -> u16;
+
+    /// Appends what has happened since the last call; `events` is empty, its memory may be kept.
+    fn take_events(&mut self, events: &mut Vec<ListenerEvent<Self::Link>>);
+
+    /// The name under which a link's events come.
+    fn id_of(link: &Self::Link) -> LinkId;
+
+    /// For messages to many.
+    fn outbox_of(link: &Self::Link) -> Self::Outbox;
+
+    /// Stops or resumes accepting.
+    fn set_accepting(&self, accepting: bool);
+
+    /// Changes what connections accepted from now on are told.
+    fn set_link_options(&self, options: LinkOptions);
+}
+
+/// Takes copies of messages that go to many.
+pub trait TakesCopies {
+    /// Has the processor fetch what [`push`](Self::push) touches.
+    fn prefetch(&self);
+
+    /// Like [`Carrier::push`], but a refusal is not counted.
+    ///
+    /// # Errors
+    /// As there.
+    fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError>;
+}
+
+impl Listening for Listener {
+    type Link = Link;
+    type Outbox = Outbox;
+
+    fn local_port(&self) -> u16 {
+        self.local_address().port()
+    }
+
+    fn take_events(&mut self, events: &mut Vec<ListenerEvent>) {
+        Listener::take_events(self, events);
+    }
+
+    fn id_of(link: &Link) -> LinkId {
+        link.id()
+    }
+
+    fn outbox_of(link: &Link) -> Outbox {
+        link.outbox()
+    }
+
+    fn set_accepting(&self, accepting: bool) {
+        Listener::set_accepting(self, accepting);
+    }
+
+    fn set_link_options(&self, options: LinkOptions) {
+        Listener::set_link_options(self, options);
+    }
+}
+
+impl TakesCopies for Outbox {
+    fn prefetch(&self) {
+        Outbox::prefetch(self);
+    }
+
+    fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
+        Outbox::push(self, kind, payload, how)
+    }
+}

@@ -1,0 +1,543 @@
+//! A multiplayer peer, as the class `WebSocketMultiplayerPeer` shows it.
+
+mod client;
+mod incoming;
+mod listening;
+mod protocol;
+mod server;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rust_websocket_net::{
+    LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
+};
+use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
+
+use self::{
+    client::{Client, Step},
+    incoming::{Incoming, Packet},
+    server::Server,
+};
+pub use self::{
+    listening::{Listening, TakesCopies},
+    protocol::{PeerIdError, SERVER_ID},
+};
+use crate::{
+    Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
+    peer::parse_target,
+};
+
+/// The peers that did not take a packet, and what to report for each.
+pub type Refusals = Vec<(Arc<PeerState>, Refused)>;
+
+/// What the engine knows as `MultiplayerPeer.TransferMode`. Everything is sent reliably; it is kept for whoever asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TransferMode {
+    /// May be lost or overtaken.
+    Unreliable,
+    /// May be lost.
+    UnreliableOrdered,
+    /// Arrives, in order.
+    #[default]
+    Reliable,
+}
+
+/// The engine's `MultiplayerPeer.ConnectionStatus`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Neither server nor client.
+    Disconnected,
+    /// A client without an id.
+    Connecting,
+    /// A server, or a client that has its id.
+    Connected,
+}
+
+/// To be emitted while no lock is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// `peer_connected`.
+    Connected(i32),
+    /// `peer_disconnected`.
+    Disconnected(i32),
+}
+
+/// What a step of a poll came to, for whoever emits and prints.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To be emitted.
+    Emit(Emission),
+    /// A client's attempt has failed, to be printed.
+    Failed(FailedAttempt),
+}
+
+/// A signal and the session that it belongs to: a handler may end that and start another.
+#[derive(Debug, Clone, Copy)]
+pub struct Emission {
+    /// What to emit.
+    pub signal: Signal,
+    session: u64,
+}
+
+enum Session<L: Listening> {
+    Idle,
+    Server(Box<Server<L>>),
+    Client(Box<Client>),
+}
+
+/// What can still be asked about a session after its end.
+#[derive(Default)]
+struct Past {
+    statistics: Statistics,
+    /// A client's connection.
+    server: Option<Arc<PeerState>>,
+    /// Why it ended.
+    message: String,
+}
+
+/// A server with its clients, or one client.
+pub struct Multiplayer<L: Listening = Listener> {
+    /// Shared with the members of a server.
+    settings: Arc<Settings>,
+    /// As set; nothing depends on it.
+    pub transfer_mode: TransferMode,
+    /// As set; nothing depends on it.
+    pub transfer_channel: i32,
+    /// Whom a server's packets go to: 0 all, > 0 that one, < 0 all but that one.
+    pub target_peer: i32,
+    refuses_new_connections: bool,
+    session: Session<L>,
+    /// Of the session before, while there is none.
+    past: Past,
+    /// Counts sessions.
+    session_number: u64,
+    incoming: Incoming,
+    /// The packet handed out last: the engine reads it after the call has returned.
+    last_packet: Bytes,
+    /// Who sent the packets that were handed out together last.
+    last_senders: Vec<i32>,
+    /// Of the last call that was refused, until the next attempt to listen or connect.
+    refusal: Option<String>,
+}
+
+impl<L: Listening> Default for Multiplayer<L> {
+    fn default() -> Self {
+        Self {
+            settings: Arc::new(Settings::new(Class::Multiplayer)),
+            transfer_mode: TransferMode::default(),
+            transfer_channel: 0,
+            target_peer: 0,
+            refuses_new_connections: false,
+            session: Session::Idle,
+            past: Past::default(),
+            session_number: 0,
+            incoming: Incoming::default(),
+            last_packet: Bytes::new(),
+            last_senders: Vec::new(),
+            refusal: None,
+        }
+    }
+}
+
+impl<L: Listening> Subject for Multiplayer<L> {
+    fn note_refusal(&mut self, refused: &Refused) {
+        if refused.is_reported() {
+            self.refusal = Some(refused.to_string());
+        }
+    }
+}
+
+impl<L: Listening> Multiplayer<L> {
+    /// Starts a server over what `listen` opens.
+    ///
+    /// # Errors
+    /// It is in use, something about the arguments or settings is wrong, or the system refuses.
+    pub fn create_server(
+        &mut self,
+        port: i64,
+        bind_address: &str,
+        tls: Result<Option<ServerTls>, Refused>,
+        listen: impl FnOnce(ListenOptions) -> Result<L, ListenError>,
+    ) -> Result<(), Refused> {
+        self.check_idle("create_server")?;
+        let port = u16::try_from(port).map_err(|_| Refused::Port(port))?;
+        let address = parse_bind_address(bind_address)?;
+        let tls = tls?;
+        self.settings.check_handshake()?;
+        let options = ListenOptions { address, port, link: self.settings.link_options(), tls };
+        let listener = listen(options).map_err(|problem| Refused::Listen {
+            address: bind_address.to_owned(),
+            port,
+            problem,
+        })?;
+        let server = Server::new(listener);
+        server.set_accepting(!self.refuses_new_connections);
+        self.start(Session::Server(Box::new(server)));
+        Ok(())
+    }
+
+    /// Starts a client that connects to `url` over what `dial` starts.
+    ///
+    /// # Errors
+    /// It is in use, or something about the URL, the settings or `dial` is wrong.
+    pub fn create_client(
+        &mut self,
+        url: &str,
+        dial: Result<impl FnOnce(ClientRequest, LinkOptions) -> Box<dyn Carrier>, Refused>,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
+        self.check_idle("create_client")?;
+        let target = parse_target(url)?;
+        let dial = dial?;
+        self.settings.check_handshake()?;
+        let carrier = dial(ClientRequest { target }, self.settings.link_options());
+        let client = Client::new(carrier, url, &self.settings, now());
+        self.start(Session::Client(Box::new(client)));
+        Ok(())
+    }
+
+    fn check_idle(&self, call: &'static str) -> Result<(), Refused> {
+        if matches!(self.session, Session::Idle) {
+            return Ok(());
+        }
+        Err(Refused::InUse { call, is_multiplayer: true })
+    }
+
+    fn start(&mut self, session: Session<L>) {
+        self.session_number += 1;
+        self.incoming = Incoming::default();
+        self.past = Past::default();
+        self.refusal = None;
+        self.session = session;
+    }
+
+    /// There is no session any more, but for what can be asked about it.
+    fn end_session(&mut self) -> Session<L> {
+        let session = std::mem::replace(&mut self.session, Session::Idle);
+        match &session {
+            Session::Server(server) => {
+                self.past = Past { statistics: server.statistics(), ..Past::default() };
+            }
+            Session::Client(client) => {
+                self.past = Past {
+                    statistics: client.statistics(),
+                    server: Some(Arc::clone(client.server())),
+                    message: client.end_message(),
+                };
+            }
+            Session::Idle => {}
+        }
+        session
+    }
+
+    /// Leaves: no signal on this side; the I/O thread finishes the connections.
+    pub fn close(&mut self, now: Now<'_>) {
+        self.incoming = Incoming::default();
+        match self.end_session() {
+            Session::Server(server) => server.close(now),
+            Session::Client(client) => client.server().with(|peer| {
+                _ = peer.close(1000, "", now); // a code that is never refused
+                peer.release();
+            }),
+            Session::Idle => {}
+        }
+    }
+
+    /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows it.
+    pub fn begin_poll(&mut self, now: Now<'_>) {
+        let was_read = self.incoming.take_was_read();
+        match &mut self.session {
+            Session::Server(server) => server.begin_poll(was_read),
+            Session::Client(client) => client.begin_poll(was_read, now),
+            Session::Idle => {}
+        }
+    }
+
+    /// Goes on with a poll until there is something to emit or print; call [`emitted`](Self::emitted) after a signal's handlers.
+    pub fn next_outcome(&mut self, now: Now<'_>) -> Option<Outcome> {
+        let signal = match &mut self.session {
+            Session::Server(server) => {
+                server.step(&mut self.incoming, self.refuses_new_connections, &self.settings)
+            }
+            Session::Client(client) => match client.step(&mut self.incoming, now) {
+                Step::Emit(signal) => Some(signal),
+                Step::Idle => None,
+                Step::Vanish(sentence) => return self.vanish(sentence).map(Outcome::Failed),
+            },
+            Session::Idle => None,
+        };
+        let signal = signal?;
+        if let (Session::Client(client), Signal::Disconnected(_)) = (&self.session, signal)
+            && !client.end_message().is_empty()
+        {
+            self.refusal = None; // The end is the news.
+        }
+        Some(Outcome::Emit(Emission { signal, session: self.session_number }))
+    }
+
+    /// A client never got in; `sentence` says why, unless the script has closed it.
+    fn vanish(&mut self, sentence: Option<String>) -> Option<FailedAttempt> {
+        self.end_session();
+        let sentence = sentence.filter(|sentence| !sentence.is_empty())?;
+        self.refusal = None;
+        let url = self.with_client(|peer| peer.view().requested_url().to_owned()).unwrap_or_default();
+        Some(FailedAttempt::new(&url, sentence))
+    }
+
+    /// The handlers have run: who was lost is forgotten now. Returns whose id means nobody any more.
+    pub fn emitted(&mut self, emission: Emission, now: Now<'_>) -> Option<i32> {
+        if emission.session != self.session_number {
+            return None; // a handler has begun another session, whose ids are its own
+        }
+        match (&mut self.session, emission.signal) {
+            (Session::Server(server), Signal::Disconnected(id)) => {
+                server.remove(id, &mut self.incoming, now);
+                Some(id)
+            }
+            (Session::Client(client), Signal::Disconnected(id)) => {
+                client.server().with(Peer::release);
+                self.end_session();
+                Some(id)
+            }
+            _ => None,
+        }
+    }
+
+    /// What it is by now.
+    pub fn status(&self) -> Status {
+        match &self.session {
+            Session::Idle => Status::Disconnected,
+            Session::Client(client) if client.id().is_none() => Status::Connecting,
+            Session::Server(_) | Session::Client(_) => Status::Connected,
+        }
+    }
+
+    /// Its own id; 0 while it has none.
+    pub fn unique_id(&self) -> i32 {
+        match &self.session {
+            Session::Server(_) => SERVER_ID,
+            Session::Client(client) => client.id().unwrap_or(0),
+            Session::Idle => 0,
+        }
+    }
+
+    /// Whether the connection to the server is compressed; of a server, whether any client's is.
+    pub fn is_compressed(&self) -> bool {
+        let is_compressed = |state: &Arc<PeerState>| state.with(|peer| peer.view().is_compressed());
+        match &self.session {
+            Session::Server(server) => server.members().any(is_compressed),
+            Session::Client(client) => is_compressed(client.server()),
+            Session::Idle => false,
+        }
+    }
+
+    /// Whether it is a server.
+    pub fn is_server(&self) -> bool {
+        matches!(self.session, Session::Server(_))
+    }
+
+    fn check_connected(&self, call: &'static str) -> Result<(), Refused> {
+        if self.status() == Status::Connected {
+            return Ok(());
+        }
+        Err(Refused::NotConnected { call, why: self.end_message() })
+    }
+
+    /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
+    ///
+    /// # Errors
+    /// Nobody is sent anything: not connected, or an unknown target.
+    pub fn put_packet(&mut self, payload: Bytes) -> Result<Refusals, Refused> {
+        self.check_connected("put_packet")?;
+        let refused = match &self.session {
+            Session::Server(server) => server.send(self.target_peer, &payload)?,
+            Session::Client(client) => client.send(payload).map(|()| Vec::new())?,
+            Session::Idle => Vec::new(),
+        };
+        if let Some((_, last)) = refused.last() {
+            self.note_refusal(last);
+        }
+        Ok(refused)
+    }
+
+    /// Packets to read.
+    pub fn available_packets(&self) -> usize {
+        self.incoming.len()
+    }
+
+    /// Who sent the packet that [`next_packet`](Self::next_packet) hands out; 1 if there is none, as the engine says.
+    pub fn packet_peer(&self) -> i32 {
+        self.incoming.next_sender().unwrap_or(SERVER_ID)
+    }
+
+    /// The next packet, `None` if there is none. It stays where it is until the next call.
+    ///
+    /// # Errors
+    /// [`Refused::NotConnected`].
+    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, Refused> {
+        self.check_connected("get_packet")?;
+        let Some((_, payload)) = self.take_packet() else { return Ok(None) };
+        self.last_packet = payload;
+        Ok(Some(&self.last_packet))
+    }
+
+    fn take_packet(&mut self) -> Option<(i32, Bytes)> {
+        let Packet { sender, from, payload } = self.incoming.pop()?;
+        from.with(|peer| peer.consumed_by_owner(payload.len()));
+        match &mut self.session {
+            Session::Server(server) => server.packet_taken(sender),
+            Session::Client(client) => client.packet_taken(),
+            Session::Idle => {}
+        }
+        Some((sender, payload))
+    }
+
+    /// Takes up to `most` packets at once; [`last_senders`](Self::last_senders) tells whose they are.
+    pub fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
+        self.last_senders.clear();
+        let mut packets = Vec::with_capacity(most.min(self.available_packets()));
+        while packets.len() < most
+            && let Some((sender, payload)) = self.take_packet()
+        {
+            self.last_senders.push(sender);
+            packets.push(payload);
+        }
+        packets
+    }
+
+    /// The senders of what the last [`take_packets`](Self::take_packets) has taken, in the same order.
+    pub fn last_senders(&self) -> &[i32] {
+        &self.last_senders
+    }
+
+    /// The live peer behind an id.
+    pub fn peer(&self, id: i32) -> Option<&Arc<PeerState>> {
+        match &self.session {
+            Session::Server(server) => server.member(id),
+            Session::Client(client) => (id == SERVER_ID).then(|| client.server()),
+            Session::Idle => None,
+        }
+    }
+
+    /// Ends the connection to one peer, with `force` at once and without a signal.
+    ///
+    /// # Errors
+    /// [`Refused::UnknownPeer`].
+    pub fn disconnect_peer(&mut self, id: i32, force: bool, now: Now<'_>) -> Result<(), Refused> {
+        match &mut self.session {
+            Session::Server(server) if force => server.drop_member(id, &mut self.incoming, now),
+            Session::Server(server) => server.disconnect(id, &mut self.incoming, now),
+            Session::Client(client) if id == SERVER_ID => {
+                self.incoming = Incoming::default();
+                if force {
+                    client.server().with(Peer::release);
+                    self.end_session();
+                } else {
+                    client.disconnect(now);
+                }
+                Ok(())
+            }
+            _ => Err(Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }),
+        }
+    }
+
+    /// What all connections of this session, or of the last one, have carried.
+    pub fn statistics(&self) -> Statistics {
+        match &self.session {
+            Session::Server(server) => server.statistics(),
+            Session::Client(client) => client.statistics(),
+            Session::Idle => self.past.statistics,
+        }
+    }
+
+    /// Runs `call` on a client's connection, also after its end.
+    fn with_client<R>(&self, call: impl FnOnce(&Peer) -> R) -> Option<R> {
+        let server = match &self.session {
+            Session::Client(client) => Some(client.server()),
+            Session::Server(_) => None,
+            Session::Idle => self.past.server.as_ref(),
+        };
+        server.map(|server| server.with(|peer| call(peer)))
+    }
+
+    /// What went wrong last, in one sentence: the refusal of a call, or why a client's connection ended or never came about. Empty
+    /// while all is well, and from the next attempt on.
+    pub fn error_message(&self) -> String {
+        self.refusal.clone().unwrap_or_else(|| self.end_message())
+    }
+
+    fn end_message(&self) -> String {
+        match &self.session {
+            Session::Client(client) => client.end_message(),
+            Session::Server(_) => String::new(),
+            Session::Idle => self.past.message.clone(),
+        }
+    }
+
+    /// The port that a server listens on; 0 for everybody else.
+    pub fn local_port(&self) -> u16 {
+        match &self.session {
+            Session::Server(server) => server.local_port(),
+            Session::Client(_) | Session::Idle => 0,
+        }
+    }
+
+    /// Reads what a server answered to a client's handshake.
+    pub fn handshake_response<R>(&self, read: impl FnOnce(Option<&HttpResponse>) -> R) -> Option<R> {
+        self.with_client(|peer| read(peer.handshake_response()))
+    }
+
+    /// Whether clients are turned away.
+    pub fn refuses_new_connections(&self) -> bool {
+        self.refuses_new_connections
+    }
+
+    /// Turns clients away from now on, or lets them in.
+    pub fn set_refuse_new_connections(&mut self, refuse: bool) {
+        self.refuses_new_connections = refuse;
+        if let Session::Server(server) = &self.session {
+            server.set_accepting(!refuse);
+        }
+    }
+
+    /// A property's value.
+    pub fn get<P: Property>(&self) -> &P::Value {
+        P::get(&self.settings)
+    }
+
+    /// Changes a property, for connections made after.
+    ///
+    /// # Errors
+    /// [`Refused::OutOfRange`]; it keeps its value then.
+    pub fn set<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
+        P::set(Arc::make_mut(&mut self.settings), value)?;
+        if let Session::Server(server) = &self.session {
+            server.apply_settings(&self.settings);
+        }
+        Ok(())
+    }
+}
+
+/// Why a client's connection ended; empty while it has not and after a clean close.
+fn end_message(server: &PeerState) -> String {
+    server.with(|peer| peer.view().close_cause().map(sentence_of).unwrap_or_default())
+}
+
+/// Why a connection ended, in the words of this class.
+fn sentence_of(cause: &CloseCause) -> String {
+    match cause {
+        CloseCause::ConnectTimeout { phase, timeout } => {
+            format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
+        }
+        cause => cause.to_string(),
+    }
+}
+
+/// `*` is every address.
+fn parse_bind_address(text: &str) -> Result<Option<LocalAddress>, Refused> {
+    if text == "*" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(Refused::BindAddress)
+}

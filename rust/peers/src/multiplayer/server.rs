@@ -1,0 +1,354 @@
+//! The server side: a listener and its members.
+
+use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use rust_websocket_net::{Batch, How, LinkId, ListenerEvent, Statistics, SystemRandom};
+use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
+
+use super::{
+    Incoming, Listening, Refusals, Signal, TakesCopies,
+    protocol::{PeerIds, Recipients, encode_peer_id, server_recipients},
+};
+use crate::{
+    Carrier, IdMap, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings,
+    close_requests::CloseRequests, held_end::HeldEnd,
+};
+
+/// A burst does not keep its memory.
+const KEPT_REPORTS: usize = 1024;
+
+/// A client that has an id.
+struct Member<O> {
+    state: Arc<PeerState>,
+    link: LinkId,
+    outbox: O,
+    /// Its packets that nobody has taken yet.
+    unread: usize,
+    held_end: HeldEnd,
+    /// `peer_disconnected` has been emitted; the member goes when its handlers have run.
+    end_is_shown: bool,
+}
+
+impl<O> Member<O> {
+    /// Whether a script may have the peer of this member (`get_peer`), and so have changed it. The engine object, which keeps the
+    /// state, is kept as long as the member.
+    fn is_shown(&self) -> bool {
+        Arc::strong_count(&self.state) > 1
+    }
+
+    fn is_open(&self) -> bool {
+        self.state.with(|peer| peer.ready_state()) == ReadyState::Open
+    }
+
+    fn receive(&mut self, id: i32, message: Message, incoming: &mut Incoming) {
+        // Sent away already: what it still says is not handed out.
+        if self.is_open() && incoming.push(id, &self.state, message) {
+            self.unread += 1;
+        }
+    }
+
+    /// The longer way to send: it knows why not, and what a script has set for this peer alone.
+    fn send(&self, id: i32, send: impl FnOnce(&mut Peer) -> Result<(), Refused>, refused: &mut Refusals) {
+        match self.state.with(send) {
+            // Lost or sent away, which the next poll shows: it counts as taken.
+            Ok(()) | Err(Refused::Lost | Refused::Closed { .. } | Refused::Ended { .. }) => {}
+            Err(problem) => {
+                let problem = Refused::Recipient { id, refused: Box::new(problem) };
+                refused.push((Arc::clone(&self.state), problem));
+            }
+        }
+    }
+}
+
+/// A multiplayer peer that is a server.
+pub(crate) struct Server<L: Listening> {
+    listener: L,
+    ids: PeerIds,
+    members: IdMap<i32, Member<L::Outbox>>,
+    by_link: IdMap<LinkId, i32>,
+    close_requests: Arc<CloseRequests>,
+    /// Of the current poll, not looked at yet.
+    events: VecDeque<ListenerEvent<L::Link>>,
+    /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each poll.
+    reports: Vec<ListenerEvent<L::Link>>,
+    /// The ids for the members that the current poll welcomes: the I/O thread is notified once, since that takes longer than the
+    /// rest of a welcome.
+    welcomed: Batch,
+    /// Members whose end the current poll shows.
+    due: VecDeque<(i32, Option<Box<Closed>>)>,
+    /// Members whose end is met and kept back.
+    held: Vec<i32>,
+    /// What members that are gone have carried.
+    carried: Statistics,
+}
+
+impl<L: Listening> Server<L> {
+    /// A server without members.
+    pub(crate) fn new(listener: L) -> Self {
+        Self {
+            listener,
+            ids: PeerIds::default(),
+            members: IdMap::default(),
+            by_link: IdMap::default(),
+            close_requests: Arc::default(),
+            events: VecDeque::new(),
+            reports: Vec::new(),
+            welcomed: Batch::default(),
+            due: VecDeque::new(),
+            held: Vec::new(),
+            carried: Statistics::default(),
+        }
+    }
+
+    pub(crate) fn member(&self, id: i32) -> Option<&Arc<PeerState>> {
+        self.members.get(&id).map(|member| &member.state)
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<PeerState>> {
+        self.members.values().map(|member| &member.state)
+    }
+
+    pub(crate) fn local_port(&self) -> u16 {
+        self.listener.local_port()
+    }
+
+    pub(crate) fn set_accepting(&self, accepting: bool) {
+        self.listener.set_accepting(accepting);
+    }
+
+    /// What the script has set counts for connections accepted from now on.
+    pub(crate) fn apply_settings(&self, settings: &Settings) {
+        self.listener.set_link_options(settings.link_options());
+    }
+
+    /// Collects what has happened since the last poll.
+    pub(crate) fn begin_poll(&mut self, was_read: bool) {
+        self.release_ends(was_read);
+        self.due.extend(self.close_requests.take().into_iter().map(|id| (id, None)));
+        self.listener.take_events(&mut self.reports);
+        if self.events.is_empty() {
+            // The two change places, as they are.
+            let spent = mem::replace(&mut self.events, mem::take(&mut self.reports).into());
+            self.reports = spent.into();
+        } else {
+            self.events.extend(self.reports.drain(..));
+        }
+        if self.reports.capacity() > KEPT_REPORTS {
+            self.reports.shrink_to(KEPT_REPORTS);
+        }
+    }
+
+    /// Ends that were kept back are due, unless somebody reads what came before them.
+    fn release_ends(&mut self, was_read: bool) {
+        let (members, due) = (&mut self.members, &mut self.due);
+        self.held.retain(|id| {
+            let Some(member) = members.get_mut(id) else { return false };
+            let end = member.held_end.poll(member.unread, was_read);
+            let is_due = end.is_some() || member.held_end.get().is_none();
+            if let Some(end) = end {
+                due.push_back((*id, Some(end)));
+            }
+            !is_due
+        });
+    }
+
+    /// Goes on until there is something to emit.
+    pub(crate) fn step(
+        &mut self,
+        incoming: &mut Incoming,
+        refuses: bool,
+        settings: &Arc<Settings>,
+    ) -> Option<Signal> {
+        while let Some((id, closed)) = self.due.pop_front() {
+            if let Some(signal) = self.show_end(id, closed, incoming) {
+                return Some(signal);
+            }
+        }
+        while let Some(event) = self.events.pop_front() {
+            let signal = match event {
+                // Dropping the link turns the client away.
+                ListenerEvent::Accepted(..) if refuses => None,
+                ListenerEvent::Accepted(link, address, opened) => {
+                    Some(self.welcome(link, address, opened, settings))
+                }
+                ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
+            };
+            if signal.is_some() {
+                return signal;
+            }
+        }
+        drop(mem::take(&mut self.welcomed));
+        None
+    }
+
+    fn welcome(
+        &mut self,
+        mut link: L::Link,
+        address: SocketAddr,
+        opened: Opened,
+        settings: &Arc<Settings>,
+    ) -> Signal {
+        let id = self.ids.assign(&SystemRandom);
+        let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
+        // Refused only if the client is already gone, which its next event tells.
+        let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
+        _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
+        let requests = (Arc::clone(&self.close_requests), id);
+        let peer = Peer::fed_member(Arc::clone(settings), Box::new(link), address, opened, requests);
+        let member = Member {
+            state: Arc::new(Locked::new(peer)),
+            link: name,
+            outbox,
+            unread: 0,
+            held_end: HeldEnd::default(),
+            end_is_shown: false,
+        };
+        self.members.insert(id, member);
+        self.by_link.insert(name, id);
+        Signal::Connected(id)
+    }
+
+    fn handle(&mut self, link: LinkId, event: Event, incoming: &mut Incoming) -> Option<Signal> {
+        let id = *self.by_link.get(&link)?;
+        let member = self.members.get_mut(&id)?;
+        match event {
+            Event::Message(message) => {
+                member.receive(id, message, incoming);
+                None
+            }
+            Event::Closed(closed) => {
+                let has_unread = member.unread > 0 && member.is_open();
+                match member.held_end.meet(Box::new(closed), has_unread) {
+                    Some(closed) => self.show_end(id, Some(closed), incoming),
+                    None => {
+                        self.held.push(id);
+                        None
+                    }
+                }
+            }
+            Event::Opened(_) => None,
+        }
+    }
+
+    /// Shows the loss of a member to the script's handlers; [`remove`](Self::remove) follows.
+    fn show_end(&mut self, id: i32, closed: Option<Box<Closed>>, incoming: &mut Incoming) -> Option<Signal> {
+        let member = self.members.get_mut(&id)?;
+        if mem::replace(&mut member.end_is_shown, true) {
+            return None; // a handler has polled, or closed the connection once more
+        }
+        if !member.is_open() {
+            // The script has sent it away: nobody wants its packets.
+            incoming.forget(id);
+        }
+        if let Some(closed) = closed.or_else(|| member.held_end.take()) {
+            member.state.with(|peer| peer.feed([Event::Closed(*closed)]));
+        }
+        Some(Signal::Disconnected(id))
+    }
+
+    /// Forgets a member; a close handshake under way is completed by the I/O thread.
+    pub(crate) fn remove(&mut self, id: i32, incoming: &mut Incoming, now: Now<'_>) {
+        let Some(member) = self.members.remove(&id) else { return };
+        self.by_link.remove(&member.link);
+        self.ids.release(id, now());
+        self.carried += member.state.with(|peer| {
+            peer.release();
+            peer.statistics()
+        });
+        incoming.trim(|id| self.members.contains_key(&id));
+    }
+
+    /// What all members have carried, those that are gone included.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let mut sum = self.carried;
+        for member in self.members.values() {
+            sum += member.state.with(|peer| peer.statistics());
+        }
+        sum
+    }
+
+    /// A packet of that member was taken.
+    pub(crate) fn packet_taken(&mut self, id: i32) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.unread -= 1;
+        }
+    }
+
+    /// Sends to everybody meant by `target`. Those who refuse are returned, each with what to print for it.
+    ///
+    /// # Errors
+    /// The target does not exist.
+    pub(crate) fn send(&self, target: i32, payload: &Bytes) -> Result<Refusals, Refused> {
+        let recipients = server_recipients(target, |id| self.members.contains_key(&id))
+            .map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
+        let mut refused = Vec::new();
+        if let Recipients::One(id) = recipients {
+            if let Some(member) = self.members.get(&id) {
+                member.send(id, |peer| peer.put_packet(payload.clone()), &mut refused);
+            }
+            return Ok(refused);
+        }
+        for member in self.members.values() {
+            member.outbox.prefetch();
+        }
+        let mut batch = Batch::default();
+        for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
+            if !member.is_shown()
+                && member.outbox.push(MessageKind::Binary, payload, How::With(&mut batch)).is_ok()
+            {
+                continue;
+            }
+            member.send(*id, |peer| peer.put_packet_in(&mut batch, payload.clone()), &mut refused);
+        }
+        Ok(refused)
+    }
+
+    /// Sends a member away: with a close frame, and `peer_disconnected` in the next poll.
+    pub(crate) fn disconnect(
+        &mut self,
+        id: i32,
+        incoming: &mut Incoming,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
+        let member = self.members.get_mut(&id).ok_or_else(|| unknown_peer(id))?;
+        incoming.forget(id);
+        member.unread = 0;
+        member.state.with(|peer| peer.close(1000, "", now))
+    }
+
+    /// Drops a member at once and without a signal.
+    pub(crate) fn drop_member(
+        &mut self,
+        id: i32,
+        incoming: &mut Incoming,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
+        if !self.members.contains_key(&id) {
+            return Err(unknown_peer(id));
+        }
+        incoming.forget(id);
+        self.remove(id, incoming, now);
+        Ok(())
+    }
+
+    /// Sends 1001 (going away) to everybody; the I/O thread finishes the connections.
+    pub(crate) fn close(mut self, now: Now<'_>) {
+        self.begin_poll(false);
+        for event in self.events.drain(..) {
+            if let ListenerEvent::Accepted(mut link, ..) = event {
+                link.close(1001, "", now);
+            }
+        }
+        for member in self.members.values() {
+            member.state.with(|peer| {
+                _ = peer.close(1001, "", now); // a code that is never refused
+                peer.release();
+            });
+        }
+    }
+}
+
+fn unknown_peer(id: i32) -> Refused {
+    Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }
+}

@@ -1,0 +1,533 @@
+//! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_proto::{
+    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
+    is_valid_close_code, shown_url,
+};
+
+use crate::{
+    Carrier, Class, FailedAttempt, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused,
+    Settings, Subject, close_requests::CloseRequests,
+};
+
+/// One WebSocket connection after the other, as a script sees them.
+pub struct Peer {
+    /// Shared with the multiplayer server and its other members until a script changes them here.
+    settings: Arc<Settings>,
+    view: PeerView,
+    carrier: Option<Box<dyn Carrier>>,
+    /// Of the connection, also after its end.
+    counters: Arc<Counters>,
+    /// A multiplayer peer owns the connection and brings its events.
+    is_fed: bool,
+    /// Where a multiplayer server learns that the script has closed this connection, and this member's id.
+    close_requests: Option<(Arc<CloseRequests>, i32)>,
+    /// The other side's address and port while there is a connection.
+    remote: Option<Remote>,
+    /// What `put_packet` sends.
+    write_mode: MessageKind,
+    /// The packet handed out last: the engine reads it after the call has returned.
+    last_packet: Option<Message>,
+    // Emptied by every poll; kept for its memory.
+    events: Vec<LinkEvent>,
+    /// Of the last call that was refused, until the next attempt to connect.
+    refusal: Option<String>,
+}
+
+/// A peer as its engine object and a multiplayer peer hold it.
+pub type PeerState = Locked<Peer>;
+
+/// Put into words when somebody asks: hardly anybody does, and every member has one.
+enum Remote {
+    Address(SocketAddr),
+    /// As the engine's stream tells it.
+    OfStream(String, u16),
+}
+
+/// What a server's handshake over an accepted stream starts with.
+pub struct Accepted {
+    /// Moves the bytes of the stream.
+    pub carrier: Box<dyn Carrier>,
+    /// The other side's address and port, as the stream's owner writes them.
+    pub remote: Option<(String, u16)>,
+}
+
+impl Default for Peer {
+    fn default() -> Self {
+        Self::with(Arc::new(Settings::new(Class::Peer)), PeerView::new())
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Peer").field("state", &self.ready_state()).finish_non_exhaustive()
+    }
+}
+
+impl Subject for Peer {
+    fn note_refusal(&mut self, refused: &Refused) {
+        if refused.is_reported() {
+            self.refusal = Some(refused.to_string());
+        }
+    }
+}
+
+impl Peer {
+    fn with(settings: Arc<Settings>, view: PeerView) -> Self {
+        Self {
+            settings,
+            view,
+            carrier: None,
+            counters: Arc::default(),
+            is_fed: false,
+            close_requests: None,
+            remote: None,
+            write_mode: MessageKind::Binary,
+            last_packet: None,
+            events: Vec::new(),
+            refusal: None,
+        }
+    }
+
+    /// The server's end of a connection of a multiplayer server, which brings its events with [`feed`](Self::feed) and
+    /// learns through `close_requests` that the script has closed it.
+    pub(crate) fn fed_member(
+        settings: Arc<Settings>,
+        carrier: Box<dyn Carrier>,
+        address: SocketAddr,
+        opened: Opened,
+        close_requests: (Arc<CloseRequests>, i32),
+    ) -> Self {
+        let mut peer = Self::fed(settings, String::new(), carrier);
+        peer.view.apply([Event::Opened(opened)]);
+        peer.remote = Some(Remote::Address(address));
+        peer.close_requests = Some(close_requests);
+        peer
+    }
+
+    /// The connection of a multiplayer client, which takes what happens with [`take_events`](Self::take_events) and
+    /// brings what is to be shown with [`feed`](Self::feed).
+    pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, carrier: Box<dyn Carrier>) -> Self {
+        Self::fed(settings, url.to_owned(), carrier)
+    }
+
+    fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
+        let mut view = PeerView::new();
+        view.start_fed(url);
+        let mut peer = Self { is_fed: true, ..Self::with(settings, view) };
+        peer.start(carrier);
+        peer
+    }
+
+    /// A property's value.
+    pub fn get<P: Property>(&self) -> &P::Value {
+        P::get(&self.settings)
+    }
+
+    /// Changes a property, for this peer alone.
+    ///
+    /// # Errors
+    /// [`Refused::OutOfRange`]; it keeps its value then.
+    pub fn set<P: Property>(&mut self, value: P::Value, now: Now<'_>) -> Result<(), Refused> {
+        P::set(Arc::make_mut(&mut self.settings), value)?;
+        if let (Some(carrier), Some(setting)) = (&mut self.carrier, P::live(&self.settings)) {
+            carrier.set(setting, now);
+        }
+        Ok(())
+    }
+
+    /// What a script sees of the connection.
+    pub fn view(&self) -> &PeerView {
+        &self.view
+    }
+
+    /// The state to show.
+    pub fn ready_state(&self) -> ReadyState {
+        self.view.ready_state()
+    }
+
+    /// The other side's address and port, empty and 0 without a connection.
+    pub fn remote(&self) -> (String, u16) {
+        match &self.remote {
+            Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
+            Some(Remote::OfStream(host, port)) => (host.clone(), *port),
+            None => (String::new(), 0),
+        }
+    }
+
+    /// Starts connecting to `url` over what `dial` starts.
+    ///
+    /// # Errors
+    /// There is a connection already, or something about the URL, the settings or `dial` is wrong.
+    pub fn connect(
+        &mut self,
+        url: &str,
+        dial: Result<impl FnOnce(ClientRequest, LinkOptions) -> Box<dyn Carrier>, Refused>,
+    ) -> Result<(), Refused> {
+        self.check_idle("connect_to_url")?;
+        let target = parse_target(url)?;
+        let dial = dial?;
+        self.settings.check_handshake()?;
+        self.forget_connection();
+        self.view.start_client(url.to_owned());
+        let options = self.settings.link_options();
+        self.start(dial(ClientRequest { target }, options));
+        Ok(())
+    }
+
+    fn start(&mut self, carrier: Box<dyn Carrier>) {
+        self.counters = Arc::clone(carrier.counters());
+        self.carrier = Some(carrier);
+    }
+
+    /// Starts a server's handshake over a stream; `None` if the script's is of no use.
+    ///
+    /// # Errors
+    /// There is a connection already, or something about the stream or the settings is wrong.
+    pub fn accept(&mut self, stream: Option<impl FnOnce(LinkOptions) -> Accepted>) -> Result<(), Refused> {
+        let stream = stream.ok_or(Refused::Stream)?;
+        self.check_idle("accept_stream")?;
+        self.settings.check_handshake()?;
+        self.forget_connection();
+        self.view.start_server();
+        let Accepted { carrier, remote } = stream(self.settings.link_options());
+        self.remote = remote.map(|(host, port)| Remote::OfStream(host, port));
+        self.start(carrier);
+        Ok(())
+    }
+
+    fn check_idle(&self, call: &'static str) -> Result<(), Refused> {
+        if matches!(self.view.ready_state(), ReadyState::Connecting | ReadyState::Open) {
+            return Err(Refused::InUse { call, is_multiplayer: false });
+        }
+        Ok(())
+    }
+
+    fn forget_connection(&mut self) {
+        self.carrier = None;
+        self.is_fed = false;
+        self.close_requests = None;
+        self.remote = None;
+        self.last_packet = None;
+        self.refusal = None;
+    }
+
+    /// Takes what has happened and shows it. Returns the attempt to connect that turns out to have failed, to be printed.
+    pub fn poll(&mut self, now: Now<'_>) -> Option<FailedAttempt> {
+        if self.is_fed {
+            return None;
+        }
+        if let Some(carrier) = &mut self.carrier {
+            carrier.poll(&mut self.events, now);
+        }
+        if self.view.ready_state() == ReadyState::Closing {
+            self.drop_messages();
+        }
+        let before = self.view.ready_state();
+        let remote = &mut self.remote;
+        self.view.apply(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+        let failed = self.note_end(before);
+        self.settle();
+        failed
+    }
+
+    /// This side has closed: like the built-in, it takes no more messages.
+    fn drop_messages(&mut self) {
+        let carrier = &mut self.carrier;
+        self.events.retain(|event| {
+            let LinkEvent::Protocol(Event::Message(message)) = event else { return true };
+            if let Some(carrier) = carrier {
+                carrier.consumed(message.payload.len());
+            }
+            false
+        });
+    }
+
+    /// One poll's events of a fed peer.
+    pub(crate) fn feed(&mut self, events: impl IntoIterator<Item = Event>) {
+        let before = self.view.ready_state();
+        self.view.apply(events);
+        self.note_end(before);
+        self.settle();
+    }
+
+    /// An end that says why is news, whatever was refused before.
+    fn note_end(&mut self, before: ReadyState) -> Option<FailedAttempt> {
+        if before == self.view.ready_state() || self.view.ready_state() != ReadyState::Closed {
+            return None;
+        }
+        let sentence = self.end_message();
+        if sentence.is_empty() {
+            return None;
+        }
+        self.refusal = None;
+        let url = self.view.requested_url();
+        // A server's end has no URL before its handshake is complete.
+        let is_failed_attempt = before == ReadyState::Connecting && !url.is_empty();
+        is_failed_attempt.then(|| FailedAttempt::new(url, sentence))
+    }
+
+    /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
+    /// noted here.
+    pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
+        if let Some(carrier) = &mut self.carrier {
+            carrier.poll(&mut self.events, now);
+            let remote = &mut self.remote;
+            events.extend(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+        }
+    }
+
+    /// The owner of a fed peer has taken a message of `bytes` bytes. A script may have given the peer a connection of its
+    /// own meanwhile, on which that message does not count.
+    pub(crate) fn consumed_by_owner(&mut self, bytes: usize) {
+        if self.is_fed {
+            self.consumed(bytes);
+        }
+    }
+
+    fn consumed(&mut self, bytes: usize) {
+        if let Some(carrier) = &mut self.carrier {
+            carrier.consumed(bytes);
+        }
+    }
+
+    /// The owner of a fed peer forgets it: closed for whoever still holds it. The I/O thread completes a close handshake
+    /// under way.
+    pub(crate) fn release(&mut self) {
+        if !self.is_fed {
+            return; // the script's own by now
+        }
+        self.carrier = None;
+        self.close_requests = None;
+        self.view.aborted();
+        self.settle();
+    }
+
+    /// The script has let go of it: says so to the other side, as a multiplayer peer does.
+    pub fn freed(&mut self, now: Now<'_>) {
+        if !self.is_fed && self.view.ready_state() == ReadyState::Open {
+            _ = self.close(1001, "", now); // a code that is never refused
+        }
+    }
+
+    /// Lets go of what a closed connection does not need any more.
+    fn settle(&mut self) {
+        if self.view.ready_state() != ReadyState::Closed {
+            return;
+        }
+        self.remote = None;
+        // One that is fed is not polled any more.
+        if self.is_fed || self.carrier.as_ref().is_some_and(|carrier| !carrier.needs_polls()) {
+            self.carrier = None;
+        }
+    }
+
+    /// The next packet; `None` if the connection is open and there is none yet. It stays where it is until the next call.
+    ///
+    /// # Errors
+    /// [`Refused::NothingToReceive`].
+    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, Refused> {
+        match self.view.pop() {
+            Some(message) => {
+                self.consumed(message.payload.len());
+                Ok(Some(&self.last_packet.insert(message).payload))
+            }
+            None if self.view.ready_state() == ReadyState::Open => Ok(None),
+            None => Err(Refused::NothingToReceive { why: self.end_message() }),
+        }
+    }
+
+    /// Takes up to `most` packets at once.
+    pub fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
+        let mut packets = Vec::with_capacity(most.min(self.view.available()));
+        while packets.len() < most
+            && let Some(message) = self.view.pop()
+        {
+            self.consumed(message.payload.len());
+            packets.push(message.payload);
+        }
+        packets
+    }
+
+    /// Sends what `put_packet` was given.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn put_packet(&mut self, payload: Bytes) -> Result<(), Refused> {
+        self.send(self.write_mode, payload)
+    }
+
+    /// Sends one of the copies of a packet to many.
+    pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refused> {
+        self.push(self.write_mode, payload, How::With(batch))
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The connection is not open, or the outbound limits are reached; nothing is sent then.
+    pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
+        self.push(kind, payload, How::Now)
+    }
+
+    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
+        if !self.view.can_send() {
+            return Err(self.why_closed());
+        }
+        let Some(carrier) = &mut self.carrier else { return Err(self.why_closed()) };
+        let (size, limit) = (payload.len(), self.settings.outbound_buffer_size);
+        if limit != 0 && i64::try_from(size).is_ok_and(|size| size > limit) {
+            self.counters.send_refused();
+            return Err(Refused::TooBig { size, limit });
+        }
+        carrier.push(kind, payload, how).map_err(|error| match error {
+            SendError::BufferFull => Refused::Full,
+            _ => Refused::Lost,
+        })
+    }
+
+    fn why_closed(&self) -> Refused {
+        match self.view.unshown_end() {
+            Some(end) if self.view.ready_state() == ReadyState::Open => {
+                let by_remote = matches!(end.cause, CloseCause::Clean | CloseCause::ClosedByRemote { .. });
+                Refused::Ended { code: end.code.filter(|_| by_remote) }
+            }
+            _ => Refused::Closed { why: self.end_message() },
+        }
+    }
+
+    /// Starts the close handshake, or with a negative code ends the connection without one.
+    ///
+    /// # Errors
+    /// [`Refused::CloseCode`], only to be reported: the connection closes all the same.
+    pub fn close(&mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
+        if self.view.ready_state() == ReadyState::Closed {
+            return Ok(());
+        }
+        if let (Some((requests, id)), true) = (&self.close_requests, self.carrier.is_some()) {
+            requests.push(*id);
+        }
+        if code < 0 {
+            self.abort();
+            return Ok(());
+        }
+        let valid_code = u16::try_from(code).ok().filter(|_| is_valid_close_code(code));
+        self.view.close_called();
+        match &mut self.carrier {
+            Some(carrier) if self.view.ready_state() == ReadyState::Closing => {
+                carrier.close(valid_code.unwrap_or(1000), reason, now);
+            }
+            // It was connecting: nobody waits for anything.
+            carrier => *carrier = None,
+        }
+        self.settle();
+        valid_code.map(|_| ()).ok_or(Refused::CloseCode(code))
+    }
+
+    fn abort(&mut self) {
+        self.view.aborted();
+        if let Some(mut carrier) = self.carrier.take() {
+            carrier.leave();
+        }
+        self.settle();
+    }
+
+    /// Changes TCP_NODELAY of the live connection.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn set_no_delay(&mut self, enabled: bool, now: Now<'_>) -> Result<(), Refused> {
+        let carrier = self.carrier.as_mut().ok_or(Refused::NoConnection("set_no_delay"))?;
+        carrier.set(LiveSetting::NoDelay(enabled), now);
+        Ok(())
+    }
+
+    /// Payload bytes accepted and not yet taken by the system.
+    pub fn buffered_amount(&self) -> usize {
+        self.carrier.as_ref().map_or(0, |carrier| carrier.buffered_amount())
+    }
+
+    /// What `put_packet` sends.
+    pub fn write_mode(&self) -> MessageKind {
+        self.write_mode
+    }
+
+    /// Changes what `put_packet` sends.
+    pub fn set_write_mode(&mut self, kind: MessageKind) {
+        self.write_mode = kind;
+    }
+
+    /// Seconds; -1 before the first answered ping.
+    pub fn round_trip_time(&self) -> f64 {
+        let time = self.carrier.as_ref().and_then(|carrier| carrier.round_trip_time());
+        time.map_or(-1.0, |time| time.as_secs_f64())
+    }
+
+    /// What the connection has carried so far.
+    pub fn statistics(&self) -> Statistics {
+        // A live connection counts what was sent when it is asked for its counters.
+        self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
+    }
+
+    /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended. Empty while all is well, after a
+    /// clean close, and from the next attempt on.
+    pub fn error_message(&self) -> String {
+        self.refusal.clone().unwrap_or_else(|| self.end_message())
+    }
+
+    /// Why the connection ended; empty while connected and after a clean close.
+    fn end_message(&self) -> String {
+        self.view.close_cause().map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// What a server answered to the handshake, whether it opened the connection or not.
+    pub fn handshake_response(&self) -> Option<&HttpResponse> {
+        self.view.handshake_response()
+    }
+}
+
+/// Notes the address that the event tells, if it is that.
+fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
+    match event {
+        LinkEvent::Connected(address) => {
+            *remote = Some(Remote::Address(address));
+            None
+        }
+        LinkEvent::Protocol(event) => Some(event),
+    }
+}
+
+/// Reads the URL of `connect_to_url` or `create_client`.
+pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
+    Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
+}
+
+/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
+pub fn address_text(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_engine_does() {
+        let text = |address: &str| address_text(address.parse().unwrap());
+        assert_eq!(text("127.0.0.1"), "127.0.0.1");
+        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
+        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
+        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
+    }
+}

@@ -1,0 +1,241 @@
+//! Calls that are not done: why, with what the sentence about it needs.
+
+use std::{
+    fmt::{self, Write},
+    hash::{DefaultHasher, Hasher},
+    sync::{Mutex, PoisonError},
+};
+
+use rust_websocket_net::{ListenError, LocalAddressError};
+use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
+use thiserror::Error;
+
+/// Different sentences remembered per object. A script that makes up more of them is not listened to any longer.
+const REMEMBERED: usize = 32;
+
+/// Why a call is not done. Its text is one sentence for the script's author: what was wrong, and what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A URL that cannot be used.
+    #[error("The URL {} cannot be used: {problem}.", Quoted(.url))]
+    Url {
+        /// Without what may be secret in it.
+        url: String,
+        /// What is wrong with it.
+        problem: TargetError,
+    },
+    /// A number that is no port.
+    #[error("create_server: {0} is no port; ports are 0 to 65535.")]
+    Port(i64),
+    /// An address that is neither `*` nor an IP address.
+    #[error("create_server: cannot listen there: {0}; use \"*\" or an IP address of this machine.")]
+    BindAddress(LocalAddressError),
+    /// The system does not let us listen.
+    #[error("create_server: cannot listen on {address} port {port}: {problem}.")]
+    Listen {
+        /// As passed.
+        address: String,
+        /// As passed.
+        port: u16,
+        /// The system's reason.
+        problem: ListenError,
+    },
+    /// TLS options of the wrong side, or that cannot be used.
+    #[error("{call}: {problem}.")]
+    Tls {
+        /// The script's call.
+        call: &'static str,
+        /// A phrase.
+        problem: String,
+    },
+    /// A stream that is neither TCP nor TLS over TCP.
+    #[error("accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.")]
+    Stream,
+    /// A handshake header or subprotocol that would break the handshake.
+    #[error("Handshake refused: {0}.")]
+    HandshakeLine(#[from] HandshakeLineError),
+    /// Connecting or listening while doing so already.
+    #[error("{call}: this {what}; close it first.", what = if *.is_multiplayer {
+        "multiplayer peer is in use already"
+    } else {
+        "peer has a connection already"
+    })]
+    InUse {
+        /// The script's call.
+        call: &'static str,
+        /// Which of the two classes.
+        is_multiplayer: bool,
+    },
+    /// Sending without an open connection.
+    #[error("Nothing can be sent: the connection is not open{}.", because(.why))]
+    Closed {
+        /// Why it ended, if there was one; may be empty.
+        why: String,
+    },
+    /// Sending after the end was met and while it is not shown, for want of reading what came before it.
+    #[error("Nothing can be sent: {}, and what it sent before is still to be read.", ended(.code))]
+    Ended {
+        /// Of the other side's close frame.
+        code: Option<u16>,
+    },
+    /// The connection is lost and still shown as open until the next poll. No mistake of the script: nothing is reported.
+    #[error("the connection is lost")]
+    Lost,
+    /// The outbound limits are reached.
+    #[error(
+        "The outbound buffer is full: the other side does not read fast enough (outbound_buffer_size, max_queued_packets)."
+    )]
+    Full,
+    /// One message over the outbound limit.
+    #[error("A message of {size} bytes is larger than outbound_buffer_size ({limit}).")]
+    TooBig {
+        /// Of the message.
+        size: usize,
+        /// `outbound_buffer_size`.
+        limit: i64,
+    },
+    /// Receiving without an open connection.
+    #[error("get_packet: there is no packet and the connection is not open{}.", because(.why))]
+    NothingToReceive {
+        /// Why it ended, if there was one; may be empty.
+        why: String,
+    },
+    /// A close code that may not be sent; 1000 was.
+    #[error("close: {0} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
+    CloseCode(i64),
+    /// A call that needs a connection.
+    #[error("{0}: there is no connection.")]
+    NoConnection(&'static str),
+    /// A packet call on a multiplayer peer that is not connected.
+    #[error("{call}: this multiplayer peer is not connected{}.", because(.why))]
+    NotConnected {
+        /// The script's call.
+        call: &'static str,
+        /// Why the connection ended, if there was one; may be empty.
+        why: String,
+    },
+    /// Nobody has that id.
+    #[error("{call}: there is no peer {id}.")]
+    UnknownPeer {
+        /// The script's call.
+        call: &'static str,
+        /// As passed.
+        id: i64,
+    },
+    /// Nobody has the id that packets are to go to.
+    #[error("put_packet: there is no peer {0} to send to (set_target_peer).")]
+    UnknownTarget(i32),
+    /// One of several recipients does not take a message.
+    #[error("Peer {id}: {refused}")]
+    Recipient {
+        /// Whose.
+        id: i32,
+        /// Why not.
+        refused: Box<Refused>,
+    },
+    /// A property's value out of range; it keeps the one before.
+    #[error("{property} must be {allowed}, not {value}.")]
+    OutOfRange {
+        /// Its name.
+        property: &'static str,
+        /// What it may be.
+        allowed: Allowed,
+        /// As passed.
+        value: String,
+    },
+}
+
+impl Refused {
+    /// Whether a script's author is to read of it.
+    pub fn is_reported(&self) -> bool {
+        !matches!(self, Self::Lost)
+    }
+}
+
+fn because(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(" ({why})") }
+}
+
+fn ended(code: &Option<u16>) -> String {
+    match code {
+        Some(code) => format!("the other side has closed the connection (code {code})"),
+        None => "the connection to the other side has ended".to_owned(),
+    }
+}
+
+/// What a property may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Allowed {
+    /// A whole number from there on.
+    #[error("at least {0}")]
+    AtLeast(i64),
+    /// A finite number of seconds; 0 turns it off.
+    #[error("0 (off) or a number of seconds")]
+    SecondsOrOff,
+    /// A finite number of seconds.
+    #[error("a number of seconds above 0")]
+    SecondsAboveZero,
+    /// One of an enum's names.
+    #[error("{}", .0.join(" or "))]
+    OneOf(&'static [&'static str]),
+}
+
+/// Which sentences one object has reported: each is printed once.
+#[derive(Debug, Default)]
+pub struct Reported(Mutex<Vec<u64>>);
+
+impl Reported {
+    /// Whether to print this now.
+    pub fn is_new(&self, refused: &Refused) -> bool {
+        if !refused.is_reported() {
+            return false;
+        }
+        let sentence = fingerprint(refused);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED || known.contains(&sentence) {
+            return false;
+        }
+        known.push(sentence);
+        true
+    }
+}
+
+/// Of a text that is not put together for it: a script may repeat a mistake ten thousand times a second.
+fn fingerprint(text: &impl fmt::Display) -> u64 {
+    struct Writer(DefaultHasher);
+    impl Write for Writer {
+        fn write_str(&mut self, part: &str) -> fmt::Result {
+            self.0.write(part.as_bytes());
+            Ok(())
+        }
+    }
+    let mut writer = Writer(DefaultHasher::new());
+    _ = write!(writer, "{text}"); // hashing does not fail
+    writer.0.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sentence_is_reported_once() {
+        let reported = Reported::default();
+        assert!(reported.is_new(&Refused::Full));
+        assert!(!reported.is_new(&Refused::Full));
+        assert!(reported.is_new(&Refused::TooBig { size: 2, limit: 1 }));
+        assert!(!reported.is_new(&Refused::Lost), "no mistake");
+        for id in 0..1000 {
+            let is_new = reported.is_new(&Refused::UnknownPeer { call: "get_peer", id });
+            assert_eq!(is_new, id < REMEMBERED as i64 - 2, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_small() {
+        // It is in the way of every send.
+        assert!(size_of::<Refused>() <= 80, "{}", size_of::<Refused>());
+    }
+}

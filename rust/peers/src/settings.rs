@@ -1,0 +1,313 @@
+//! The properties of both classes: one row each, from which fields, ranges, getters and setters come.
+
+use std::{sync::Arc, time::Duration};
+
+use rust_websocket_net::{LinkOptions, ReceiveLimits, SendLimits};
+use rust_websocket_proto::{Config, DeflateConfig};
+
+use crate::{Allowed, LiveSetting, Refused};
+
+/// TCP_NODELAY of a new connection, as the engine sets it; a script may change it later.
+pub const NO_DELAY: bool = true;
+
+/// Whose settings they are: the limit of connecting has another name and default on each class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// One connection.
+    Peer,
+    /// A server with its clients, or one client.
+    Multiplayer,
+}
+
+/// A property of a class.
+pub trait Property {
+    /// Of its value.
+    type Value;
+    /// As scripts write it.
+    const NAME: &'static str;
+
+    /// Its value.
+    fn get(settings: &Settings) -> &Self::Value;
+
+    /// Changes it.
+    ///
+    /// # Errors
+    /// [`Refused::OutOfRange`]; nothing is changed then.
+    fn set(settings: &mut Settings, value: Self::Value) -> Result<(), Refused>;
+
+    /// What a live connection is told of the new value.
+    fn live(settings: &Settings) -> Option<LiveSetting>;
+}
+
+/// `name: type = default, which values are allowed, what a live connection is told;`
+macro_rules! properties {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr, $check:expr, $live:expr;)*) => {
+        /// What a script has set. Refused values change nothing.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Settings {
+            class: Class,
+            $($(#[$doc])* pub(crate) $name: $type,)*
+        }
+
+        impl Settings {
+            /// The engine's defaults.
+            pub fn new(class: Class) -> Self {
+                Self { class, $($name: $default,)* }
+            }
+        }
+
+        /// Each property as a type of its name.
+        #[expect(non_camel_case_types, reason = "named as scripts write them, so that a row has the name once")]
+        pub mod property {
+            use super::*;
+
+            $(
+                $(#[$doc])*
+                #[derive(Debug, Clone, Copy)]
+                pub struct $name;
+
+                impl Property for $name {
+                    type Value = $type;
+                    const NAME: &'static str = stringify!($name);
+
+                    fn get(settings: &Settings) -> &$type {
+                        &settings.$name
+                    }
+
+                    fn set(settings: &mut Settings, value: $type) -> Result<(), Refused> {
+                        settings.$name = ($check)(Self::NAME, value)?;
+                        Ok(())
+                    }
+
+                    fn live(settings: &Settings) -> Option<LiveSetting> {
+                        ($live)(settings)
+                    }
+                }
+            )*
+        }
+    };
+}
+
+properties! {
+    /// Extra `Name: value` lines of the request, or of a server's answer.
+    handshake_headers: Vec<String> = Vec::new(), anything, next_time;
+    /// Subprotocols in order of preference.
+    supported_protocols: Vec<String> = Vec::new(), without_edges, next_time;
+    /// Largest message, and payload bytes that may wait unread.
+    inbound_buffer_size: i64 = 65535, at_least(1), next_time;
+    /// Payload bytes that the system has refused so far; 0 means no limit.
+    outbound_buffer_size: i64 = 65535, at_least(0), Settings::live_send_limits;
+    /// Messages that may wait in either direction.
+    max_queued_packets: i64 = 4096, at_least(1), Settings::live_send_limits;
+    /// Seconds between pings; 0 turns them off.
+    heartbeat_interval: f64 = 0.0, seconds_or_off, Settings::live_heartbeat;
+    /// Of a peer: seconds from `connect_to_url` or `accept_stream` to the completed handshake.
+    connect_timeout: f64 = 30.0, seconds_above_zero, next_time;
+    /// Of a multiplayer peer: seconds from accepting or connecting to the completed handshake.
+    handshake_timeout: f64 = 3.0, seconds_above_zero, next_time;
+    /// Seconds that a close handshake may take.
+    close_timeout: f64 = 5.0, seconds_above_zero, Settings::live_close_timeout;
+    /// Whether messages are compressed where the other side agrees: a value of the classes' enum `Compression`.
+    compression: i64 = 0, one_of(&["COMPRESSION_DISABLED", "COMPRESSION_ENABLED"]), next_time;
+    /// Messages of fewer bytes go uncompressed.
+    compression_threshold: i64 = 1024, at_least(0), next_time;
+    /// Whether compressed messages may refer to earlier ones.
+    compression_context_takeover: bool = false, anything, next_time;
+}
+
+impl Settings {
+    /// Whether the headers and subprotocols can be sent.
+    ///
+    /// # Errors
+    /// The first that cannot.
+    pub fn check_handshake(&self) -> Result<(), Refused> {
+        Config::check_handshake_headers(&self.handshake_headers)
+            .and_then(|()| Config::check_supported_protocols(&self.supported_protocols))
+            .map_err(Refused::HandshakeLine)
+    }
+
+    /// From the start of connecting to its end.
+    pub(crate) fn connect_limit(&self) -> Duration {
+        duration(match self.class {
+            Class::Peer => self.connect_timeout,
+            Class::Multiplayer => self.handshake_timeout,
+        })
+    }
+
+    /// `None`: off.
+    fn heartbeat(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.heartbeat_interval).ok().filter(|interval| !interval.is_zero())
+    }
+
+    fn send_limits(&self) -> SendLimits {
+        SendLimits { bytes: to_limit(self.outbound_buffer_size), messages: to_limit(self.max_queued_packets) }
+    }
+
+    fn receive_limits(&self) -> ReceiveLimits {
+        ReceiveLimits {
+            bytes: to_limit(self.inbound_buffer_size),
+            messages: to_limit(self.max_queued_packets),
+        }
+    }
+
+    fn live_send_limits(&self) -> Option<LiveSetting> {
+        Some(LiveSetting::SendLimits(self.send_limits()))
+    }
+
+    fn live_heartbeat(&self) -> Option<LiveSetting> {
+        Some(LiveSetting::HeartbeatInterval(self.heartbeat()))
+    }
+
+    fn live_close_timeout(&self) -> Option<LiveSetting> {
+        Some(LiveSetting::CloseTimeout(duration(self.close_timeout)))
+    }
+
+    /// For a connection that starts now.
+    fn config(&self) -> Config {
+        Config {
+            max_message_size: to_limit(self.inbound_buffer_size),
+            connect_timeout: self.connect_limit(),
+            close_timeout: duration(self.close_timeout),
+            heartbeat_interval: self.heartbeat(),
+            supported_protocols: self.supported_protocols.clone(),
+            handshake_headers: self.handshake_headers.clone(),
+            deflate: (self.compression != 0).then(|| DeflateConfig {
+                threshold: to_limit(self.compression_threshold),
+                context_takeover: self.compression_context_takeover,
+                ..DeflateConfig::default()
+            }),
+        }
+    }
+
+    /// For a connection that starts now.
+    pub fn link_options(&self) -> LinkOptions {
+        LinkOptions {
+            config: Arc::new(self.config()),
+            send_limits: self.send_limits(),
+            receive_limits: self.receive_limits(),
+            no_delay: NO_DELAY,
+        }
+    }
+}
+
+/// Connections that live already keep the value they started with.
+fn next_time(_: &Settings) -> Option<LiveSetting> {
+    None
+}
+
+fn anything<T>(_: &'static str, value: T) -> Result<T, Refused> {
+    Ok(value)
+}
+
+/// What the engine's `strip_edges` leaves: no characters up to the space at either end.
+fn without_edges(_: &'static str, names: Vec<String>) -> Result<Vec<String>, Refused> {
+    Ok(names.iter().map(|name| name.trim_matches(|character| character <= ' ').to_owned()).collect())
+}
+
+fn at_least(minimum: i64) -> impl Fn(&'static str, i64) -> Result<i64, Refused> {
+    move |property, value| checked(property, value, value >= minimum, Allowed::AtLeast(minimum))
+}
+
+fn one_of(names: &'static [&'static str]) -> impl Fn(&'static str, i64) -> Result<i64, Refused> {
+    move |property, value| {
+        let is_known = usize::try_from(value).is_ok_and(|value| value < names.len());
+        checked(property, value, is_known, Allowed::OneOf(names))
+    }
+}
+
+fn seconds_or_off(property: &'static str, seconds: f64) -> Result<f64, Refused> {
+    checked(property, seconds, Duration::try_from_secs_f64(seconds).is_ok(), Allowed::SecondsOrOff)
+}
+
+fn seconds_above_zero(property: &'static str, seconds: f64) -> Result<f64, Refused> {
+    let is_allowed = Duration::try_from_secs_f64(seconds).is_ok_and(|duration| !duration.is_zero());
+    checked(property, seconds, is_allowed, Allowed::SecondsAboveZero)
+}
+
+fn checked<T: ToString>(
+    property: &'static str,
+    value: T,
+    is_allowed: bool,
+    allowed: Allowed,
+) -> Result<T, Refused> {
+    if is_allowed {
+        return Ok(value);
+    }
+    Err(Refused::OutOfRange { property, allowed, value: value.to_string() })
+}
+
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+fn to_limit(value: i64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused<P: Property>(settings: &mut Settings, value: P::Value) -> String {
+        P::set(settings, value).expect_err(P::NAME).to_string()
+    }
+
+    #[test]
+    fn refused_values_change_nothing() {
+        let mut settings = Settings::new(Class::Peer);
+        let numbers = [
+            refused::<property::inbound_buffer_size>(&mut settings, 0),
+            refused::<property::outbound_buffer_size>(&mut settings, -1),
+            refused::<property::max_queued_packets>(&mut settings, 0),
+            refused::<property::compression_threshold>(&mut settings, -1),
+            refused::<property::compression>(&mut settings, 2),
+        ];
+        assert_eq!(
+            numbers,
+            [
+                "inbound_buffer_size must be at least 1, not 0.",
+                "outbound_buffer_size must be at least 0, not -1.",
+                "max_queued_packets must be at least 1, not 0.",
+                "compression_threshold must be at least 0, not -1.",
+                "compression must be COMPRESSION_DISABLED or COMPRESSION_ENABLED, not 2.",
+            ]
+        );
+        for seconds in [-1.0, f64::NAN, f64::INFINITY] {
+            refused::<property::heartbeat_interval>(&mut settings, seconds);
+            refused::<property::connect_timeout>(&mut settings, seconds);
+        }
+        refused::<property::handshake_timeout>(&mut settings, 0.0);
+        assert_eq!(
+            refused::<property::close_timeout>(&mut settings, 0.0),
+            "close_timeout must be a number of seconds above 0, not 0."
+        );
+        assert_eq!(
+            refused::<property::heartbeat_interval>(&mut settings, -1.0),
+            "heartbeat_interval must be 0 (off) or a number of seconds, not -1."
+        );
+        assert_eq!(settings, Settings::new(Class::Peer));
+    }
+
+    #[test]
+    fn zero_turns_the_heartbeat_off() {
+        let mut settings = Settings::new(Class::Peer);
+        assert!(property::heartbeat_interval::set(&mut settings, 0.5).is_ok());
+        assert_eq!(settings.heartbeat(), Some(Duration::from_millis(500)));
+        assert!(property::heartbeat_interval::set(&mut settings, 0.0).is_ok());
+        assert_eq!(settings.heartbeat(), None);
+    }
+
+    #[test]
+    fn protocols_are_stripped_as_the_engine_does() {
+        let mut settings = Settings::new(Class::Peer);
+        let names = vec![" a ".to_owned(), " \ta b\u{1}\r\n".to_owned()];
+        assert!(property::supported_protocols::set(&mut settings, names).is_ok());
+        assert_eq!(property::supported_protocols::get(&settings), &["a", "a b"]);
+    }
+
+    #[test]
+    fn each_class_has_its_own_limit_of_connecting() {
+        assert_eq!(Settings::new(Class::Peer).connect_limit(), Duration::from_secs(30));
+        assert_eq!(Settings::new(Class::Multiplayer).connect_limit(), Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,43 @@
+//! What a connection has carried so far, for people who look for overflow.
+
+use std::ops::AddAssign;
+
+/// Counts of one connection, or the sum of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Messages received.
+    pub messages_in: u64,
+    /// Messages accepted for sending.
+    pub messages_out: u64,
+    /// Their payload bytes.
+    pub bytes_in: u64,
+    /// Their payload bytes.
+    pub bytes_out: u64,
+    /// Messages refused for want of room.
+    pub sends_refused: u64,
+    /// How often what had arrived had to wait because nobody took what came before.
+    pub reads_paused: u64,
+}
+
+impl Statistics {
+    pub(crate) fn received(&mut self, bytes: usize) {
+        self.messages_in += 1;
+        self.bytes_in += bytes as u64;
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.messages_out += 1;
+        self.bytes_out += bytes as u64;
+    }
+}
+
+impl AddAssign for Statistics {
+    fn add_assign(&mut self, other: Self) {
+        self.messages_in += other.messages_in;
+        self.messages_out += other.messages_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.sends_refused += other.sends_refused;
+        self.reads_paused += other.reads_paused;
+    }
+}
