@@ -53,6 +53,8 @@ signal reconnect_failed
 ## All that was sent has left, after a send was refused with [constant ERR_OUT_OF_MEMORY].
 signal drained
 
+# Underscores keep these out of completion and documentation.
+# gdlint: disable=enum-name,load-constant-name
 enum _Phase { IDLE, REFUSED, CONNECTING, OPEN, CLOSING, WAITING }
 enum _Next { NOTHING, RECONNECT, GIVE_UP }
 

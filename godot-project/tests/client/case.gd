@@ -1,19 +1,27 @@
 extends RefCounted
-## What the cases of the client's suite share. Each method `test_*` of a file in `cases/` is one case and gets an object
-## of its own; it may await frames.
+## What the cases of the client's suite share. Each method `test_*` of a file in `cases/` is one
+## case and gets an object of its own; it may await frames.
 
 const Responder := preload("res://tests/client/responder.gd")
 const RawPeer := preload("res://tests/harness/raw_peer.gd")
 const PEER_CLASSES := {"builtin": &"WebSocketPeer", "rust": &"RustWebSocketPeer"}
-const SIGNALS: Array[StringName] = [&"connection_opened", &"text_received", &"data_received", &"connection_closed",
-	&"connection_failed", &"reconnecting", &"reconnect_failed", &"drained"]
+const SIGNALS: Array[StringName] = [
+	&"connection_opened",
+	&"text_received",
+	&"data_received",
+	&"connection_closed",
+	&"connection_failed",
+	&"reconnecting",
+	&"reconnect_failed",
+	&"drained"
+]
 
 var tree: SceneTree
 var impl := "rust"
 var failures := PackedStringArray()
 var checks := 0
 ## The signals of the client made last, each as "name(arguments)".
-var events := PackedStringArray()
+var events: Array[String] = []
 ## What the clients take for the time, where a case says so.
 var now := 0.0
 
@@ -40,7 +48,10 @@ func check(condition: bool, what: String) -> bool:
 
 func equal(got: Variant, wanted: Variant, what: String) -> bool:
 	var is_same: bool = typeof(got) == typeof(wanted) and got == wanted
-	return check(is_same, "%s: got %s, wanted %s" % [what, var_to_str(got).left(600), var_to_str(wanted).left(600)])
+	return check(
+		is_same,
+		"%s: got %s, wanted %s" % [what, var_to_str(got).left(600), var_to_str(wanted).left(600)]
+	)
 
 
 ## The next error line with `part` in it belongs to the case; it has to come.
@@ -53,17 +64,18 @@ func tells_answers() -> bool:
 	return impl == "rust"
 
 
-## A send is about to be refused: our peer says so once. (The engine's class says so each time, which nobody counts.)
+## A send is about to be refused: our peer says so once (the engine's class each time).
 func expect_full() -> void:
 	if impl == "rust":
 		expect_error("outbound buffer is full")
 
 
-## What is shown of a close frame: the engine's class takes 1012 to 1014, which are younger than RFC 6455, for a fault.
+## What is shown of a close frame: the engine's class takes 1012 to 1014, which are younger than
+## RFC 6455, for a fault.
 func shown_end(code: int, reason := "") -> String:
 	if impl == "builtin" and code in [1012, 1013, 1014]:
-		return "connection_closed(1002, \"Protocol error\", true)"
-	return "connection_closed(%d, \"%s\", true)" % [code, reason]
+		return 'connection_closed(1002, "Protocol error", true)'
+	return 'connection_closed(%d, "%s", true)' % [code, reason]
 
 
 ## Lets frames pass until `condition` holds; false when the time is over.
@@ -87,7 +99,7 @@ func settle(seconds := 0.1) -> void:
 
 func until_event(event: String, seconds := 8.0) -> bool:
 	var has_come := func() -> bool:
-		return Array(events).any(func(seen: String) -> bool: return seen.begins_with(event))
+		return events.any(func(seen: String) -> bool: return seen.begins_with(event))
 	return check(await until(has_come, seconds), "'%s' comes; there was %s" % [event, events])
 
 
@@ -100,6 +112,17 @@ func serve(on_request := Responder.accept) -> Responder:
 	var server := Responder.new(on_request)
 	_servers.append(server)
 	return server
+
+
+## The frames of the client that connected last, once there are `count` or the time is over.
+func arrived(server: Responder, count: int, seconds := 8.0) -> PackedStringArray:
+	var frames := PackedStringArray()
+	var have_come := func() -> bool:
+		for frame in server.latest().take_frames():
+			frames.append(frame)
+		return frames.size() >= count
+	await until(have_come, seconds)
+	return frames
 
 
 ## A port on which nobody listens.
@@ -141,23 +164,26 @@ func open_client(server: Responder, settings := {}) -> RustWebSocketClient:
 	return client
 
 
+## From now on `events` is a new list, and the signals of this client alone go into it.
 func record(client: Node) -> void:
-	events = PackedStringArray()
+	var list: Array[String] = []
+	events = list
 	for event in SIGNALS:
-		for info in client.get_signal_list():
-			if info.name == event:
-				client.connect(event, _note.bind(String(event)) if info.args.is_empty() else _noter(event, info.args.size()))
+		client.connect(event, _noter(event, client, list))
 
 
-func _note(event: String) -> void:
-	events.append(event + "()")
-
-
-func _noter(event: String, count: int) -> Callable:
+func _noter(event: StringName, client: Node, list: Array[String]) -> Callable:
+	var count := 0
+	for info in client.get_signal_list():
+		if info.name == event:
+			count = info.args.size()
 	match count:
+		0:
+			return func() -> void: list.append(event + "()")
 		1:
-			return func(a: Variant) -> void: events.append("%s(%s)" % [event, var_to_str(a)])
+			return func(a: Variant) -> void: list.append("%s(%s)" % [event, var_to_str(a)])
 		2:
-			return func(a: Variant, b: Variant) -> void: events.append("%s(%s, %s)" % [event, var_to_str(a), var_to_str(b)])
+			return func(a: Variant, b: Variant) -> void:
+				list.append("%s(%s, %s)" % [event, var_to_str(a), var_to_str(b)])
 	return func(a: Variant, b: Variant, c: Variant) -> void:
-		events.append("%s(%s, %s, %s)" % [event, var_to_str(a), var_to_str(b), var_to_str(c)])
+		list.append("%s(%s, %s, %s)" % [event, var_to_str(a), var_to_str(b), var_to_str(c)])

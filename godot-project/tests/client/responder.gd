@@ -58,6 +58,7 @@ func latest() -> RawPeer:
 
 # ---- answers
 
+
 static func accept(peer: RawPeer, _number: int) -> void:
 	peer.accept_upgrade()
 
@@ -65,7 +66,9 @@ static func accept(peer: RawPeer, _number: int) -> void:
 ## An HTTP answer that is no upgrade, and the end.
 static func refuse(status: int, more := PackedStringArray()) -> Callable:
 	return func(peer: RawPeer, _number: int) -> void:
-		var lines := PackedStringArray(["HTTP/1.1 %d Refused" % status, "Content-Length: 0", "Connection: close"])
+		var lines := PackedStringArray(
+			["HTTP/1.1 %d Refused" % status, "Content-Length: 0", "Connection: close"]
+		)
 		peer.send_ascii("\r\n".join(lines + more) + "\r\n\r\n")
 		peer.close()
 

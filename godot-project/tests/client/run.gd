@@ -3,7 +3,8 @@ extends SceneTree
 ##
 ##   godot --headless --path godot-project -s res://tests/client/run.gd -- impl=rust filter=queue
 ##
-## `impl` is builtin or rust, `filter` a part of case names. `ci/test-client.sh` runs both and judges what was printed.
+## `impl` is builtin or rust, `filter` a part of case names. `ci/test-client.sh` runs both and
+## judges what was printed.
 
 const CASES := "res://tests/client/cases/"
 

@@ -23,10 +23,18 @@ func test_waits_end_when_they_are_over() -> void:
 
 
 func test_jitter() -> void:
-	for jitter: Array in [[0.5, 0.0, 0.25], [0.5, 1.0, 0.75], [0.0, 1.0, 0.5], [1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]:
-		var client := make_timed_client({"reconnect_jitter": jitter[0], "_random": func() -> float: return jitter[1]})
+	for jitter: Array in [
+		[0.5, 0.0, 0.25], [0.5, 1.0, 0.75], [0.0, 1.0, 0.5], [1.0, 0.0, 0.0], [1.0, 1.0, 1.0]
+	]:
+		var client := make_timed_client(
+			{"reconnect_jitter": jitter[0], "_random": func() -> float: return jitter[1]}
+		)
 		client.connect_to_url(deaf_url())
-		equal(await _delays(client, 1), [jitter[2]] as Array[float], "jitter %s, luck %s" % [jitter[0], jitter[1]])
+		equal(
+			await _delays(client, 1),
+			[jitter[2]] as Array[float],
+			"jitter %s, luck %s" % [jitter[0], jitter[1]]
+		)
 		client.close()
 
 
@@ -49,8 +57,18 @@ func test_attempts_are_used_up() -> void:
 	var client := make_client({"reconnect_max_attempts": 2})
 	client.connect_to_url(deaf_url())
 	await until_event("reconnect_failed")
-	equal(_names(), ["connection_failed", "reconnecting", "connection_failed", "reconnecting", "connection_failed", "reconnect_failed"],
-		"signals")
+	equal(
+		_names(),
+		[
+			"connection_failed",
+			"reconnecting",
+			"connection_failed",
+			"reconnecting",
+			"connection_failed",
+			"reconnect_failed"
+		],
+		"signals"
+	)
 	check(not client.is_reconnecting(), "no longer reconnecting")
 	await settle()
 	equal(events.size(), 6, "signals after that")
@@ -82,7 +100,11 @@ func test_a_stable_connection_resets_the_count() -> void:
 		equal(client.get_reconnect_attempt(), 1 if round_number == 1 else 0, "attempts after 4.9 s")
 		server.latest().close()
 		await until_event("reconnecting")
-		equal(events[-1], "reconnecting(%d, %s)" % [round_number + 1, [0.5, 1.0][round_number]], "wait %d" % round_number)
+		equal(
+			events[-1],
+			"reconnecting(%d, %s)" % [round_number + 1, [0.5, 1.0][round_number]],
+			"wait %d" % round_number
+		)
 		events.clear()
 		now += 5.0
 	await until_event("connection_opened")
@@ -94,14 +116,27 @@ func test_a_stable_connection_resets_the_count() -> void:
 
 
 func test_retry_after_lengthens_the_wait() -> void:
-	var values := {"7": 7.0, "100000": 300.0, "0": 0.5, "Wed, 21 Oct 2026 07:28:00 GMT": 0.5, "-5": 0.5, "soon": 0.5}
+	var values := {
+		"7": 7.0,
+		"100000": 300.0,
+		"0": 0.5,
+		"Wed, 21 Oct 2026 07:28:00 GMT": 0.5,
+		"-5": 0.5,
+		"soon": 0.5
+	}
 	for value: String in values:
 		for status: int in [503, 429]:
-			var server := serve(Responder.refuse(status, PackedStringArray(["retry-after:  " + value])))
+			var server := serve(
+				Responder.refuse(status, PackedStringArray(["retry-after:  " + value]))
+			)
 			var client := make_timed_client()
 			client.connect_to_url(server.url())
 			var wanted: float = values[value] if tells_answers() else 0.5
-			equal(await _delays(client, 1), [wanted] as Array[float], "%d, Retry-After: %s" % [status, value])
+			equal(
+				await _delays(client, 1),
+				[wanted] as Array[float],
+				"%d, Retry-After: %s" % [status, value]
+			)
 			client.close()
 
 
@@ -140,7 +175,7 @@ func test_an_attempt_takes_no_longer_than_allowed() -> void:
 	equal(events.size(), 0, "signals after 5.9 s")
 	now = 6.3
 	await until_event("reconnecting(1, 0.5)")
-	equal(events[0], "connection_failed(\"no connection within 6.0 s\")", "the failure")
+	equal(events[0], 'connection_failed("no connection within 6.0 s")', "the failure")
 
 
 func test_an_attempt_takes_no_longer_by_the_real_clock() -> void:
@@ -156,9 +191,18 @@ func test_an_attempt_takes_no_longer_by_the_real_clock() -> void:
 
 func test_values_that_make_no_sense_are_refused() -> void:
 	var client := make_client()
-	var bad := {"connect_timeout": [0.0, -1.0, NAN, INF], "heartbeat_interval": [-0.1, NAN], "inbound_buffer_size": [0, -1],
-		"outbound_buffer_size": [-1], "queue_limit": [-1], "reconnect_delay_min": [-1.0, NAN], "reconnect_delay_max": [-1.0, NAN],
-		"reconnect_jitter": [-0.1, 1.1, NAN], "reconnect_max_attempts": [-2], "reconnect_min_uptime": [-1.0, NAN]}
+	var bad := {
+		"connect_timeout": [0.0, -1.0, NAN, INF],
+		"heartbeat_interval": [-0.1, NAN],
+		"inbound_buffer_size": [0, -1],
+		"outbound_buffer_size": [-1],
+		"queue_limit": [-1],
+		"reconnect_delay_min": [-1.0, NAN],
+		"reconnect_delay_max": [-1.0, NAN],
+		"reconnect_jitter": [-0.1, 1.1, NAN],
+		"reconnect_max_attempts": [-2],
+		"reconnect_min_uptime": [-1.0, NAN]
+	}
 	for property: String in bad:
 		for value: Variant in bad[property]:
 			var before: Variant = client.get(property)
@@ -168,7 +212,7 @@ func test_values_that_make_no_sense_are_refused() -> void:
 
 
 func _names() -> Array:
-	return Array(events).map(func(event: String) -> String: return event.get_slice("(", 0))
+	return events.map(func(event: String) -> String: return event.get_slice("(", 0))
 
 
 ## The next `count` waits, each cut short by the clock.

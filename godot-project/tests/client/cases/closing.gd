@@ -9,42 +9,62 @@ func test_codes_after_which_it_stays_closed() -> void:
 		client.connect_to_url(server.url())
 		await until_event("connection_closed")
 		await settle(0.06)
-		equal(events, PackedStringArray(["connection_opened(\"\")", "connection_closed(%d, \"why\", true)" % code]), "signals")
+		equal(
+			events,
+
+				['connection_opened("")', 'connection_closed(%d, "why", true)' % code]
+			,
+			"signals"
+		)
 		check(not client.is_reconnecting(), "not reconnecting after %d" % code)
 		equal(client.get_ready_state(), 3, "the state")
 
 
 func test_codes_after_which_it_comes_back() -> void:
 	for code: int in [1001, 1011, 1012, 1013, 3000, 4000, 4999]:
-		var server := serve(func(peer: RawPeer, number: int) -> void:
-			if number == 1:
-				Responder.close_with(code, "why").call(peer, number)
-			else:
-				peer.accept_upgrade())
+		var server := serve(
+			func(peer: RawPeer, number: int) -> void:
+				if number == 1:
+					Responder.close_with(code, "why").call(peer, number)
+				else:
+					peer.accept_upgrade()
+		)
 		var client := make_client()
 		client.connect_to_url(server.url())
 		await until_count(4)
-		equal(events, PackedStringArray(["connection_opened(\"\")", shown_end(code, "why"),
-			"reconnecting(1, 0.02)", "connection_opened(\"\")"]), "signals")
+		equal(
+			events,
+
+				[
+					'connection_opened("")',
+					shown_end(code, "why"),
+					"reconnecting(1, 0.02)",
+					'connection_opened("")'
+				]
+			,
+			"signals"
+		)
 
 
 func test_a_code_that_the_game_takes_as_final() -> void:
 	var server := serve(Responder.close_with(4003, "kicked"))
 	var client := make_client({"no_reconnect_codes": PackedInt32Array([4003])})
 	client.connect_to_url(server.url())
-	await until_event("connection_closed(4003, \"kicked\", true)")
+	await until_event('connection_closed(4003, "kicked", true)')
 	await settle()
 	equal(events.size(), 2, "signals")
 
 
 func test_a_close_frame_without_a_code() -> void:
-	var server := serve(func(peer: RawPeer, _number: int) -> void:
-		peer.accept_upgrade()
-		peer.send_frame(RawPeer.CLOSE))
+	var server := serve(
+		func(peer: RawPeer, _number: int) -> void:
+			peer.accept_upgrade()
+			peer.send_frame(RawPeer.CLOSE)
+	)
 	var client := make_client()
 	client.connect_to_url(server.url())
 	await until_event("reconnecting(1")
-	equal(events[1], "connection_closed(1005, \"\", true)", "the end")
+	equal(events[1], 'connection_closed(1005, "", true)', "the end")
 
 
 func test_a_server_that_dies() -> void:
@@ -52,7 +72,11 @@ func test_a_server_that_dies() -> void:
 	var client := await open_client(server)
 	server.stop()
 	await until_event("reconnecting(2")
-	equal(Array(events).slice(0, 2), ["connection_closed(-1, \"\", false)", "reconnecting(1, 0.02)"], "signals")
+	equal(
+		events.slice(0, 2),
+		['connection_closed(-1, "", false)', "reconnecting(1, 0.02)"],
+		"signals"
+	)
 	check(client.is_reconnecting(), "reconnecting")
 	check(not client.get_error_message().is_empty(), "there is a message")
 	server.start()
@@ -72,7 +96,7 @@ func test_closing_by_the_script() -> void:
 			server.latest().send_frame(RawPeer.CLOSE, RawPeer.close_payload(4001, "bye"))
 		return not frames.is_empty()
 	check(await until(answer), "the close frame arrives")
-	await until_event("connection_closed(4001, \"bye\", true)")
+	await until_event('connection_closed(4001, "bye", true)')
 	await settle()
 	equal(events.size(), 1, "signals")
 	equal(client.get_error_message(), "", "the message")
@@ -88,7 +112,7 @@ func test_closing_while_the_other_side_says_nothing() -> void:
 	await settle()
 	equal(events.size(), 1, "signals while nobody answers")
 	now = 5.1
-	await until_event("connection_closed(-1, \"\", false)")
+	await until_event('connection_closed(-1, "", false)')
 	await settle()
 	equal(events.size(), 2, "signals")
 
@@ -96,7 +120,7 @@ func test_closing_while_the_other_side_says_nothing() -> void:
 func test_cutting() -> void:
 	var client := await open_client(serve())
 	client.close(-1)
-	await until_event("connection_closed(-1, \"\", false)")
+	await until_event('connection_closed(-1, "", false)')
 	await settle()
 	equal(events.size(), 1, "signals")
 
@@ -107,11 +131,7 @@ func test_codes_that_must_not_be_sent() -> void:
 		var client := await open_client(server)
 		expect_error("close code %d must not be sent" % code)
 		client.close(code)
-		var frames := PackedStringArray()
-		check(await until(func() -> bool:
-			frames.append_array(server.latest().take_frames())
-			return not frames.is_empty()), "a frame arrives")
-		equal(frames, PackedStringArray(["close:1000:"]), "instead of %d" % code)
+		equal(await arrived(server, 1), PackedStringArray(["close:1000:"]), "instead of %d" % code)
 		server.latest().close()
 
 
@@ -140,11 +160,11 @@ func test_messages_come_before_the_end() -> void:
 			server.latest().send_message("message %d" % i)
 		if impl == "builtin":
 			# The engine's class loses what arrives together with a close frame.
-			await until_event("text_received(\"message 49\")")
+			await until_event('text_received("message 49")')
 		server.latest().send_frame(RawPeer.CLOSE, RawPeer.close_payload(code))
 		await until_event("connection_closed")
 		for i in 50:
-			equal(events[i], "text_received(\"message %d\")" % i, "signal %d" % i)
+			equal(events[i], 'text_received("message %d")' % i, "signal %d" % i)
 		equal(events[50], shown_end(code), "the end")
 		client.close()
 
@@ -154,17 +174,29 @@ func test_messages_and_the_end_right_behind_the_handshake() -> void:
 		check(true, "the engine's class loses what arrives together with a close frame")
 		check(true, "")
 		return
-	var server := serve(func(peer: RawPeer, _number: int) -> void:
-		var data := peer.upgrade_answer().to_utf8_buffer()
-		data.append_array(peer.frame(RawPeer.TEXT, "first".to_utf8_buffer()))
-		data.append_array(peer.frame(RawPeer.BINARY, PackedByteArray([2])))
-		data.append_array(peer.frame(RawPeer.CLOSE, RawPeer.close_payload(1000, "done")))
-		peer.send_bytes(data))
+	var server := serve(
+		func(peer: RawPeer, _number: int) -> void:
+			var data := peer.upgrade_answer().to_utf8_buffer()
+			data.append_array(peer.frame(RawPeer.TEXT, "first".to_utf8_buffer()))
+			data.append_array(peer.frame(RawPeer.BINARY, PackedByteArray([2])))
+			data.append_array(peer.frame(RawPeer.CLOSE, RawPeer.close_payload(1000, "done")))
+			peer.send_bytes(data)
+	)
 	var client := make_client()
 	client.connect_to_url(server.url())
 	await until_event("connection_closed")
-	equal(events, PackedStringArray(["connection_opened(\"\")", "text_received(\"first\")", "data_received(PackedByteArray(2))",
-		"connection_closed(1000, \"done\", true)"]), "signals")
+	equal(
+		events,
+
+			[
+				'connection_opened("")',
+				'text_received("first")',
+				"data_received(PackedByteArray(2))",
+				'connection_closed(1000, "done", true)'
+			]
+		,
+		"signals"
+	)
 
 
 func test_unread_messages_survive_a_close_by_the_script() -> void:
@@ -175,9 +207,9 @@ func test_unread_messages_survive_a_close_by_the_script() -> void:
 	for i in 5:
 		data.append_array(server.latest().frame(RawPeer.TEXT, str(i).to_utf8_buffer()))
 	server.latest().send_bytes(data)
-	await until_event("text_received(\"4\")")
+	await until_event('text_received("4")')
 	server.latest().send_frame(RawPeer.CLOSE, RawPeer.close_payload(1000))
-	await until_event("connection_closed(1000, \"\", true)")
+	await until_event('connection_closed(1000, "", true)')
 	equal(events.size(), 6, "signals")
 
 
@@ -189,5 +221,9 @@ func test_connecting_again_while_closing() -> void:
 	client.close()
 	equal(client.connect_to_url(second.url()), OK, "connect_to_url while closing")
 	await until_event("connection_opened")
-	equal(events, PackedStringArray(["connection_closed(-1, \"\", false)", "connection_opened(\"\")"]), "signals")
+	equal(
+		events,
+		['connection_closed(-1, "", false)', 'connection_opened("")'],
+		"signals"
+	)
 	check(client.is_open(), "open")

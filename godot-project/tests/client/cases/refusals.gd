@@ -11,7 +11,10 @@ func test_answers_that_will_not_change() -> void:
 			await until_event("reconnect_failed")
 			await settle(0.05)
 			equal(events.size(), 2, "signals after %d: %s" % [status, events])
-			check(events[0].begins_with("connection_failed(") and str(status) in events[0], "%d is told: %s" % [status, events])
+			check(
+				events[0].begins_with("connection_failed(") and str(status) in events[0],
+				"%d is told: %s" % [status, events]
+			)
 			equal(server.requests, 1, "requests")
 		else:
 			await until_event("reconnecting(2")
@@ -24,17 +27,24 @@ func test_answers_that_may_change() -> void:
 		var client := make_client()
 		client.connect_to_url(server.url())
 		await until_event("reconnecting(2")
-		equal(Array(events).slice(0, 2).map(func(event: String) -> String: return event.get_slice("(", 0)),
-			["connection_failed", "reconnecting"], "signals after %d" % status)
+		equal(
+			events.slice(0, 2).map(
+				func(event: String) -> String: return event.get_slice("(", 0)
+			),
+			["connection_failed", "reconnecting"],
+			"signals after %d" % status
+		)
 		client.close()
 
 
 func test_a_server_that_refuses_and_then_accepts() -> void:
-	var server := serve(func(peer: RawPeer, number: int) -> void:
-		if number < 3:
-			Responder.refuse(503).call(peer, number)
-		else:
-			peer.accept_upgrade())
+	var server := serve(
+		func(peer: RawPeer, number: int) -> void:
+			if number < 3:
+				Responder.refuse(503).call(peer, number)
+			else:
+				peer.accept_upgrade()
+	)
 	var client := make_client()
 	client.connect_to_url(server.url())
 	await until_event("connection_opened")
@@ -46,9 +56,11 @@ func test_a_server_that_refuses_and_then_accepts() -> void:
 func test_a_new_url_for_the_next_attempt() -> void:
 	var server := serve()
 	var client := make_client()
-	client.reconnecting.connect(func(_attempt: int, _delay: float) -> void:
-		client.url = server.url()
-		client.handshake_headers = PackedStringArray(["X-Try: 2"]))
+	client.reconnecting.connect(
+		func(_attempt: int, _delay: float) -> void:
+			client.url = server.url()
+			client.handshake_headers = PackedStringArray(["X-Try: 2"])
+	)
 	client.connect_to_url(deaf_url())
 	await until_event("connection_opened")
 	equal(server.latest().header("X-Try"), "2", "the header of the second attempt")
@@ -56,10 +68,12 @@ func test_a_new_url_for_the_next_attempt() -> void:
 
 func test_a_url_that_cannot_be_used_is_final() -> void:
 	var client := make_client()
-	client.reconnecting.connect(func(_attempt: int, _delay: float) -> void:
-		# The peer prints why.
-		expect_error("")
-		client.url = "http://x y/")
+	client.reconnecting.connect(
+		func(_attempt: int, _delay: float) -> void:
+			# The peer prints why.
+			expect_error("")
+			client.url = "http://x y/"
+	)
 	client.connect_to_url(deaf_url())
 	await until_event("reconnect_failed")
 	equal(events.size(), 4, "signals")
@@ -71,7 +85,7 @@ func test_an_empty_url_for_the_next_attempt_is_final() -> void:
 	client.reconnecting.connect(func(_attempt: int, _delay: float) -> void: client.url = "")
 	client.connect_to_url(deaf_url())
 	await until_event("reconnect_failed")
-	equal(events[2], "connection_failed(\"there is no URL: set url\")", "the second failure")
+	equal(events[2], 'connection_failed("there is no URL: set url")', "the second failure")
 
 
 func test_calls_that_are_refused_change_nothing() -> void:
@@ -79,7 +93,10 @@ func test_calls_that_are_refused_change_nothing() -> void:
 	expect_error("there is no URL")
 	equal(client.connect_to_url(), ERR_INVALID_PARAMETER, "without a URL")
 	equal(client.connect_to_url(), ERR_INVALID_PARAMETER, "without a URL, again")
-	check("there is no URL" in client.get_error_message(), "the message: " + client.get_error_message())
+	check(
+		"there is no URL" in client.get_error_message(),
+		"the message: " + client.get_error_message()
+	)
 	expect_error("")
 	equal(client.connect_to_url("http://x y/"), ERR_INVALID_PARAMETER, "with a URL that is none")
 	equal(client.url, "", "the url")
@@ -116,13 +133,23 @@ func test_connecting_anew_while_waiting() -> void:
 
 
 func test_protocols_headers_and_sizes_are_the_peers() -> void:
-	var server := serve(func(peer: RawPeer, _number: int) -> void:
-		peer.accept_upgrade(PackedStringArray(["Sec-WebSocket-Protocol: b"])))
-	var client := make_client({"supported_protocols": PackedStringArray(["a", "b"]),
-		"handshake_headers": PackedStringArray(["X-Token: 7"]), "inbound_buffer_size": 5000, "outbound_buffer_size": 6000,
-		"heartbeat_interval": 3.0, "connect_timeout": 4.0, "compression": true})
+	var server := serve(
+		func(peer: RawPeer, _number: int) -> void:
+			peer.accept_upgrade(PackedStringArray(["Sec-WebSocket-Protocol: b"]))
+	)
+	var client := make_client(
+		{
+			"supported_protocols": PackedStringArray(["a", "b"]),
+			"handshake_headers": PackedStringArray(["X-Token: 7"]),
+			"inbound_buffer_size": 5000,
+			"outbound_buffer_size": 6000,
+			"heartbeat_interval": 3.0,
+			"connect_timeout": 4.0,
+			"compression": true
+		}
+	)
 	client.connect_to_url(server.url())
-	await until_event("connection_opened(\"b\")")
+	await until_event('connection_opened("b")')
 	equal(server.latest().header("X-Token"), "7", "the header")
 	var peer := client.get_peer()
 	equal(peer.get_class(), String(PEER_CLASSES[impl]), "the peer's class")

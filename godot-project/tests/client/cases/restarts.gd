@@ -6,7 +6,9 @@ const RESTARTS := 200
 
 func test_two_hundred_restarts() -> void:
 	var server := serve()
-	var client := make_client({"reconnect_delay_min": 0.002, "reconnect_delay_max": 0.01, "reconnect_min_uptime": 0.0})
+	var client := make_client(
+		{"reconnect_delay_min": 0.002, "reconnect_delay_max": 0.01, "reconnect_min_uptime": 0.0}
+	)
 	client.connect_to_url(server.url())
 	await until_event("connection_opened")
 	var objects := 0
@@ -24,7 +26,7 @@ func test_two_hundred_restarts() -> void:
 		if not await until_event("connection_opened"):
 			break
 		server.latest().send_message("hello %d" % i)
-		await until_event("text_received(\"hello %d\")" % i)
+		await until_event('text_received("hello %d")' % i)
 		equal(_count("connection_closed"), 1, "ends in restart %d: %s" % [i, events])
 		equal(_count("connection_opened"), 1, "openings in restart %d" % i)
 		if i == 20:
@@ -35,4 +37,4 @@ func test_two_hundred_restarts() -> void:
 
 
 func _count(event: String) -> int:
-	return Array(events).filter(func(seen: String) -> bool: return seen.begins_with(event)).size()
+	return events.filter(func(seen: String) -> bool: return seen.begins_with(event)).size()

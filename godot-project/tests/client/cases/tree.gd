@@ -19,17 +19,34 @@ class Extended:
 
 func test_defaults() -> void:
 	var client := RustWebSocketClient.new()
-	var wanted := {"url": "", "autoconnect": false, "supported_protocols": PackedStringArray(),
-		"handshake_headers": PackedStringArray(), "connect_timeout": 10.0, "heartbeat_interval": 20.0,
-		"inbound_buffer_size": 1048576, "outbound_buffer_size": 1048576, "compression": false, "reconnect": true,
-		"reconnect_delay_min": 0.5, "reconnect_delay_max": 30.0, "reconnect_jitter": 0.5, "reconnect_max_attempts": -1,
-		"reconnect_min_uptime": 5.0, "no_reconnect_codes": PackedInt32Array([1000, 1002, 1003, 1007, 1008, 1009, 1010]),
-		"queue_limit": 0}
+	var wanted := {
+		"url": "",
+		"autoconnect": false,
+		"supported_protocols": PackedStringArray(),
+		"handshake_headers": PackedStringArray(),
+		"connect_timeout": 10.0,
+		"heartbeat_interval": 20.0,
+		"inbound_buffer_size": 1048576,
+		"outbound_buffer_size": 1048576,
+		"compression": false,
+		"reconnect": true,
+		"reconnect_delay_min": 0.5,
+		"reconnect_delay_max": 30.0,
+		"reconnect_jitter": 0.5,
+		"reconnect_max_attempts": -1,
+		"reconnect_min_uptime": 5.0,
+		"no_reconnect_codes": PackedInt32Array([1000, 1002, 1003, 1007, 1008, 1009, 1010]),
+		"queue_limit": 0
+	}
 	for property: String in wanted:
 		equal(client.get(property), wanted[property], property)
 	equal(client.process_mode, Node.PROCESS_MODE_ALWAYS, "process_mode")
-	var exported := client.get_property_list().filter(func(info: Dictionary) -> bool:
-		return info.usage & PROPERTY_USAGE_SCRIPT_VARIABLE and info.usage & PROPERTY_USAGE_EDITOR)
+	var exported := client.get_property_list().filter(
+		func(info: Dictionary) -> bool:
+			return (
+				info.usage & PROPERTY_USAGE_SCRIPT_VARIABLE and info.usage & PROPERTY_USAGE_EDITOR
+			)
+	)
 	var names := exported.map(func(info: Dictionary) -> String: return info.name)
 	names.sort()
 	var wanted_names := wanted.keys()
@@ -42,12 +59,24 @@ func test_signals_and_methods() -> void:
 	var client := RustWebSocketClient.new()
 	var seen: Dictionary = {}
 	for info: Dictionary in client.get_script().get_script_signal_list():
-		seen[String(info.name)] = info.args.map(func(argument: Dictionary) -> String:
-			return "%s: %s" % [argument.name, type_string(argument.type)])
-	equal(seen, {"connection_opened": ["protocol: String"], "text_received": ["text: String"],
-		"data_received": ["data: PackedByteArray"], "connection_closed": ["code: int", "reason: String", "was_clean: bool"],
-		"connection_failed": ["message: String"], "reconnecting": ["attempt: int", "delay: float"], "reconnect_failed": [],
-		"drained": []}, "signals")
+		seen[String(info.name)] = info.args.map(
+			func(argument: Dictionary) -> String:
+				return "%s: %s" % [argument.name, type_string(argument.type)]
+		)
+	equal(
+		seen,
+		{
+			"connection_opened": ["protocol: String"],
+			"text_received": ["text: String"],
+			"data_received": ["data: PackedByteArray"],
+			"connection_closed": ["code: int", "reason: String", "was_clean: bool"],
+			"connection_failed": ["message: String"],
+			"reconnecting": ["attempt: int", "delay: float"],
+			"reconnect_failed": [],
+			"drained": []
+		},
+		"signals"
+	)
 	client.free()
 	check(true, "")
 
@@ -85,11 +114,7 @@ func test_leaving_closes_and_entering_connects() -> void:
 	events.clear()
 	tree.root.remove_child(client)
 	equal(client.get_ready_state(), 3, "the state outside")
-	var frames := PackedStringArray()
-	check(await until(func() -> bool:
-		frames.append_array(server.latest().take_frames())
-		return not frames.is_empty()), "a frame arrives")
-	equal(frames, PackedStringArray(["close:1000:"]), "what the server sees")
+	equal(await arrived(server, 1), PackedStringArray(["close:1000:"]), "what the server sees")
 	await settle()
 	equal(events.size(), 0, "signals of leaving")
 	tree.root.add_child(client)
@@ -109,11 +134,7 @@ func test_freeing_closes() -> void:
 		var client := await open_client(server)
 		client.send_text("last words")
 		client.call(deed)
-		var frames := PackedStringArray()
-		check(await until(func() -> bool:
-			frames.append_array(server.latest().take_frames())
-			return frames.size() >= 2), "frames arrive")
-		equal(frames, PackedStringArray(["text:last words", "close:1000:"]), deed)
+		equal(await arrived(server, 2), PackedStringArray(["text:last words", "close:1000:"]), deed)
 
 
 func test_leaving_while_connecting_and_while_waiting() -> void:
@@ -141,7 +162,7 @@ func test_a_paused_tree() -> void:
 	await settle()
 	equal(events.size(), 1, "signals of a pausable node")
 	tree.paused = false
-	await until_event("text_received(\"later\")")
+	await until_event('text_received("later")')
 
 
 func test_time_scale_and_frames_do_not_matter() -> void:
@@ -171,7 +192,11 @@ func test_in_a_scene() -> void:
 	equal(scene.pack(client), OK, "packing")
 	client.free()
 	var copy: RustWebSocketClient = scene.instantiate()
-	equal([copy.url, copy.reconnect_max_attempts, copy.process_mode], ["ws://example.invalid", 7, Node.PROCESS_MODE_ALWAYS], "the copy")
+	equal(
+		[copy.url, copy.reconnect_max_attempts, copy.process_mode],
+		["ws://example.invalid", 7, Node.PROCESS_MODE_ALWAYS],
+		"the copy"
+	)
 	copy.free()
 
 
