@@ -63,7 +63,7 @@ run_server() {
 }
 
 run_rust() {
-  start_server "$reports/rust.log" "$root_dir/target/debug/echo_server" --compression
+  start_server "$reports/rust.log" "$echo_server" --compression
   run_against_server rust
 }
 
@@ -92,8 +92,7 @@ if [[ " ${testees[*]} " != " rust " ]]; then
   prepare_project "$project"
 fi
 if [[ " ${testees[*]} " == *" rust "* ]]; then
-  (cd "$root_dir" && cargo build --locked --package rust-websocket-bench --target-dir target) ||
-    die "the echo server could not be built."
+  build_echo_server
 fi
 
 say "running ${testees[*]}: ${cases[*]}"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The scripts that people copy (godot-project/examples), as they are: the client talks to the server, clients and server
-# greet each other, and a client that finds nobody says so. None of them may be longer than 40 lines.
+# greet each other, and a client that finds nobody says so. None of them may be longer than 40 lines. Then the server and the
+# client of the README.
 #
 #   ci/test-examples.sh      needs the addon in godot-project/addons (ci/build.sh puts it there)
 #
@@ -8,11 +9,9 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# example LOG NAME ARGUMENT...: starts an example beside this script; its process is $pid.
+# example LOG NAME|PATH ARGUMENT...: starts an example beside this script; its process is $pid.
 example() {
-  local log=$scratch/$1
-  shift
-  start "$log" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/examples.gd -- "$@"
+  start "$scratch/$1" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/examples.gd -- "${@:2}"
 }
 
 # says LOG EXPRESSION: whether a line comes that is the expression.
@@ -57,6 +56,26 @@ multiplayer() {
   stop "$server" "$pid"
 }
 
+# Writes the first block of GDScript in the README that begins with the comment $1 into file $2, on port $3.
+from_readme() {
+  awk -v first="# $1" '/^```/ { inside = 0 } inside { print } $0 ~ "^" first { inside = 1 }' "$root_dir/README.md" |
+    sed "s/9080/$3/" >"$2"
+}
+
+readme() {
+  local port server
+  port=$(free_port)
+  from_readme Server "$scratch/server.gd" "$port"
+  from_readme Client "$scratch/client.gd" "$port"
+  example readme_server "$scratch/server.gd"
+  server=$pid
+  check "the README's server listens" wait_for_port "$port"
+  example readme_client "$scratch/client.gd"
+  check "the README's client gets in" says readme_client in
+  check "the README's server sees it" says readme_server '[0-9]+ is in'
+  stop "$server" "$pid"
+}
+
 ensure_addon
 find_godot
 prepare_project "$project"
@@ -64,5 +83,6 @@ make_scratch
 for script in "$project"/examples/*.gd; do check "$(basename "$script") has at most 40 lines" is_short "$script"; done
 raw
 multiplayer
-for log in raw_server raw_client alone hello_server hello_client hello_other; do check "$log prints no error" is_silent "$log"; done
+readme
+for log in raw_server raw_client alone hello_server hello_client hello_other readme_server readme_client; do check "$log prints no error" is_silent "$log"; done
 finish

@@ -61,7 +61,7 @@ test_peer() {
     serve "our-server-$name-$mode" "$GODOT" --headless --path "$project" -s res://tests/peers/server.gd -- \
       "${ours[@]}"
     run_client "$name-client-$mode" "$@" "$peers/${name}_client.$suffix" "$url" "$mode"
-    serve "echo-server-$name-$mode" "$root_dir/target/debug/echo_server" --commands "${echo[@]}"
+    serve "echo-server-$name-$mode" "$echo_server" --commands "${echo[@]}"
     run_client "$name-client-echo-$mode" "$@" "$peers/${name}_client.$suffix" "$url" "$mode"
     stop_all
   done
@@ -98,7 +98,7 @@ test_chromium() {
   for mode in "${modes[@]}"; do
     say "chromium, $mode"
     options_of "$mode"
-    serve "echo-server-chromium-$mode" "$root_dir/target/debug/echo_server" --commands "${echo[@]}"
+    serve "echo-server-chromium-$mode" "$echo_server" --commands "${echo[@]}"
     echo_url=$url
     serve "our-server-chromium-$mode" "$GODOT" --headless --path "$project" -s res://tests/peers/server.gd -- \
       "${ours[@]}"
@@ -142,8 +142,7 @@ find_godot
 only_one_run
 ensure_addon
 prepare_project "$project"
-(cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench --target-dir target) ||
-  die "the echo server could not be built."
+build_echo_server
 mkdir -p "$logs"
 for peer in "${wanted[@]}"; do
   declare -F "test_$peer" >/dev/null || die "unknown peer '$peer' (known: ws, websockets, chromium)."

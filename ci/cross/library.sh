@@ -84,7 +84,8 @@ build_macos() {
     # A debugger wants either what dsymutil collects or the library with its table of symbols.
     cp "$(built "$target-apple-darwin")" "$folder/symbols/$target.dylib"
     if command -v dsymutil >/dev/null; then
-      dsymutil -o "$folder/symbols/$library.$target.dSYM" "$folder/symbols/$target.dylib"
+      # It warns of each C object, which lay in an archive that is gone and has no lines for a debugger.
+      dsymutil -o "$folder/symbols/$library.$target.dSYM" "$folder/symbols/$target.dylib" 2>/dev/null
       rm "$folder/symbols/$target.dylib"
     fi
     objcopy_of_rust --strip-debug --discard-all "$(built "$target-apple-darwin")" "$folder/$target.dylib"

@@ -1,6 +1,7 @@
 """Apple's library files, for machines without Apple's tools.
 
     macho.py join OUTPUT LIBRARY...   puts libraries for several processors into one file, as lipo does
+    macho.py sizes LIBRARY            prints the size of the library for each processor, in bytes
     macho.py show LIBRARY             prints what a release is checked for, one line each: per processor its name, the
                                       oldest macOS, its own name, the libraries it needs, its exported symbols, and
                                       whether its signature fits
@@ -118,6 +119,10 @@ def show(path):
 
 if len(sys.argv) > 3 and sys.argv[1] == "join":
     join(sys.argv[2], sys.argv[3:])
+elif len(sys.argv) == 3 and sys.argv[1] == "sizes":
+    with open(sys.argv[2], "rb") as library:
+        for _, one in slices(library.read()):
+            print(len(one))
 elif len(sys.argv) == 3 and sys.argv[1] == "show":
     show(sys.argv[2])
 else:

@@ -16,6 +16,13 @@ has_addon() { [[ -f $addon/rust_websocket.gdextension ]]; }
 # Builds the addon unless there is one.
 ensure_addon() { has_addon || "$root_dir/ci/build.sh" || die "the addon could not be built."; }
 
+# Builds the echo server without an engine, which other programs are tried on, and sets $echo_server.
+build_echo_server() {
+  (cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench) || die "the echo server could not be built."
+  # shellcheck disable=SC2034 # the caller's
+  echo_server=${CARGO_TARGET_DIR:-$root_dir/target}/debug/echo_server
+}
+
 # Makes the project in folder $1 ready to run: $GODOT then finds its global classes and, if the addon is
 # there, its extension. Does nothing when it has done so since the project last changed.
 prepare_project() {

@@ -1,6 +1,6 @@
 extends SceneTree
-## Runs one script of `examples/` as a user has it, as a node in a tree, until it stops processing
-## or is ended from outside.
+## Runs one script of `examples/`, or another by its path, as a user has it: as a node in a tree,
+## until it stops processing or is ended from outside.
 ##
 ##   godot --headless --path godot-project -s res://tests/examples.gd -- NAME [PROPERTY=VALUE...]
 
@@ -9,7 +9,8 @@ func _initialize() -> void:
 	var arguments := OS.get_cmdline_user_args()
 	var node := Node.new()
 	node.name = "Example"
-	node.set_script(load("res://examples/%s.gd" % arguments[0]))
+	var is_path := arguments[0].is_absolute_path()
+	node.set_script(load(arguments[0] if is_path else "res://examples/%s.gd" % arguments[0]))
 	for argument in arguments.slice(1):
 		var parts := argument.split("=", true, 1)
 		node.set(parts[0], type_convert(parts[1], typeof(node.get(parts[0]))))

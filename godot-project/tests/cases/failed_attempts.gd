@@ -1,5 +1,6 @@
 extends "res://tests/harness/case.gd"
-## What a script and the reader of the log learn of a call that was refused and of a connection that never came about.
+## What a script and the reader of the log learn of a call that was refused and of a connection that
+## never came about.
 
 
 func test_first_poll_never_shows_the_end() -> void:
@@ -29,8 +30,9 @@ func test_failed_attempt_is_warned_of_once() -> void:
 		return
 	var port := free_port()
 	var url := "ws://somebody:secret@127.0.0.1:%d/game?token=hidden" % port
-	expect_warning("RustWebSocketPeer: connecting to 'ws://127.0.0.1:%d/game' failed: the TCP connection failed" % port)
-	expect_warning("RustWebSocketMultiplayerPeer: connecting to 'ws://127.0.0.1:%d/game' failed: the TCP connection failed" % port)
+	var failed := "connecting to 'ws://127.0.0.1:%d/game' failed: the TCP connection failed" % port
+	expect_warning("RustWebSocketPeer: " + failed)
+	expect_warning("RustWebSocketMultiplayerPeer: " + failed)
 	for attempt in 3:
 		var peer: PacketPeer = watch(new_ws())
 		equal(peer.connect_to_url(url), OK, "connect_to_url")

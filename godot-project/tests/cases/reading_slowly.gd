@@ -1,6 +1,6 @@
 extends "res://tests/harness/case.gd"
-## Messages and the end of the connection have come together, and the script reads a few messages per frame while the state is
-## open. The built-in shows the end at once and loses the rest.
+## Messages and the end of the connection have come together, and the script reads a few messages
+## per frame while the state is open. The built-in shows the end at once and loses the rest.
 
 const COUNT := 101
 
@@ -47,7 +47,8 @@ func test_who_reads_nothing_is_shown_the_end() -> void:
 	pair.peer.poll()
 	equal(state_name(pair.peer), "OPEN", "a message was taken")
 	pair.peer.poll()
-	equal([state_name(pair.peer), pair.peer.get_available_packet_count()], ["CLOSED", COUNT - 1], "none was taken")
+	equal([state_name(pair.peer), pair.peer.get_available_packet_count()], ["CLOSED", COUNT - 1],
+		"none was taken")
 	pair.peer.poll()
 	equal(receive(pair.peer, COUNT - 1).size(), COUNT - 1, "the rest stays readable")
 
@@ -87,7 +88,8 @@ func test_multiplayer_client_that_reads_ten_packets_per_frame() -> void:
 		mp_send(session.server, 0, "x")
 	session.server.close()
 	OS.delay_msec(100)
-	equal(_read_until_event(session.clients[0], session.client_events[0], 2), COUNT, "before the signal")
+	equal(_read_until_event(session.clients[0], session.client_events[0], 2), COUNT,
+		"before the signal")
 
 
 func _burst(raw: RawPeer, ending: Callable) -> void:
@@ -113,7 +115,8 @@ func _reset(raw: RawPeer, data: PackedByteArray) -> void:
 	raw.close()
 
 
-## Polls once per frame and takes up to `most` messages while the state is OPEN; how many there were.
+## Polls once per frame and takes up to `most` messages while the state is OPEN; how many there
+## were.
 func _read_while_open(peer: PacketPeer, most: int) -> int:
 	var read := 0
 	for frame in COUNT * 3:

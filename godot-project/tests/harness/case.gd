@@ -116,7 +116,8 @@ func allow_error(part: String) -> void:
 	print("ALLOW ERROR ", part)
 
 
-## The case warns of one failed attempt to connect whose line contains `part`, in these words; of ours.
+## The case warns of one failed attempt to connect whose line contains `part`, in these words; of
+## ours.
 func expect_warning(part: String) -> void:
 	print("EXPECT WARNING ", part)
 

@@ -21,8 +21,9 @@ pub(crate) const PEER_CLASS: &str =
 pub(crate) const MULTIPLAYER_CLASS: &str =
     if cfg!(feature = "builtin-names") { "WebSocketMultiplayerPeer" } else { "RustWebSocketMultiplayerPeer" };
 
-/// Declares an integer that the engine knows as an enum of one of the classes. Any integer converts: a number without a
-/// name must not abort the calling script, as gdext's own enum conversion would.
+/// Declares an integer that the engine knows as an enum of one of the classes. Any integer
+/// converts: a number without a name must not abort the calling script, as gdext's own enum
+/// conversion would.
 macro_rules! peer_enum {
     ($(#[$doc:meta])* $type:ident, $class:ident, $godot_name:literal, [$($name:literal = $value:literal),* $(,)?]) => {
         $(#[$doc])*
@@ -141,7 +142,8 @@ impl Named for StreamPeer {
     const NAME: &str = "StreamPeer";
 }
 
-/// An object argument or result that may be null, with the hint that the engine's own methods give it.
+/// An object argument or result that may be null, with the hint that the engine's own methods give
+/// it.
 #[derive(Debug)]
 pub(crate) struct Nullable<C: GodotClass>(pub(crate) Option<Gd<C>>);
 

@@ -1,4 +1,5 @@
-//! What carries a peer's bytes: a [`Link`] of the I/O thread, or an engine stream on the thread that polls.
+//! What carries a peer's bytes: a [`Link`] of the I/O thread, or an engine stream on the thread
+//! that polls.
 
 use std::{
     sync::Arc,

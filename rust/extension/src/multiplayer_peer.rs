@@ -1,4 +1,5 @@
-//! `RustWebSocketMultiplayerPeer`, as the engine sees it. See `websocket_peer.rs` for how calls find their state.
+//! `RustWebSocketMultiplayerPeer`, as the engine sees it. See `websocket_peer.rs` for how calls
+//! find their state.
 
 use std::{
     collections::HashMap,
@@ -40,8 +41,8 @@ static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
 #[cfg_attr(feature = "builtin-names", class(tool, base = MultiplayerPeerExtension, rename = WebSocketMultiplayerPeer))]
 pub(crate) struct RustWebSocketMultiplayerPeer {
     state: Arc<MultiplayerState>,
-    /// What `get_peer` has given out, the same object each time. Engine references must not be in the state, which other
-    /// threads can reach.
+    /// What `get_peer` has given out, the same object each time. Engine references must not be in
+    /// the state, which other threads can reach.
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
@@ -50,8 +51,9 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
 }
 
 impl RustWebSocketMultiplayerPeer {
-    /// One poll: what happened, one signal after the other. Nothing is borrowed or locked while the handlers run: they may
-    /// call anything, close this peer, or drop the last reference to it but ours.
+    /// One poll: what happened, one signal after the other. Nothing is borrowed or locked while the
+    /// handlers run: they may call anything, close this peer, or drop the last reference to it but
+    /// ours.
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
         state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
@@ -167,7 +169,8 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         }
     }
 
-    // Each virtual stands here as it is called, and below as the trait wants it (see websocket_peer.rs).
+    // Each virtual stands here as it is called, and below as the trait wants it (see
+    // websocket_peer.rs).
 
     #[func(gd_self)]
     unsafe fn get_packet_rawptr(
@@ -279,8 +282,9 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| status_to_godot(multiplayer.status()))
     }
 
-    // Getters of properties. The engine reads a class's default values from an object to which nobody holds a reference;
-    // `gd_self` would make and drop one, and so free the object under the engine's hands.
+    // Getters of properties. The engine reads a class's default values from an object to which
+    // nobody holds a reference; `gd_self` would make and drop one, and so free the object under the
+    // engine's hands.
 
     fn get_transfer_channel(&self) -> i32 {
         self.read(0, |multiplayer| multiplayer.transfer_channel)
@@ -385,7 +389,8 @@ impl RustWebSocketMultiplayerPeer {
         Nullable(fence(None, || {
             let state = self.peer("get_peer", peer_id)?;
             let known = self.lock_objects().get(&peer_id).cloned();
-            // Every connection to a server has the id 1, so one of an earlier session may still be here.
+            // Every connection to a server has the id 1, so one of an earlier session may still be
+            // here.
             if let Some(object) = known.filter(|object| object.bind().shows(&state)) {
                 return Some(object);
             }

@@ -1,5 +1,5 @@
-//! The properties of both classes: one row each, from which getters, setters and registration come. Their fields, defaults and
-//! ranges are rows of the same names in `rust-websocket-peers`.
+//! The properties of both classes: one row each, from which getters, setters and registration come.
+//! Their fields, defaults and ranges are rows of the same names in `rust-websocket-peers`.
 
 use godot::prelude::*;
 use godot::register::info::{PropertyHint, PropertyHintInfo};
@@ -103,8 +103,8 @@ macro_rules! properties {
             }
         )+)*
 
-        /// Registers them to look as the built-in's do (stored, with a default value) while their setters do not bind the
-        /// object.
+        /// Registers them to look as the built-in's do (stored, with a default value) while their
+        /// setters do not bind the object.
         pub(crate) fn register() {
             $($(
                 register_export::<$class, <$type as ScriptValue>::Registered>(

@@ -1,4 +1,5 @@
-//! What `ClassDB` shall show and gdext's attributes cannot say: enums with the engine's names, and the properties.
+//! What `ClassDB` shall show and gdext's attributes cannot say: enums with the engine's names, and
+//! the properties.
 
 use godot::obj::GodotClass;
 use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};

@@ -18,7 +18,8 @@ fn error_of(refused: &Refused) -> Error {
     match refused {
         Refused::InUse { .. } => Error::ERR_ALREADY_IN_USE,
         Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
-        // The engine answers this for whatever else keeps the socket from listening, foreign addresses included.
+        // The engine answers this for whatever else keeps the socket from listening, foreign
+        // addresses included.
         Refused::Listen { .. } => Error::ERR_ALREADY_IN_USE,
         Refused::Closed { .. } | Refused::Ended { .. } | Refused::Lost | Refused::NothingToReceive { .. } => {
             Error::FAILED
@@ -42,8 +43,8 @@ pub(crate) fn answer<T: Subject, R>(
     }
 }
 
-/// Prints the sentence of a refusal unless this object has done so, and answers its code. Call it while no lock is held: a script
-/// may watch the engine's log and use the object from there.
+/// Prints the sentence of a refusal unless this object has done so, and answers its code. Call it
+/// while no lock is held: a script may watch the engine's log and use the object from there.
 pub(crate) fn refuse<T>(state: &Locked<T>, refused: &Refused) -> Error {
     if state.reported.is_new(refused) {
         godot_error!("{refused}");
@@ -54,7 +55,8 @@ pub(crate) fn refuse<T>(state: &Locked<T>, refused: &Refused) -> Error {
 /// What was printed lately of attempts to connect, by all peers together.
 static ATTEMPTS: Mutex<LatelyPrinted> = Mutex::new(LatelyPrinted::new());
 
-/// Warns that an attempt to connect has failed, as the class `class` shows it. Call it while no lock is held.
+/// Warns that an attempt to connect has failed, as the class `class` shows it. Call it while no
+/// lock is held.
 pub(crate) fn warn(class: &str, failed: &FailedAttempt) {
     let text = format!("{class}: {failed}");
     let is_due = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner).is_due(&text, Instant::now());
@@ -71,8 +73,8 @@ thread_local! {
 /// The bugs met so far, each once, and whether it has been printed.
 static BUGS: Mutex<Vec<(String, bool)>> = Mutex::new(Vec::new());
 
-/// Keeps gdext's panic hook from printing what [`fence`] catches: it would do so every time, and while a lock is held.
-/// To be called when gdext has installed its own.
+/// Keeps gdext's panic hook from printing what [`fence`] catches: it would do so every time, and
+/// while a lock is held. To be called when gdext has installed its own.
 pub(crate) fn install_panic_hook() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -101,8 +103,8 @@ fn print_bugs() {
     }
 }
 
-/// Runs a call of the engine and keeps its panics from it: gdext would answer 0 (OK) to typed script code and abort
-/// untyped code.
+/// Runs a call of the engine and keeps its panics from it: gdext would answer 0 (OK) to typed
+/// script code and abort untyped code.
 pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
     let was_fenced = IS_FENCED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(body));
@@ -113,11 +115,12 @@ pub(crate) fn fence<R>(on_panic: R, body: impl FnOnce() -> R) -> R {
     })
 }
 
-/// Who keeps the engine from printing errors, and whether it did before: one switch for all threads.
+/// Who keeps the engine from printing errors, and whether it did before: one switch for all
+/// threads.
 static SILENCE: Mutex<(usize, bool)> = Mutex::new((0, true));
 
-/// Keeps the engine from printing errors that are none: the NUL that its own `save_to_string` appends, what it tells of a
-/// connection that fails.
+/// Keeps the engine from printing errors that are none: the NUL that its own `save_to_string`
+/// appends, what it tells of a connection that fails.
 pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> R {
     struct Silence;
     impl Drop for Silence {

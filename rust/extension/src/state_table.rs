@@ -1,8 +1,8 @@
 //! Finds an object's state by its instance id, without gdext's cell.
 //!
-//! gdext guards an object's Rust struct with a cell that panics when one thread mutates it while another reads it,
-//! and that costs several times what a look-up here does. So the struct only holds an `Arc` of the state, nothing
-//! ever binds it mutably, and calls find the `Arc` here.
+//! gdext guards an object's Rust struct with a cell that panics when one thread mutates it while
+//! another reads it, and that costs several times what a look-up here does. So the struct only
+//! holds an `Arc` of the state, nothing ever binds it mutably, and calls find the `Arc` here.
 
 use std::hash::BuildHasherDefault;
 use std::sync::{Arc, PoisonError, RwLock};

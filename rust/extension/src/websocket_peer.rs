@@ -1,7 +1,7 @@
 //! `RustWebSocketPeer`, as the engine sees it.
 //!
-//! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB` shows as const take
-//! `&self`, everything else `gd_self`, and nothing binds mutably.
+//! Every call finds its state outside gdext's cell (see [`StateTable`]): getters that `ClassDB`
+//! shows as const take `&self`, everything else `gd_self`, and nothing binds mutably.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -41,8 +41,8 @@ static PEERS: StateTable<PeerState> = StateTable::new();
 pub(crate) struct RustWebSocketPeer {
     // Before the stream: the connection ends over it.
     state: Arc<PeerState>,
-    /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not be in the state,
-    /// which other threads can reach.
+    /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not
+    /// be in the state, which other threads can reach.
     holder: Holder,
     /// Set once the object is in [`PEERS`].
     id: OnceLock<InstanceId>,
@@ -117,8 +117,9 @@ impl IPacketPeerExtension for RustWebSocketPeer {
         Self::with_state(Arc::default())
     }
 
-    // gdext registers the first of two functions of a name and asks for the trait's signatures, which bind: each
-    // virtual stands here as it is called, and below as the trait wants it, where it is never called.
+    // gdext registers the first of two functions of a name and asks for the trait's signatures,
+    // which bind: each virtual stands here as it is called, and below as the trait wants it, where
+    // it is never called.
 
     #[func(gd_self)]
     fn get_available_packet_count(this: Gd<Self>) -> i32 {

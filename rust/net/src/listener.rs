@@ -269,3 +269,20 @@ impl Acceptor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_socket_from_listening() {
+        let problem = |error| ListenError::new(error, 80);
+        assert!(matches!(problem(io::ErrorKind::AddrInUse.into()), ListenError::InUse(80)));
+        assert!(matches!(problem(io::ErrorKind::AddrNotAvailable.into()), ListenError::Other(_)));
+        #[cfg(unix)]
+        for code in [libc::EMFILE, libc::ENFILE] {
+            let error = problem(io::Error::from_raw_os_error(code));
+            assert!(matches!(error, ListenError::NoDescriptors(_)), "{error}");
+        }
+    }
+}

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use rust_websocket_net::{Counters, How, Link, LinkEvent, SendLimits};
 use rust_websocket_proto::{MessageKind, SendError};
 
-/// Asks for the time. It is asked only where it matters: reading the clock costs a quarter of an idle poll.
+/// Asks for the time. It is asked only where it matters: reading the clock costs a quarter of an
+/// idle poll.
 pub type Now<'a> = &'a dyn Fn() -> Instant;
 
 /// What a script may change while the connection lives.
@@ -29,7 +30,8 @@ pub enum LiveSetting {
 /// A started connection: what moves the bytes of one peer. Dropping it ends the connection as
 /// [`leave`](Self::leave) does; a close handshake under way is completed if that takes no polls.
 pub trait Carrier: Send {
-    /// Moves bytes, if that falls to the polling thread, and appends what has happened since the last poll.
+    /// Moves bytes, if that falls to the polling thread, and appends what has happened since the
+    /// last poll.
     fn poll(&mut self, events: &mut Vec<LinkEvent>, now: Now<'_>);
 
     /// Accepts a message for sending.
@@ -41,7 +43,8 @@ pub trait Carrier: Send {
     /// Starts the close handshake (RFC 6455 section 7.1.2); code 0 sends none.
     fn close(&mut self, code: u16, reason: &str, now: Now<'_>);
 
-    /// Ends the connection without a close frame. What was accepted for sending is still offered to the system.
+    /// Ends the connection without a close frame. What was accepted for sending is still offered to
+    /// the system.
     fn leave(&mut self);
 
     /// The script has taken a message of `bytes` payload bytes: room for another.
@@ -59,7 +62,8 @@ pub trait Carrier: Send {
     /// Payload bytes accepted and not yet taken by the system.
     fn buffered_amount(&self) -> usize;
 
-    /// Whether a connection that is over for the script must still be polled, to deliver what was accepted.
+    /// Whether a connection that is over for the script must still be polled, to deliver what was
+    /// accepted.
     fn needs_polls(&self) -> bool;
 }
 

@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The members whose connection the script has closed through their peer, which notes it here, so that a poll does not have
-/// to look at everybody.
+/// The members whose connection the script has closed through their peer, which notes it here, so
+/// that a poll does not have to look at everybody.
 #[derive(Debug, Default)]
 pub(crate) struct CloseRequests(Mutex<Vec<i32>>);
 

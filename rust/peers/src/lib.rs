@@ -1,8 +1,9 @@
 //! What a WebSocket peer and a multiplayer peer do, apart from the engine whose classes show it.
 //!
-//! A [`Peer`] is one connection after the other, a [`Multiplayer`] a server with its clients or one client. Both are moved by
-//! calls alone: what carries their bytes is a [`Carrier`], the time is asked through [`Now`], and a call that is not done
-//! answers with a [`Refused`]. Nothing here prints or runs script code; what is to be emitted is returned.
+//! A [`Peer`] is one connection after the other, a [`Multiplayer`] a server with its clients or one
+//! client. Both are moved by calls alone: what carries their bytes is a [`Carrier`], the time is
+//! asked through [`Now`], and a call that is not done answers with a [`Refused`]. Nothing here
+//! prints or runs script code; what is to be emitted is returned.
 #![forbid(unsafe_code)]
 // No panic can be reached from scripts or the network.
 #![cfg_attr(

@@ -24,7 +24,8 @@ impl<T> Locked<T> {
         Self { subject: Mutex::new(subject), reported: Reported::default() }
     }
 
-    /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may use the peer.
+    /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may
+    /// use the peer.
     pub fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> R {
         call(&mut self.subject.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -28,7 +28,8 @@ pub struct Peer {
     counters: Arc<Counters>,
     /// A multiplayer peer owns the connection and brings its events.
     is_fed: bool,
-    /// Where a multiplayer server learns that the script has closed this connection, and this member's id.
+    /// Where a multiplayer server learns that the script has closed this connection, and this
+    /// member's id.
     close_requests: Option<(Arc<CloseRequests>, i32)>,
     /// The other side's address and port while there is a connection.
     remote: Option<Remote>,
@@ -45,7 +46,7 @@ pub struct Peer {
 /// A peer as its engine object and a multiplayer peer hold it.
 pub type PeerState = Locked<Peer>;
 
-/// Put into words when somebody asks: hardly anybody does, and every member has one.
+/// The text is made when a script asks for it: few do, and every member has an address.
 enum Remote {
     Address(SocketAddr),
     /// As the engine's stream tells it.
@@ -97,8 +98,8 @@ impl Peer {
         }
     }
 
-    /// The server's end of a connection of a multiplayer server, which brings its events with [`feed`](Self::feed) and
-    /// learns through `close_requests` that the script has closed it.
+    /// The server's end of a connection of a multiplayer server, which brings its events with
+    /// [`feed`](Self::feed) and learns through `close_requests` that the script has closed it.
     pub(crate) fn fed_member(
         settings: Arc<Settings>,
         carrier: Box<dyn Carrier>,
@@ -113,8 +114,8 @@ impl Peer {
         peer
     }
 
-    /// The connection of a multiplayer client, which takes what happens with [`take_events`](Self::take_events) and
-    /// brings what is to be shown with [`feed`](Self::feed).
+    /// The connection of a multiplayer client, which takes what happens with
+    /// [`take_events`](Self::take_events) and brings what is to be shown with [`feed`](Self::feed).
     pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, carrier: Box<dyn Carrier>) -> Self {
         Self::fed(settings, url.to_owned(), carrier)
     }
@@ -220,7 +221,8 @@ impl Peer {
         self.refusal = None;
     }
 
-    /// Takes what has happened and shows it. Returns the attempt to connect that turns out to have failed, to be printed.
+    /// Takes what has happened and shows it. Returns the attempt to connect that turns out to have
+    /// failed, to be printed.
     pub fn poll(&mut self, now: Now<'_>) -> Option<FailedAttempt> {
         if self.is_fed {
             return None;
@@ -235,7 +237,7 @@ impl Peer {
         let remote = &mut self.remote;
         self.view.apply(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
         let failed = self.note_end(before);
-        self.settle();
+        self.let_go_if_closed();
         failed
     }
 
@@ -256,7 +258,7 @@ impl Peer {
         let before = self.view.ready_state();
         self.view.apply(events);
         self.note_end(before);
-        self.settle();
+        self.let_go_if_closed();
     }
 
     /// An end that says why is news, whatever was refused before.
@@ -275,8 +277,8 @@ impl Peer {
         is_failed_attempt.then(|| FailedAttempt::new(url, sentence))
     }
 
-    /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has happened; the address is
-    /// noted here.
+    /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has
+    /// happened; the address is noted here.
     pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
         if let Some(carrier) = &mut self.carrier {
             carrier.poll(&mut self.events, now);
@@ -285,8 +287,8 @@ impl Peer {
         }
     }
 
-    /// The owner of a fed peer has taken a message of `bytes` bytes. A script may have given the peer a connection of its
-    /// own meanwhile, on which that message does not count.
+    /// The owner of a fed peer has taken a message of `bytes` bytes. A script may have given the
+    /// peer a connection of its own meanwhile, on which that message does not count.
     pub(crate) fn consumed_by_owner(&mut self, bytes: usize) {
         if self.is_fed {
             self.consumed(bytes);
@@ -299,8 +301,8 @@ impl Peer {
         }
     }
 
-    /// The owner of a fed peer forgets it: closed for whoever still holds it. The I/O thread completes a close handshake
-    /// under way.
+    /// The owner of a fed peer forgets it: closed for whoever still holds it. The I/O thread
+    /// completes a close handshake under way.
     pub(crate) fn release(&mut self) {
         if !self.is_fed {
             return; // the script's own by now
@@ -308,7 +310,7 @@ impl Peer {
         self.carrier = None;
         self.close_requests = None;
         self.view.aborted();
-        self.settle();
+        self.let_go_if_closed();
     }
 
     /// The script has let go of it: says so to the other side, as a multiplayer peer does.
@@ -319,7 +321,7 @@ impl Peer {
     }
 
     /// Lets go of what a closed connection does not need any more.
-    fn settle(&mut self) {
+    fn let_go_if_closed(&mut self) {
         if self.view.ready_state() != ReadyState::Closed {
             return;
         }
@@ -330,7 +332,8 @@ impl Peer {
         }
     }
 
-    /// The next packet; `None` if the connection is open and there is none yet. It stays where it is until the next call.
+    /// The next packet; `None` if the connection is open and there is none yet. It stays where it
+    /// is until the next call.
     ///
     /// # Errors
     /// [`Refused::NothingToReceive`].
@@ -428,7 +431,7 @@ impl Peer {
             // It was connecting: nobody waits for anything.
             carrier => *carrier = None,
         }
-        self.settle();
+        self.let_go_if_closed();
         valid_code.map(|_| ()).ok_or(Refused::CloseCode(code))
     }
 
@@ -437,7 +440,7 @@ impl Peer {
         if let Some(mut carrier) = self.carrier.take() {
             carrier.leave();
         }
-        self.settle();
+        self.let_go_if_closed();
     }
 
     /// Changes TCP_NODELAY of the live connection.
@@ -477,8 +480,8 @@ impl Peer {
         self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
     }
 
-    /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended. Empty while all is well, after a
-    /// clean close, and from the next attempt on.
+    /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended.
+    /// Empty while all is well, after a clean close, and from the next attempt on.
     pub fn error_message(&self) -> String {
         self.refusal.clone().unwrap_or_else(|| self.end_message())
     }

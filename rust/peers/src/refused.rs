@@ -10,10 +10,12 @@ use rust_websocket_net::{ListenError, LocalAddressError};
 use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
 use thiserror::Error;
 
-/// Different sentences remembered per object. A script that makes up more of them is not listened to any longer.
+/// Different sentences remembered per object. A script that makes up more of them is not listened
+/// to any longer.
 const REMEMBERED: usize = 32;
 
-/// Why a call is not done. Its text is one sentence for the script's author: what was wrong, and what to do.
+/// Why a call is not done. Its text is one sentence for the script's author: what was wrong, and
+/// what to do.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Refused {
@@ -73,13 +75,15 @@ pub enum Refused {
         /// Why it ended, if there was one; may be empty.
         why: String,
     },
-    /// Sending after the end was met and while it is not shown, for want of reading what came before it.
+    /// Sending after the end was met and while it is not shown, for want of reading what came
+    /// before it.
     #[error("Nothing can be sent: {}, and what it sent before is still to be read.", ended(.code))]
     Ended {
         /// Of the other side's close frame.
         code: Option<u16>,
     },
-    /// The connection is lost and still shown as open until the next poll. No mistake of the script: nothing is reported.
+    /// The connection is lost and still shown as open until the next poll. No mistake of the
+    /// script: nothing is reported.
     #[error("the connection is lost")]
     Lost,
     /// The outbound limits are reached.
@@ -202,7 +206,8 @@ impl Reported {
     }
 }
 
-/// Of a text that is not put together for it: a script may repeat a mistake ten thousand times a second.
+/// Of a text that is not put together for it: a script may repeat a mistake ten thousand times a
+/// second.
 fn fingerprint(text: &impl fmt::Display) -> u64 {
     struct Writer(DefaultHasher);
     impl Write for Writer {

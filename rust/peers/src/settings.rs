@@ -1,4 +1,5 @@
-//! The properties of both classes: one row each, from which fields, ranges, getters and setters come.
+//! The properties of both classes: one row each, from which fields, ranges, getters and setters
+//! come.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,11 +36,11 @@ pub trait Property {
     /// [`Refused::OutOfRange`]; nothing is changed then.
     fn set(settings: &mut Settings, value: Self::Value) -> Result<(), Refused>;
 
-    /// What a live connection is told of the new value.
+    /// The order that takes the new value to a live connection.
     fn live(settings: &Settings) -> Option<LiveSetting>;
 }
 
-/// `name: type = default, which values are allowed, what a live connection is told;`
+/// `name: type = default, which values are allowed, the order for a live connection;`
 macro_rules! properties {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $default:expr, $check:expr, $live:expr;)*) => {
         /// What a script has set. Refused values change nothing.
@@ -107,7 +108,8 @@ properties! {
     handshake_timeout: f64 = 3.0, seconds_above_zero, next_time;
     /// Seconds that a close handshake may take.
     close_timeout: f64 = 5.0, seconds_above_zero, Settings::live_close_timeout;
-    /// Whether messages are compressed where the other side agrees: a value of the classes' enum `Compression`.
+    /// Whether messages are compressed where the other side agrees: a value of the classes' enum
+    /// `Compression`.
     compression: i64 = 0, one_of(&["COMPRESSION_DISABLED", "COMPRESSION_ENABLED"]), next_time;
     /// Messages of fewer bytes go uncompressed.
     compression_threshold: i64 = 1024, at_least(0), next_time;

@@ -19,15 +19,17 @@ pub enum ReadyState {
     Closed,
 }
 
-/// A script's view: changes only by [`apply`](Self::apply) (the script's `poll`) and by the script's own calls.
+/// A script's view: changes only by [`apply`](Self::apply) (the script's `poll`) and by the
+/// script's own calls.
 ///
-/// While packets are unread and some were taken since the last poll, an end that was met is not shown, so that the usual loops
-/// (poll, then read all or some while open) get them all. Packets still unread when it shows stay readable until the next
-/// connection starts.
+/// While packets are unread and some were taken since the last poll, an end that was met is not
+/// shown, so that the usual loops (poll, then read all or some while open) get them all. Packets
+/// still unread when it shows stay readable until the next connection starts.
 pub struct PeerView {
     state: ReadyState,
     held_end: HeldEnd,
-    /// A client's first poll is still to come: it never shows the end, for scripts that look for it while connecting.
+    /// A client's first poll is still to come: it never shows the end, for scripts that look for it
+    /// while connecting.
     is_fresh: bool,
     /// A packet was taken since the last poll.
     was_read: bool,
@@ -173,8 +175,8 @@ impl PeerView {
         self.shown.as_ref().map_or("", |closed| &closed.reason)
     }
 
-    /// Why the connection ended, once that is shown; `None` too after the script's own `close(-1)` or `close()` while
-    /// connecting.
+    /// Why the connection ended, once that is shown; `None` too after the script's own `close(-1)`
+    /// or `close()` while connecting.
     pub fn close_cause(&self) -> Option<&CloseCause> {
         self.shown.as_ref().map(|closed| &closed.cause)
     }

@@ -406,7 +406,8 @@ fn handlers_that_use_the_server() {
     assert_eq!(visitor.sent()[1..], ["welcome"]);
 }
 
-/// A script gives a member's peer a connection of its own: the server lets go of it without touching that.
+/// A script gives a member's peer a connection of its own: the server lets go of it without
+/// touching that.
 #[test]
 fn a_member_whose_peer_is_used_again() {
     let (mut server, _street, clock, visitors, ids) = server_with(1);

@@ -8,17 +8,17 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::Statistics;
-use rust_websocket_proto::{Closed, Event, Message};
+use rust_websocket_proto::{CloseCause, Closed, Event, Message};
 use thiserror::Error;
 
 use super::{
-    Incoming, Signal, end_message,
+    Incoming, Signal,
     protocol::{PeerIdError, SERVER_ID, decode_peer_id},
-    sentence_of,
 };
 use crate::{Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, held_end::HeldEnd};
 
-/// What this side found wrong with the way a server assigns ids: there will be none although the connection stands.
+/// What this side found wrong with the way a server assigns ids: there will be none although the
+/// connection stands.
 #[derive(Debug, Error)]
 enum Fault {
     /// No message came.
@@ -60,8 +60,8 @@ enum Age {
 /// What a step of a poll came to.
 pub(crate) enum Step {
     Emit(Signal),
-    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal. The sentence is for those who did not ask for
-    /// that.
+    /// It never got in, or no longer knows why: status DISCONNECTED, without a signal. The sentence
+    /// is for those who did not ask for that.
     Vanish(Option<String>),
     Idle,
 }
@@ -154,7 +154,8 @@ impl Client {
         self.age == Age::InFirstPoll && self.id.is_none() && decode_peer_id(&message.payload).is_err()
     }
 
-    /// Whether the id is overdue. Before the upgrade the connection watches the same limit, and knows what did not finish.
+    /// Whether the id is overdue. Before the upgrade the connection watches the same limit, and
+    /// knows what did not finish.
     fn is_late(&self, now: Now<'_>) -> bool {
         self.id.is_none()
             && self.age != Age::InFirstPoll
@@ -232,5 +233,20 @@ impl Client {
         // Refused codes are the only thing that this could report.
         _ = self.server.with(|peer| peer.close(1000, "", now));
         self.unread = 0;
+    }
+}
+
+/// Why a client's connection ended; empty while it has not and after a clean close.
+fn end_message(server: &PeerState) -> String {
+    server.with(|peer| peer.view().close_cause().map(sentence_of).unwrap_or_default())
+}
+
+/// Why a connection ended, in the words of this class.
+fn sentence_of(cause: &CloseCause) -> String {
+    match cause {
+        CloseCause::ConnectTimeout { phase, timeout } => {
+            format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
+        }
+        cause => cause.to_string(),
     }
 }

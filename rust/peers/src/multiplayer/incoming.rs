@@ -17,8 +17,8 @@ pub(crate) struct Incoming {
     was_read: bool,
 }
 
-/// What may wait here before packets of peers that have left are dropped. Those of live peers do not count for that: each is bounded
-/// by the peer's own limits.
+/// What may wait here before packets of peers that have left are dropped. Those of live peers do
+/// not count for that: each is bounded by the peer's own limits.
 const KEPT: usize = 64 * 1024 * 1024;
 
 /// What a packet costs beside its payload.
@@ -68,8 +68,9 @@ impl Incoming {
         self.retain(|packet| packet.sender != sender);
     }
 
-    /// A peer has left. When too much waits, the oldest packets of those that are not `is_live` any more are dropped: nobody reads
-    /// them, and peers that come, send and go again would fill the memory.
+    /// A peer has left. When too much waits, the oldest packets of those that are not `is_live` any
+    /// more are dropped: nobody reads them, and peers that come, send and go again would fill the
+    /// memory.
     pub(crate) fn trim(&mut self, is_live: impl Fn(i32) -> bool) {
         if self.cost <= KEPT {
             return;

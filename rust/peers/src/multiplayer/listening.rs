@@ -28,7 +28,7 @@ pub trait Listening {
     /// Stops or resumes accepting.
     fn set_accepting(&self, accepting: bool);
 
-    /// Changes what connections accepted from now on are told.
+    /// Changes the options of connections accepted from now on.
     fn set_link_options(&self, options: LinkOptions);
 }
 

@@ -5,6 +5,7 @@ mod incoming;
 mod listening;
 mod protocol;
 mod server;
+mod types;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use rust_websocket_net::{
     LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
 };
-use rust_websocket_proto::{ClientRequest, CloseCause, HttpResponse};
+use rust_websocket_proto::{ClientRequest, HttpResponse};
 
 use self::{
     client::{Client, Step},
@@ -22,46 +23,12 @@ use self::{
 pub use self::{
     listening::{Listening, TakesCopies},
     protocol::{PeerIdError, SERVER_ID},
+    types::{Refusals, Signal, Status, TransferMode},
 };
 use crate::{
     Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
     peer::parse_target,
 };
-
-/// The peers that did not take a packet, and what to report for each.
-pub type Refusals = Vec<(Arc<PeerState>, Refused)>;
-
-/// What the engine knows as `MultiplayerPeer.TransferMode`. Everything is sent reliably; it is kept for whoever asks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum TransferMode {
-    /// May be lost or overtaken.
-    Unreliable,
-    /// May be lost.
-    UnreliableOrdered,
-    /// Arrives, in order.
-    #[default]
-    Reliable,
-}
-
-/// The engine's `MultiplayerPeer.ConnectionStatus`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Neither server nor client.
-    Disconnected,
-    /// A client without an id.
-    Connecting,
-    /// A server, or a client that has its id.
-    Connected,
-}
-
-/// To be emitted while no lock is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// `peer_connected`.
-    Connected(i32),
-    /// `peer_disconnected`.
-    Disconnected(i32),
-}
 
 /// What a step of a poll came to, for whoever emits and prints.
 #[derive(Debug)]
@@ -244,7 +211,8 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
-    /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows it.
+    /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows
+    /// it.
     pub fn begin_poll(&mut self, now: Now<'_>) {
         let was_read = self.incoming.take_was_read();
         match &mut self.session {
@@ -254,7 +222,8 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
-    /// Goes on with a poll until there is something to emit or print; call [`emitted`](Self::emitted) after a signal's handlers.
+    /// Goes on with a poll until there is something to emit or print; call
+    /// [`emitted`](Self::emitted) after a signal's handlers.
     pub fn next_outcome(&mut self, now: Now<'_>) -> Option<Outcome> {
         let signal = match &mut self.session {
             Session::Server(server) => {
@@ -285,7 +254,8 @@ impl<L: Listening> Multiplayer<L> {
         Some(FailedAttempt::new(&url, sentence))
     }
 
-    /// The handlers have run: who was lost is forgotten now. Returns whose id means nobody any more.
+    /// The handlers have run: who was lost is forgotten now. Returns whose id means nobody any
+    /// more.
     pub fn emitted(&mut self, emission: Emission, now: Now<'_>) -> Option<i32> {
         if emission.session != self.session_number {
             return None; // a handler has begun another session, whose ids are its own
@@ -366,7 +336,8 @@ impl<L: Listening> Multiplayer<L> {
         self.incoming.len()
     }
 
-    /// Who sent the packet that [`next_packet`](Self::next_packet) hands out; 1 if there is none, as the engine says.
+    /// Who sent the packet that [`next_packet`](Self::next_packet) hands out; 1 if there is none,
+    /// as the engine says.
     pub fn packet_peer(&self) -> i32 {
         self.incoming.next_sender().unwrap_or(SERVER_ID)
     }
@@ -393,7 +364,8 @@ impl<L: Listening> Multiplayer<L> {
         Some((sender, payload))
     }
 
-    /// Takes up to `most` packets at once; [`last_senders`](Self::last_senders) tells whose they are.
+    /// Takes up to `most` packets at once; [`last_senders`](Self::last_senders) tells whose they
+    /// are.
     pub fn take_packets(&mut self, most: usize) -> Vec<Bytes> {
         self.last_senders.clear();
         let mut packets = Vec::with_capacity(most.min(self.available_packets()));
@@ -406,7 +378,8 @@ impl<L: Listening> Multiplayer<L> {
         packets
     }
 
-    /// The senders of what the last [`take_packets`](Self::take_packets) has taken, in the same order.
+    /// The senders of what the last [`take_packets`](Self::take_packets) has taken, in the same
+    /// order.
     pub fn last_senders(&self) -> &[i32] {
         &self.last_senders
     }
@@ -461,8 +434,8 @@ impl<L: Listening> Multiplayer<L> {
         server.map(|server| server.with(|peer| call(peer)))
     }
 
-    /// What went wrong last, in one sentence: the refusal of a call, or why a client's connection ended or never came about. Empty
-    /// while all is well, and from the next attempt on.
+    /// What went wrong last, in one sentence: the refusal of a call, or why a client's connection
+    /// ended or never came about. Empty while all is well, and from the next attempt on.
     pub fn error_message(&self) -> String {
         self.refusal.clone().unwrap_or_else(|| self.end_message())
     }
@@ -516,21 +489,6 @@ impl<L: Listening> Multiplayer<L> {
             server.apply_settings(&self.settings);
         }
         Ok(())
-    }
-}
-
-/// Why a client's connection ended; empty while it has not and after a clean close.
-fn end_message(server: &PeerState) -> String {
-    server.with(|peer| peer.view().close_cause().map(sentence_of).unwrap_or_default())
-}
-
-/// Why a connection ended, in the words of this class.
-fn sentence_of(cause: &CloseCause) -> String {
-    match cause {
-        CloseCause::ConnectTimeout { phase, timeout } => {
-            format!("the {phase} did not finish in time: the handshake timeout of {timeout:?} has passed")
-        }
-        cause => cause.to_string(),
     }
 }
 

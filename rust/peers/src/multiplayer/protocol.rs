@@ -1,4 +1,5 @@
-//! The peer-id protocol of the engine's `WebSocketMultiplayerPeer` and its target rules, as pure logic.
+//! The peer-id protocol of the engine's `WebSocketMultiplayerPeer` and its target rules, as pure
+//! logic.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -85,12 +86,14 @@ pub(crate) fn server_recipients(
         0 => Ok(Recipients::All),
         1.. if exists(target) => Ok(Recipients::One(target)),
         1.. => Err(UnknownPeer(target)),
-        // The engine takes any excluded id, known or not. There is no positive counterpart of i32::MIN to exclude.
+        // The engine takes any excluded id, known or not. There is no positive counterpart of
+        // i32::MIN to exclude.
         _ => Ok(target.checked_neg().map_or(Recipients::All, Recipients::AllBut)),
     }
 }
 
-/// For so long the id of a peer that has left is not given to another: whoever still has it means the one before.
+/// For so long the id of a peer that has left is not given to another: whoever still has it means
+/// the one before.
 const KEPT_BACK: Duration = Duration::from_secs(300);
 
 /// Gives out random ids of 31 bits, none to two peers, and none again for some minutes.

@@ -31,8 +31,8 @@ struct Member<O> {
 }
 
 impl<O> Member<O> {
-    /// Whether a script may have the peer of this member (`get_peer`), and so have changed it. The engine object, which keeps the
-    /// state, is kept as long as the member.
+    /// Whether a script may have the peer of this member (`get_peer`), and so have changed it. The
+    /// engine object, which keeps the state, is kept as long as the member.
     fn is_shown(&self) -> bool {
         Arc::strong_count(&self.state) > 1
     }
@@ -70,10 +70,11 @@ pub(crate) struct Server<L: Listening> {
     close_requests: Arc<CloseRequests>,
     /// Of the current poll, not looked at yet.
     events: VecDeque<ListenerEvent<L::Link>>,
-    /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each poll.
+    /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each
+    /// poll.
     reports: Vec<ListenerEvent<L::Link>>,
-    /// The ids for the members that the current poll welcomes: the I/O thread is notified once, since that takes longer than the
-    /// rest of a welcome.
+    /// The ids for the members that the current poll welcomes: the I/O thread is notified once,
+    /// since that takes longer than the rest of a welcome.
     welcomed: Batch,
     /// Members whose end the current poll shows.
     due: VecDeque<(i32, Option<Box<Closed>>)>,
@@ -275,7 +276,8 @@ impl<L: Listening> Server<L> {
         }
     }
 
-    /// Sends to everybody meant by `target`. Those who refuse are returned, each with what to print for it.
+    /// Sends to everybody meant by `target`. Those who refuse are returned, each with what to print
+    /// for it.
     ///
     /// # Errors
     /// The target does not exist.
