@@ -19,7 +19,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client examples roots lifecycle members api dropin builtin-names export autobahn peers chromium interop)
+all_steps=(install rust engine client examples roots lifecycle members api dropin builtin-names export autobahn peers chromium interop fuzz)
 make_scratch
 times=()
 
@@ -64,6 +64,8 @@ step_autobahn() { lacks autobahn "python3 with pip" has_pip || run_step autobahn
 step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm || run_step peers ci/test-peers.sh ws websockets; }
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
+
+step_fuzz() { run_step fuzz ci/fuzz.sh 20; }
 
 can_unpack() { [[ $(uname -m) == x86_64 ]] && command -v dpkg >/dev/null && debian_mirror >/dev/null; }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How often the I/O thread looks whether the reactor that it has lent is still run: what nobody runs waits up to twice as long.
-const LOOK: Duration = Duration::from_millis(1);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The reactor and its queue of commands.
 pub(crate) struct Driving {

@@ -5,26 +5,34 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-/// Keys are numbers that we gave out ourselves: nobody can choose them so that they collide, and they are looked up
-/// for every event of every socket.
-pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+/// A table by ids that the engine or we have chosen: nobody can make them collide, and they are looked up for every event of
+/// every socket.
+pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<SpreadBits>>;
 
-/// Spreads a number over all bits.
+/// The ids are random or count upwards: spreading the bits is enough.
 #[derive(Debug, Default)]
-pub(crate) struct IdHasher(u64);
+pub struct SpreadBits(u64);
 
-impl Hasher for IdHasher {
+impl Hasher for SpreadBits {
     fn finish(&self) -> u64 {
         self.0
     }
 
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.write_usize(self.0 as usize ^ usize::from(*byte));
+            self.write_u64(self.0 ^ u64::from(*byte));
         }
     }
 
+    fn write_i32(&mut self, id: i32) {
+        self.write_u64(u64::from(id.cast_unsigned()));
+    }
+
     fn write_usize(&mut self, id: usize) {
-        self.0 = (id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+        self.write_u64(id as u64);
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
     }
 }

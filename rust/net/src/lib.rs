@@ -51,6 +51,7 @@ mod tls;
 mod transport;
 mod wire;
 
+pub use ids::{IdMap, SpreadBits};
 pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
@@ -61,6 +62,8 @@ pub use seam::{
     UNOFFERED_CAP,
 };
 pub use thread::shutdown;
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzzing;
 pub use tls::{
     CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
 };

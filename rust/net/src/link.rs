@@ -74,7 +74,11 @@ impl Driver {
     fn poll(&mut self, has_some: bool) {
         let step = self.pace.polled(Instant::now);
         match (&self.driving, step) {
-            (Some(driving), Step::Drive) if !has_some => driving.drive(),
+            (Some(driving), Step::Drive) if !has_some => {
+                let began = Instant::now();
+                driving.drive();
+                self.pace.drove(began.elapsed());
+            }
             (Some(driving), Step::Leave) => driving.recall(),
             _ => {}
         }
@@ -171,7 +175,7 @@ impl Link {
         let before = events.len();
         reports.take(events);
         if events.len() > before {
-            driver.pace.active();
+            driver.pace.took(events.len() - before);
         }
     }
 
@@ -264,7 +268,7 @@ impl Listener {
         if self.taken.is_empty() {
             return;
         }
-        self.driver.pace.active();
+        self.driver.pace.took(self.taken.len());
         let mut accepted = 0;
         for arrival in self.taken.drain(..) {
             events.push(match arrival {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const POLLS: u16 = 16;
 /// An owner that has polled so often in this time does nothing else. A game polls that often in a quarter of a second.
 const TIGHT: Duration = Duration::from_micros(500);
+/// What it may take to handle a message that was taken: time that is not counted.
+const PER_MESSAGE: Duration = Duration::from_micros(10);
 /// So many polls may nothing come: some milliseconds.
 const PATIENCE: u16 = 4096;
 /// While nothing comes one poll in so many looks for it: asking the kernel costs several polls.
@@ -19,10 +21,12 @@ const POLLS_PER_LOOK: u16 = 4;
 pub(crate) struct Pace {
     polls: u16,
     counted_from: Option<Instant>,
+    /// Time since then that is not the owner's own: turns of the reactor in its polls, and the handling of messages.
+    uncounted: Duration,
     is_tight: bool,
     /// Polls for which something is still waited for.
     patience: u16,
-    /// Something was sent or taken since the last poll: the next one looks.
+    /// Something was taken by the last poll: the next one looks.
     is_active: bool,
 }
 
@@ -58,12 +62,19 @@ impl Pace {
     }
 
     fn measure(&mut self, now: Instant) {
-        self.is_tight = self.counted_from.is_some_and(|from| now.saturating_duration_since(from) < TIGHT);
+        let allowed = TIGHT + std::mem::take(&mut self.uncounted);
+        self.is_tight = self.counted_from.is_some_and(|from| now.saturating_duration_since(from) < allowed);
         self.counted_from = Some(now);
     }
 
-    /// Something was sent, or there was something to take: more is to come.
-    pub(crate) fn active(&mut self) {
+    /// The poll has run the reactor for so long.
+    pub(crate) fn drove(&mut self, time: Duration) {
+        self.uncounted += time;
+    }
+
+    /// There was something to take: more is to come.
+    pub(crate) fn took(&mut self, messages: usize) {
+        self.uncounted += PER_MESSAGE * u32::try_from(messages).unwrap_or(u32::MAX);
         if self.is_tight {
             self.patience = PATIENCE;
             self.is_active = true;
@@ -85,19 +96,38 @@ mod tests {
         let later = |seconds| start + Duration::from_secs(seconds);
         let mut pace = Pace::default();
         poll_every(&mut pace, start, Duration::from_millis(16));
-        pace.active();
+        pace.took(1);
         assert_eq!(pace.polled(|| start), Step::Take);
         let steps = poll_every(&mut pace, later(10), Duration::from_micros(1));
         assert!(steps.iter().all(|step| *step == Step::Take), "nothing is waited for");
-        pace.active();
+        pace.took(1);
         assert_eq!(pace.polled(|| later(10)), Step::Drive);
         let steps: Vec<_> = (0..PATIENCE).map(|_| pace.polled(|| later(10))).collect();
         let drives = steps.iter().filter(|step| **step == Step::Drive).count();
         assert_eq!(drives, usize::from(PATIENCE / POLLS_PER_LOOK) - 1);
         assert_eq!(steps.iter().filter(|step| **step == Step::Leave).count(), 1, "it waits for ever");
-        pace.active();
+        pace.took(1);
         let steps = poll_every(&mut pace, later(20), Duration::from_millis(1));
         assert_eq!(steps.iter().filter(|step| **step == Step::Leave).count(), 1);
         assert_eq!(steps.last(), Some(&Step::Take));
+    }
+
+    #[test]
+    fn work_in_and_between_polls_does_not_make_a_loop_less_tight() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        // 100 messages per poll, a millisecond of the reactor and another to handle them.
+        for poll in 0..u32::from(POLLS) * 3 {
+            pace.polled(|| start + Duration::from_millis(2) * poll);
+            pace.drove(Duration::from_millis(1));
+            pace.took(100);
+        }
+        assert!(pace.is_tight);
+        // As many once per frame.
+        for poll in 0..u32::from(POLLS) * 3 {
+            pace.polled(|| start + Duration::from_secs(1) + Duration::from_millis(16) * poll);
+            pace.took(100);
+        }
+        assert!(!pace.is_tight);
     }
 }

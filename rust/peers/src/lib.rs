@@ -21,7 +21,6 @@ mod attempt;
 mod carrier;
 mod close_requests;
 mod held_end;
-mod id_map;
 mod locked;
 mod multiplayer;
 mod peer;
@@ -31,7 +30,6 @@ mod view;
 
 pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
-pub use id_map::IdMap;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
     Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
@@ -39,5 +37,6 @@ pub use multiplayer::{
 };
 pub use peer::{Accepted, Peer, PeerState, address_text};
 pub use refused::{Allowed, Refused, Reported};
+pub use rust_websocket_net::IdMap;
 pub use settings::{Class, NO_DELAY, Property, Settings, property};
 pub use view::{PeerView, ReadyState};

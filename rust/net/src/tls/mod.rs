@@ -6,6 +6,8 @@ mod client;
 mod crypto;
 mod error;
 mod expected_name;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod roots;
 mod server;
 mod stream;

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, How, LinkId, ListenerEvent, Statistics, SystemRandom};
+use rust_websocket_net::{Batch, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom};
 use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
 
 use super::{
@@ -11,8 +11,8 @@ use super::{
     protocol::{PeerIds, Recipients, encode_peer_id, server_recipients},
 };
 use crate::{
-    Carrier, IdMap, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings,
-    close_requests::CloseRequests, held_end::HeldEnd,
+    Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, close_requests::CloseRequests,
+    held_end::HeldEnd,
 };
 
 /// A burst does not keep its memory.

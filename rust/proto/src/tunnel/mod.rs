@@ -92,6 +92,7 @@ impl Tunnel {
         self.input.extend_from_slice(data);
         let step = match &mut self.state {
             State::Connect(connect) => connect.step(&self.input),
+            State::Socks(_) if self.written < self.output.len() => Err(socks::TOO_EARLY),
             State::Socks(socks) => socks.step(&self.input, &mut self.output),
             State::Over => Ok(None),
         };

@@ -61,6 +61,7 @@ impl Socks {
                     let Some([_, method]) = bytes.first_chunk() else { return Ok(None) };
                     self.read += 2;
                     self.answer_method(*method, output)?;
+                    self.check_order(input)?;
                 }
                 Stage::Login => {
                     if bytes.first().is_some_and(|version| *version != LOGIN_VERSION) {
@@ -72,6 +73,7 @@ impl Socks {
                     }
                     self.read += 2;
                     self.ask(output);
+                    self.check_order(input)?;
                 }
                 Stage::Reply => {
                     let size = reply_size(bytes)?.filter(|size| bytes.len() >= *size);
@@ -79,6 +81,11 @@ impl Socks {
                 }
             }
         }
+    }
+
+    /// Nothing can have come in answer to what was only just put into the output.
+    fn check_order(&self, input: &[u8]) -> Result<(), TunnelFailure> {
+        if input.len() > self.read { Err(TOO_EARLY) } else { Ok(()) }
     }
 
     fn answer_method(&mut self, method: u8, output: &mut Vec<u8>) -> Result<(), TunnelFailure> {
@@ -101,6 +108,9 @@ impl Socks {
     }
 }
 
+/// What was not asked for yet is no answer to it: taken for one, the question would never be sent.
+pub(super) const TOO_EARLY: TunnelFailure =
+    TunnelFailure::Malformed("an answer to what it was not asked yet");
 const NO_SOCKS: TunnelFailure = TunnelFailure::Malformed("not SOCKS5");
 
 /// The size of the reply, as soon as it can be told. A refusal need not be whole.
@@ -200,6 +210,18 @@ mod tests {
         (written, last)
     }
 
+    /// Taken as answers, they would open a tunnel that nobody has asked for.
+    #[test]
+    fn answers_before_the_questions_open_nothing() {
+        let all_at_once: &[u8] = &[&[5, 2, 1, 0], GRANTED].concat();
+        for answers in [&[all_at_once][..], &[&[5, 2, 1, 0]], &[&[5, 2], &[1, 0, 5]]] {
+            let (_, last) = talk(&mut tunnel("ws://a", "ada", "secret"), answers);
+            assert_eq!(last.map_err(|error| error.reason().clone()), Err(TOO_EARLY), "{answers:?}");
+        }
+        let mut unwritten = tunnel("ws://a", "", "");
+        assert!(unwritten.handle_input(&[5, 0]).is_err(), "the greeting has not even left");
+    }
+
     fn open(received: &[u8]) -> Result<TunnelProgress, TunnelError> {
         Ok(TunnelProgress::Open { received: received.to_vec() })
     }
@@ -239,23 +261,17 @@ mod tests {
         let granted_name = [&[5, 0, 0, 3, 3][..], b"abc", &[0, 80]].concat();
         let granted_nothing = [5, 0, 0, 3, 0, 0, 80];
         for granted in [GRANTED, &granted_v6, &granted_name, &granted_nothing] {
-            let said = [&[5, 2, 1, 0], granted].concat();
-            let stream = [&said[..], b"HTTP/1.1 101"].concat();
-            for cut in 0..said.len() {
-                let mut tunnel = tunnel("ws://a", "ada", "secret");
-                assert_eq!(
-                    tunnel.handle_input(&stream[..cut]),
-                    Ok(TunnelProgress::Pending),
-                    "{cut} of {said:?}"
-                );
-                assert_eq!(tunnel.handle_input(&stream[cut..]), open(b"HTTP/1.1 101"), "{cut} of {said:?}");
+            let answers: [&[u8]; 3] = [&[5, 2], &[1, 0], granted];
+            for cut in 1..granted.len() {
+                let (early, late) = granted.split_at(cut);
+                let late = [late, b"HTTP/1.1 101"].concat();
+                let pieces: [&[u8]; 6] = [&[5], &[2], &[1], &[0], early, &late];
+                let (_, last) = talk(&mut tunnel("ws://a", "ada", "secret"), &pieces);
+                assert_eq!(last, open(b"HTTP/1.1 101"), "{cut} of {granted:?}");
             }
-            let mut tunnel = tunnel("ws://a", "ada", "secret");
-            let (last, first) = said.split_last().unwrap();
-            for byte in first {
-                assert_eq!(tunnel.handle_input(&[*byte]), Ok(TunnelProgress::Pending));
-            }
-            assert_eq!(tunnel.handle_input(&[*last]), open(b""));
+            let bytes: Vec<&[u8]> = answers.iter().flat_map(|answer| answer.chunks(1)).collect();
+            let (_, last) = talk(&mut tunnel("ws://a", "ada", "secret"), &bytes);
+            assert_eq!(last, open(b""));
         }
     }
 
@@ -277,7 +293,7 @@ mod tests {
             (255, "the SOCKS proxy [::1]:1080 refused the tunnel with the unknown code 255"),
         ] {
             assert_eq!(words(&[&[5, 0], &[5, code]], ""), sentence, "two bytes are enough");
-            assert_eq!(words(&[&[5, 0, 5, code, 0, 1, 0, 0, 0, 0, 0, 0]], ""), sentence);
+            assert_eq!(words(&[&[5, 0], &[5, code, 0, 1, 0, 0, 0, 0, 0, 0]], ""), sentence);
         }
         assert_eq!(
             words(&[&[5, 2], &[1, 1]], "ada"),

@@ -1,0 +1,139 @@
+//! What the fuzz targets share: connections in memory whose input may be cut anywhere, and what came of it.
+#![allow(clippy::unwrap_used, reason = "a fuzz target reports what it finds by failing")]
+
+use std::{
+    fmt::Write,
+    io::IoSlice,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rust_websocket_proto::{
+    Budget, ClientRequest, Config, Connection, DeflateConfig, Event, Polled, Random, Scheme, Target,
+    TransportEnd,
+};
+
+/// The same bytes each time, so that keys and masks are known.
+pub struct Fixed;
+
+impl Random for Fixed {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+/// Some moment. Nothing here waits.
+pub fn now() -> Instant {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    *START.get_or_init(Instant::now)
+}
+
+/// Limits small enough to be met.
+pub fn config(compresses: bool, keeps_context: bool) -> Arc<Config> {
+    Arc::new(Config {
+        max_message_size: 4096,
+        supported_protocols: vec!["chat".to_owned(), "v2".to_owned()],
+        deflate: compresses.then(|| DeflateConfig {
+            threshold: 0,
+            context_takeover: keeps_context,
+            ..DeflateConfig::default()
+        }),
+        ..Config::default()
+    })
+}
+
+/// A client that has written its request.
+pub fn client(config: Arc<Config>) -> Connection {
+    let target = Target::parse("ws://game.example/").unwrap();
+    Connection::client(&ClientRequest { target }, config, Arc::new(Fixed), now())
+}
+
+/// A server that waits for a request.
+pub fn server(config: Arc<Config>) -> Connection {
+    Connection::server(Scheme::Ws, config, now())
+}
+
+/// A client and a server that have completed the upgrade.
+pub fn open_pair(config: &Arc<Config>) -> (Connection, Connection) {
+    let (mut client, mut server) = (client(config.clone()), server(config.clone()));
+    server.handle_input(&take_output(&mut client), now());
+    assert!(matches!(server.poll_event(now()), Some(Event::Opened(_))), "the server does not open");
+    client.handle_input(&take_output(&mut server), now());
+    assert!(matches!(client.poll_event(now()), Some(Event::Opened(_))), "the client does not open");
+    (client, server)
+}
+
+/// Everything that is to be written.
+pub fn take_output(connection: &mut Connection) -> Vec<u8> {
+    let mut all = Vec::new();
+    while connection.has_output() {
+        let mut slices = [IoSlice::new(&[]); 8];
+        let filled = connection.output(&mut slices);
+        let before = all.len();
+        slices[..filled].iter().for_each(|slice| all.extend_from_slice(slice));
+        connection.advance_output(all.len() - before, now());
+    }
+    all
+}
+
+/// What a connection has made of its input: events and bytes, as text to compare and to read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Each event in a line.
+    pub events: String,
+    /// All that was written.
+    pub output: Vec<u8>,
+}
+
+/// Feeds `input` in pieces whose lengths are those of `cuts` in turn (none: at once), decoding within `budget` each time, then the
+/// transport's end.
+pub fn run(mut connection: Connection, input: &[u8], cuts: &[u8], budget: Duration) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut rest = input;
+    let mut lengths = cuts.iter().map(|cut| usize::from(*cut) + 1).cycle();
+    while !rest.is_empty() {
+        let length = if cuts.is_empty() { rest.len() } else { lengths.next().unwrap_or(1) };
+        let (piece, after) = rest.split_at(length.min(rest.len()));
+        connection.handle_input(piece, now());
+        outcome.note(&mut connection, budget);
+        rest = after;
+    }
+    connection.handle_transport_end(TransportEnd::Eof);
+    outcome.note(&mut connection, budget);
+    outcome
+}
+
+impl Outcome {
+    fn note(&mut self, connection: &mut Connection, time: Duration) {
+        loop {
+            match connection.poll(&mut Budget::new(time), now()) {
+                Polled::Event(event) => writeln!(self.events, "{event:?}").unwrap(),
+                Polled::BudgetSpent => {}
+                Polled::Idle | Polled::Full => {
+                    if !connection.has_fault() {
+                        break;
+                    }
+                    connection.settle_fault();
+                }
+            }
+        }
+        self.output.extend(take_output(connection));
+    }
+}
+
+/// Runs the same input whole, cut, and cut within a budget of next to nothing: it has to come to the same.
+pub fn same_however_cut(make: impl Fn() -> Connection, input: &[u8], cuts: &[u8]) -> Outcome {
+    let whole = run(make(), input, &[], Duration::MAX);
+    assert_eq!(whole, run(make(), input, cuts, Duration::MAX), "cut by {cuts:?}");
+    assert_eq!(
+        whole,
+        run(make(), input, cuts, Duration::from_nanos(1)),
+        "cut by {cuts:?}, with a small budget"
+    );
+    whole
+}
+
+/// The first `count` bytes say how the rest is used.
+pub fn split(data: &[u8], count: usize) -> Option<(&[u8], &[u8])> {
+    data.split_at_checked(count)
+}
