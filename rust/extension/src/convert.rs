@@ -10,7 +10,7 @@ use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::Conve
 use godot::obj::{Gd, GodotClass};
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
 use rust_websocket_net::Statistics;
-use rust_websocket_peers::{ReadyState, Status, TransferMode};
+use rust_websocket_peers::{Line, ReadyState, Status, TransferMode};
 use rust_websocket_proto::{HttpResponse, MessageKind};
 
 /// The peer class's name in the engine.
@@ -240,8 +240,9 @@ pub(crate) fn strings_to_godot(strings: &[String]) -> PackedStringArray {
     strings.iter().map(GString::from).collect()
 }
 
-pub(crate) fn strings_from_godot(strings: &PackedStringArray) -> Vec<String> {
-    strings.as_slice().iter().map(GString::to_string).collect()
+/// What is no text is shown as well as it can be.
+pub(crate) fn lines_to_godot(lines: &[Line]) -> PackedStringArray {
+    lines.iter().map(|line| GString::from(line.as_ref().unwrap_or_else(|broken| &broken.shown))).collect()
 }
 
 /// The engine's transfer mode, and ours.

@@ -12,7 +12,7 @@ use godot::classes::{
 use godot::global::Error;
 use godot::obj::{Gd, InstanceId, NewGd};
 
-use crate::report::quietly;
+use crate::{report::quietly, text};
 
 /// Most bytes taken from the stream at once, so that a full receive queue stops reading soon.
 const READ_CHUNK: i32 = 64 * 1024;
@@ -136,7 +136,7 @@ impl OpenStream {
     /// The name that a client's options ask for, empty for the host's; `None` if any will do.
     pub(crate) fn expected_name(&self) -> Option<String> {
         let options = self.options()?;
-        (!options.is_unsafe_client()).then(|| options.get_common_name_override().to_string())
+        (!options.is_unsafe_client()).then(|| text::read_lossy(&options.get_common_name_override()))
     }
 
     fn options(&self) -> Option<Gd<TlsOptions>> {
@@ -213,7 +213,7 @@ impl OpenStream {
         }
         self.tcp.set_no_delay(no_delay);
         let port = u16::try_from(self.tcp.get_connected_port()).unwrap_or(0);
-        Some((self.tcp.get_connected_host().to_string(), port))
+        Some((text::read_lossy(&self.tcp.get_connected_host()), port))
     }
 
     pub(crate) fn set_no_delay(&mut self, enabled: bool) {

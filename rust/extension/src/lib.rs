@@ -19,6 +19,7 @@ mod raw_packet;
 mod registration;
 mod report;
 mod state_table;
+mod text;
 mod tls_options;
 mod websocket_peer;
 

@@ -26,7 +26,7 @@ use crate::{
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     state_table::StateTable,
-    tls_options,
+    text, tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
 };
 
@@ -354,13 +354,16 @@ impl RustWebSocketMultiplayerPeer {
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
         fence(Error::ERR_BUG, || {
-            let url = url.to_string();
+            let state = Self::state_of(&this);
+            let url = match text::read("create_client: the URL", &url) {
+                Ok(url) => url,
+                Err(refused) => return report::answer::<_, ()>(&*state, |_| Err(refused)),
+            };
             let (security, held) =
                 tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
             let dial = security.map(|security| move |request, options| security.dial(request, options));
-            let error = report::answer(&*Self::state_of(&this), |multiplayer| {
-                multiplayer.create_client(&url, dial, &Instant::now)
-            });
+            let error =
+                report::answer(&*state, |multiplayer| multiplayer.create_client(&url, dial, &Instant::now));
             if error == Error::OK {
                 this.bind().holder.hold(held);
             }
@@ -377,9 +380,9 @@ impl RustWebSocketMultiplayerPeer {
     ) -> Error {
         fence(Error::ERR_BUG, || {
             let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
-            let address = bind_address.to_string();
+            let address = text::read("create_server: the address", &bind_address);
             report::answer(&*Self::state_of(&this), |multiplayer| {
-                multiplayer.create_server(port, &address, tls, Listener::bind)
+                multiplayer.create_server(port, &address?, tls, Listener::bind)
             })
         })
     }

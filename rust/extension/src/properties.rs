@@ -5,11 +5,12 @@ use godot::prelude::*;
 use godot::register::info::{PropertyHint, PropertyHintInfo};
 use godot::register::private::register_export;
 use godot::register::property::Export;
-use rust_websocket_peers::property;
+use rust_websocket_peers::{Line, property};
 
 use crate::{
-    convert::{Compression, MultiplayerCompression, strings_from_godot, strings_to_godot},
+    convert::{Compression, MultiplayerCompression, lines_to_godot},
     multiplayer_peer::RustWebSocketMultiplayerPeer,
+    text,
     websocket_peer::RustWebSocketPeer,
 };
 
@@ -49,15 +50,15 @@ macro_rules! plain_values {
 plain_values!(i64, f64, bool);
 
 impl ScriptValue for PackedStringArray {
-    type Field = Vec<String>;
+    type Field = Vec<Line>;
     type Registered = Self;
 
-    fn show(field: &Vec<String>) -> Self {
-        strings_to_godot(field)
+    fn show(field: &Vec<Line>) -> Self {
+        lines_to_godot(field)
     }
 
-    fn read(self) -> Vec<String> {
-        strings_from_godot(&self)
+    fn read(self) -> Vec<Line> {
+        text::read_lines(&self)
     }
 }
 

@@ -2,19 +2,21 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use godot::builtin::GString;
 use godot::classes::{CryptoKey, FileAccess, Os, ProjectSettings, TlsOptions, X509Certificate};
 use godot::obj::{Gd, InstanceId, Singleton};
 use rust_websocket_net::{
     CertificateChain, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
 };
-use rust_websocket_peers::Refused;
-use rust_websocket_proto::{Scheme, Target};
+use rust_websocket_peers::{NotText, Refused};
+use rust_websocket_proto::{Quoted, Scheme, Target};
 
 use crate::{
     chain_capture,
     driver::Security,
     engine_stream::{EngineStream, Held},
     report::quietly,
+    text,
 };
 
 /// Options objects remembered for each side. A script may make a new one for each connection; equal ones share their
@@ -132,10 +134,11 @@ fn client_settings(options: Option<&Gd<TlsOptions>>) -> Result<ClientSettings<'_
 }
 
 fn read_client_options(options: &Gd<TlsOptions>) -> Result<ClientWishes, ChainProblem> {
+    let name = text::read_plain(&options.get_common_name_override()).map_err(ChainProblem::Name)?;
     Ok(ClientWishes {
         trusted: options.get_trusted_ca_chain().map(|chain| read_chain(&chain)).transpose()?,
         is_unsafe: options.is_unsafe_client(),
-        name: options.get_common_name_override().to_string(),
+        name,
     })
 }
 
@@ -162,15 +165,15 @@ fn default_roots() -> Result<DefaultRoots, String> {
         return Ok(roots.clone());
     }
     let setting = "network/tls/certificate_bundle_override";
-    let path = ProjectSettings::singleton().get_setting_with_override(setting).try_to::<String>();
-    let pem = match path.ok().filter(|path| !path.is_empty()) {
+    let path = ProjectSettings::singleton().get_setting_with_override(setting).try_to::<GString>();
+    let pem = match path.ok().map(|path| text::read_lossy(&path)).filter(|path| !path.is_empty()) {
         Some(path) => {
-            let text = read_file(&path).filter(|text| text.contains(BEGIN_CERTIFICATE));
-            Some(text.ok_or_else(|| {
-                format!("the file '{path}' of the project setting {setting} holds no certificate")
+            let pem = read_file(&path).filter(|pem| pem.contains(BEGIN_CERTIFICATE));
+            Some(pem.ok_or_else(|| {
+                format!("the file {} of the project setting {setting} holds no certificate", Quoted(&path))
             })?)
         }
-        None => Some(Os::singleton().get_system_ca_certificates().to_string()),
+        None => Some(text::read_lossy(&Os::singleton().get_system_ca_certificates())),
     };
     Ok(ROOTS.get_or_init(|| DefaultRoots::load(pem.filter(|pem| pem.contains(BEGIN_CERTIFICATE)))).clone())
 }
@@ -211,7 +214,7 @@ fn read_key(key: &Gd<CryptoKey>) -> Result<String, String> {
         return Err("the key of the TLS options is a public key; a server needs the private one".to_owned());
     }
     let mut key = key.clone();
-    let pem = quietly(|| key.save_to_string().to_string());
+    let pem = quietly(|| text::read_lossy(&key.save_to_string()));
     if pem.contains("PRIVATE KEY-----") {
         Ok(pem)
     } else {
@@ -222,6 +225,8 @@ fn read_key(key: &Gd<CryptoKey>) -> Result<String, String> {
 /// Why a certificate of the engine is of no use.
 enum ChainProblem {
     Tls(TlsError),
+    /// The common name beside it is no text.
+    Name(NotText),
     /// The engine does not tell its members, and there is no file to look into.
     Unreadable,
 }
@@ -232,6 +237,7 @@ impl ChainProblem {
             Self::Tls(TlsError::NoCertificate) => {
                 format!("the {what} of the TLS options is empty; was it loaded?")
             }
+            Self::Name(problem) => format!("the common name of the TLS options holds {problem}"),
             Self::Tls(error) => format!("the {what} of the TLS options cannot be used: {error}"),
             Self::Unreadable => format!(
                 "the {what} of the TLS options holds several certificates, which the engine shows only for files \
@@ -245,12 +251,12 @@ impl ChainProblem {
 /// that of a chain it only shows that it is one.
 fn read_chain(chain: &Gd<X509Certificate>) -> Result<String, ChainProblem> {
     let mut certificate = chain.clone();
-    let pem = quietly(|| certificate.save_to_string().to_string());
+    let pem = quietly(|| text::read_lossy(&certificate.save_to_string()));
     match pem.matches(BEGIN_CERTIFICATE).count() {
         0 => Err(ChainProblem::Tls(TlsError::NoCertificate)),
         1 => Ok(pem),
         _ => {
-            let path = chain.get_path().to_string();
+            let path = text::read_lossy(&chain.get_path());
             read_file(&path).ok_or(ChainProblem::Unreadable)
         }
     }

@@ -26,7 +26,7 @@ use crate::{
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     state_table::StateTable,
-    tls_options,
+    text, tls_options,
 };
 
 /// What the built-in answers.
@@ -175,11 +175,15 @@ impl RustWebSocketPeer {
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
         fence(Error::ERR_BUG, || {
-            let url = url.to_string();
+            let state = Self::state_of(&this);
+            let url = match text::read("connect_to_url: the URL", &url) {
+                Ok(url) => url,
+                Err(refused) => return report::answer::<_, ()>(&*state, |_| Err(refused)),
+            };
             let (security, held) =
                 tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
             let dial = security.map(|security| move |request, options| security.dial(request, options));
-            let error = report::answer(&*Self::state_of(&this), |peer| peer.connect(&url, dial));
+            let error = report::answer(&*state, |peer| peer.connect(&url, dial));
             if error == Error::OK {
                 this.bind().holder.hold(held);
             }
@@ -211,8 +215,8 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn send_text(this: Gd<Self>, message: GString) -> Error {
-        let text = Bytes::copy_from_slice(message.to_utf8_buffer().as_slice());
-        Self::answer(&this, |peer| peer.send(WriteMode(0).kind(), text))
+        let text = text::read_plain(&message).map(Bytes::from);
+        Self::answer(&this, |peer| peer.send_text(text))
     }
 
     #[func]
@@ -231,7 +235,15 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn close(this: Gd<Self>, #[opt(default = 1000)] code: i64, #[opt(default = "")] reason: GString) {
-        _ = Self::answer(&this, |peer| peer.close(code, &reason.to_string(), &Instant::now));
+        // Whoever closes is rid of the connection, whatever the reason: what is no text is left out.
+        let (reason, problem) = match text::read("close: the reason", &reason) {
+            Ok(reason) => (reason, None),
+            Err(refused) => (String::new(), Some(refused)),
+        };
+        _ = Self::answer(&this, |peer| {
+            let closed = peer.close(code, &reason, &Instant::now);
+            problem.map_or(closed, Err)
+        });
     }
 
     #[func]

@@ -58,10 +58,8 @@ pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
-pub use seam::{
-    Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, ReceiveLimits, SendLimits, Statistics,
-    UNOFFERED_CAP,
-};
+pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
+pub use seam::{Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

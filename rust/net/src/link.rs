@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError,
+    ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError, SendLimits,
 };
 
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
     reactor::Command,
     route::Route,
     seam::{
-        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, SendLimits,
-        Shared, Stopped, next_id,
+        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, Shared,
+        Stopped, next_id,
     },
     thread,
     tls::ClientTls,
@@ -321,7 +321,7 @@ mod tests {
     use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
 
     use super::*;
-    use crate::seam::ReceiveLimits;
+    use rust_websocket_proto::ReceiveLimits;
 
     /// Stands for a bug: panics on the I/O thread once it is armed.
     #[derive(Default)]

@@ -32,6 +32,11 @@ const SEND_FLAGS: i32 = 0;
 /// router's tables alive, and ends connections whose other side has vanished.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
+/// Bytes that the kernel holds of a connection with a heartbeat beyond what is under way (`TCP_NOTSENT_LOWAT`): what a ping waits behind.
+/// Without that it takes several megabytes, seconds of a slow link.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 64 * 1024;
+
 /// A connected, non-blocking stream socket of whatever family.
 pub(crate) trait Socket: Source + fmt::Debug + Send {
     /// Reads what is there; 0 is the end.
@@ -40,6 +45,10 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
     /// Sends FIN.
     fn shut_down_writing(&self) -> io::Result<()>;
+    /// Has the kernel refuse more while it holds a certain amount that it has not sent, where it can do that.
+    fn limit_unsent(&self) -> io::Result<()> {
+        Ok(())
+    }
     /// Sets TCP_NODELAY, where that means anything.
     fn set_no_delay(&self, enabled: bool) -> io::Result<()>;
 }
@@ -102,6 +111,11 @@ impl Socket for TcpStream {
 
     fn shut_down_writing(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn limit_unsent(&self) -> io::Result<()> {
+        SockRef::from(self).set_tcp_notsent_lowat(UNSENT)
     }
 
     fn set_no_delay(&self, enabled: bool) -> io::Result<()> {

@@ -26,6 +26,7 @@ mod multiplayer;
 mod peer;
 mod refused;
 mod settings;
+mod text;
 mod view;
 
 pub use attempt::{FailedAttempt, LatelyPrinted};
@@ -39,4 +40,5 @@ pub use peer::{Accepted, Peer, PeerState, address_text};
 pub use refused::{Allowed, Refused, Reported};
 pub use rust_websocket_net::IdMap;
 pub use settings::{Class, NO_DELAY, Property, Settings, property};
+pub use text::{BrokenLine, Line, NotText, read_line, read_text};
 pub use view::{PeerView, ReadyState};

@@ -14,8 +14,8 @@ use rust_websocket_proto::{
 };
 
 use crate::{
-    Carrier, Class, FailedAttempt, LiveSetting, Locked, Now, PeerView, Property, ReadyState, Refused,
-    Settings, Subject, close_requests::CloseRequests,
+    Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
+    Refused, Settings, Subject, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -376,9 +376,22 @@ impl Peer {
     /// Sends a message.
     ///
     /// # Errors
-    /// The connection is not open, or the outbound limits are reached; nothing is sent then.
+    /// The connection is not open, the outbound limits are reached, or it is a text and not UTF-8; nothing is sent then.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
         self.push(kind, payload, How::Now)
+    }
+
+    /// Sends a text message.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and if the script's string is no text.
+    pub fn send_text(&mut self, text: Result<Bytes, NotText>) -> Result<(), Refused> {
+        match text {
+            Err(problem) if self.view.can_send() => {
+                Err(Refused::NotText { what: "send_text: the message", problem })
+            }
+            text => self.send(MessageKind::Text, text.unwrap_or_default()),
+        }
     }
 
     fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
@@ -386,6 +399,11 @@ impl Peer {
             return Err(self.why_closed());
         }
         let Some(carrier) = &mut self.carrier else { return Err(self.why_closed()) };
+        if kind == MessageKind::Text
+            && let Err(error) = str::from_utf8(&payload)
+        {
+            return Err(Refused::TextNotUtf8 { valid_up_to: error.valid_up_to() });
+        }
         let (size, limit) = (payload.len(), self.settings.outbound_buffer_size);
         if limit != 0 && i64::try_from(size).is_ok_and(|size| size > limit) {
             self.counters.send_refused();

@@ -10,6 +10,8 @@ use rust_websocket_net::{ListenError, LocalAddressError};
 use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
 use thiserror::Error;
 
+use crate::NotText;
+
 /// Different sentences remembered per object. A script that makes up more of them is not listened
 /// to any longer.
 const REMEMBERED: usize = 32;
@@ -54,6 +56,22 @@ pub enum Refused {
     /// A stream that is neither TCP nor TLS over TCP.
     #[error("accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.")]
     Stream,
+    /// A string that is no text.
+    #[error("{what} holds {problem}.")]
+    NotText {
+        /// Which one, perhaps with the script's call.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: NotText,
+    },
+    /// Bytes to be sent as text.
+    #[error(
+        "What is sent as text has to be valid UTF-8, which byte {valid_up_to} is not; send bytes with WRITE_MODE_BINARY."
+    )]
+    TextNotUtf8 {
+        /// Bytes before it.
+        valid_up_to: usize,
+    },
     /// A handshake header or subprotocol that would break the handshake.
     #[error("Handshake refused: {0}.")]
     HandshakeLine(#[from] HandshakeLineError),

@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use rust_websocket_net::{LinkOptions, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{Config, DeflateConfig};
 
-use crate::{Allowed, LiveSetting, Refused};
+use crate::{
+    Allowed, Line, LiveSetting, Refused,
+    text::{all_text, texts},
+};
 
 /// TCP_NODELAY of a new connection, as the engine sets it; a script may change it later.
 pub const NO_DELAY: bool = true;
@@ -91,9 +94,9 @@ macro_rules! properties {
 
 properties! {
     /// Extra `Name: value` lines of the request, or of a server's answer.
-    handshake_headers: Vec<String> = Vec::new(), anything, next_time;
+    handshake_headers: Vec<Line> = Vec::new(), anything, next_time;
     /// Subprotocols in order of preference.
-    supported_protocols: Vec<String> = Vec::new(), without_edges, next_time;
+    supported_protocols: Vec<Line> = Vec::new(), without_edges, next_time;
     /// Largest message, and payload bytes that may wait unread.
     inbound_buffer_size: i64 = 65535, at_least(1), next_time;
     /// Payload bytes that the system has refused so far; 0 means no limit.
@@ -123,9 +126,12 @@ impl Settings {
     /// # Errors
     /// The first that cannot.
     pub fn check_handshake(&self) -> Result<(), Refused> {
-        Config::check_handshake_headers(&self.handshake_headers)
-            .and_then(|()| Config::check_supported_protocols(&self.supported_protocols))
-            .map_err(Refused::HandshakeLine)
+        let read = |what, lines| all_text(lines).map_err(|problem| Refused::NotText { what, problem });
+        let headers = read("handshake_headers", &self.handshake_headers)?;
+        let protocols = read("supported_protocols", &self.supported_protocols)?;
+        Config::check_handshake_headers(&headers)?;
+        Config::check_supported_protocols(&protocols)?;
+        Ok(())
     }
 
     /// From the start of connecting to its end.
@@ -171,13 +177,14 @@ impl Settings {
             connect_timeout: self.connect_limit(),
             close_timeout: duration(self.close_timeout),
             heartbeat_interval: self.heartbeat(),
-            supported_protocols: self.supported_protocols.clone(),
-            handshake_headers: self.handshake_headers.clone(),
+            supported_protocols: texts(&self.supported_protocols),
+            handshake_headers: texts(&self.handshake_headers),
             deflate: (self.compression != 0).then(|| DeflateConfig {
                 threshold: to_limit(self.compression_threshold),
                 context_takeover: self.compression_context_takeover,
                 ..DeflateConfig::default()
             }),
+            request_timeout: None,
         }
     }
 
@@ -202,8 +209,9 @@ fn anything<T>(_: &'static str, value: T) -> Result<T, Refused> {
 }
 
 /// What the engine's `strip_edges` leaves: no characters up to the space at either end.
-fn without_edges(_: &'static str, names: Vec<String>) -> Result<Vec<String>, Refused> {
-    Ok(names.iter().map(|name| name.trim_matches(|character| character <= ' ').to_owned()).collect())
+fn without_edges(_: &'static str, names: Vec<Line>) -> Result<Vec<Line>, Refused> {
+    let strip = |name: String| name.trim_matches(|character| character <= ' ').to_owned();
+    Ok(names.into_iter().map(|name| name.map(strip)).collect())
 }
 
 fn at_least(minimum: i64) -> impl Fn(&'static str, i64) -> Result<i64, Refused> {
@@ -302,9 +310,28 @@ mod tests {
     #[test]
     fn protocols_are_stripped_as_the_engine_does() {
         let mut settings = Settings::new(Class::Peer);
-        let names = vec![" a ".to_owned(), " \ta b\u{1}\r\n".to_owned()];
+        let names = vec![Ok(" a ".to_owned()), Ok(" \ta b\u{1}\r\n".to_owned())];
         assert!(property::supported_protocols::set(&mut settings, names).is_ok());
-        assert_eq!(property::supported_protocols::get(&settings), &["a", "a b"]);
+        assert_eq!(texts(property::supported_protocols::get(&settings)), ["a", "a b"]);
+    }
+
+    #[test]
+    fn what_is_no_text_keeps_a_handshake_from_starting() {
+        let half = || crate::read_line(b"X-Name: \xed\xa0\x81".to_vec());
+        let fine = || Ok("X-A: 1".to_owned());
+        let mut settings = Settings::new(Class::Peer);
+        assert!(property::handshake_headers::set(&mut settings, vec![fine(), half()]).is_ok());
+        let sentence = settings.check_handshake().expect_err("no text").to_string();
+        assert!(
+            sentence.starts_with("handshake_headers holds half of a UTF-16 pair (U+D801, "),
+            "{sentence}"
+        );
+        assert_eq!(settings.config().handshake_headers, ["X-A: 1"]);
+        assert!(property::handshake_headers::set(&mut settings, vec![fine()]).is_ok());
+        assert!(settings.check_handshake().is_ok());
+        assert!(property::supported_protocols::set(&mut settings, vec![half()]).is_ok());
+        let sentence = settings.check_handshake().expect_err("no text").to_string();
+        assert!(sentence.starts_with("supported_protocols holds "), "{sentence}");
     }
 
     #[test]

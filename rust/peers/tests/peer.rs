@@ -5,7 +5,9 @@ mod util;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rust_websocket_peers::{Accepted, LiveSetting, Locked, Peer, ReadyState, Refused, Subject, property};
+use rust_websocket_peers::{
+    Accepted, LiveSetting, Locked, Peer, ReadyState, Refused, Subject, property, read_text,
+};
 use rust_websocket_proto::{MessageKind, SendError};
 
 use self::util::{Clock, Remote, opened, refused_connection};
@@ -80,7 +82,7 @@ fn what_connect_refuses() {
         assert!(matches!(peer.connect(url, remote.dial()), Err(Refused::Url { .. })), "{url}");
     }
     let clock = Clock::new();
-    peer.set::<property::handshake_headers>(vec!["no colon".to_owned()], &clock.now()).unwrap();
+    peer.set::<property::handshake_headers>(vec![Ok("no colon".to_owned())], &clock.now()).unwrap();
     assert!(matches!(peer.connect("ws://host", remote.dial()), Err(Refused::HandshakeLine(_))));
     assert_eq!(peer.ready_state(), ReadyState::Closed);
     let (mut peer, ..) = open();
@@ -100,6 +102,26 @@ fn a_stream_that_is_accepted() {
     remote.happens(refused_connection());
     assert!(peer.poll(&clock.now()).is_none());
     assert_eq!(peer.ready_state(), ReadyState::Closed);
+}
+
+/// F24, F32: the built-in sends it, and the other side has to end the connection.
+#[test]
+fn what_is_no_text_is_not_sent_as_text() {
+    let (mut peer, remote, _) = open();
+    let broken = || Bytes::from_static(b"a\xed\xa0\x81");
+    let refused = peer.send(MessageKind::Text, broken());
+    assert!(matches!(refused, Err(Refused::TextNotUtf8 { valid_up_to: 1 })));
+    peer.set_write_mode(MessageKind::Text);
+    assert!(matches!(peer.put_packet(broken()), Err(Refused::TextNotUtf8 { .. })));
+    let string = read_text(broken().to_vec()).map(Bytes::from);
+    assert!(matches!(peer.send_text(string.clone()), Err(Refused::NotText { .. })));
+    assert!(remote.with(|wire| wire.sent.is_empty()));
+    peer.send(MessageKind::Binary, broken()).unwrap();
+    peer.send_text(Ok(text("fine"))).unwrap();
+    assert_eq!(remote.with(|wire| wire.sent.len()), 2);
+    let mut closed = Peer::default();
+    assert!(matches!(closed.send(MessageKind::Text, broken()), Err(Refused::Closed { .. })));
+    assert!(matches!(closed.send_text(string), Err(Refused::Closed { .. })));
 }
 
 #[test]

@@ -12,11 +12,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_proto::{MessageKind, SendError};
+use rust_websocket_proto::{Amount, MessageKind, Offered, SendAccount, SendError, SendLimits};
 
 use super::{
-    Counters, LinkId, LinkOptions, SendLimits,
-    limits::{Amount, Receiving, Sending},
+    Counters, LinkId, LinkOptions,
+    limits::Receiving,
     lock,
     orders::{Order, Orders},
 };
@@ -64,7 +64,7 @@ impl Shared {
                 notified: false,
                 closed: false,
                 sent: Amount::default(),
-                sending: Sending::new(options.send_limits),
+                sending: SendAccount::new(options.send_limits),
             }),
             receiving: Receiving::new(options.receive_limits),
             counters: Arc::default(),
@@ -142,11 +142,11 @@ impl Shared {
         self.counters.sent(messages, bytes);
     }
 
-    /// The kernel has taken `taken` of what was accepted for sending, and left `left`. The emptied `orders`
-    /// that said so lend their memory to those to come.
-    pub(crate) fn offered(&self, taken: Amount, left: Amount, orders: &mut Orders) {
+    /// What was accepted for sending was offered to the kernel. The emptied `orders` that said so lend their
+    /// memory to those to come.
+    pub(crate) fn offered(&self, offered: Offered, orders: &mut Orders) {
         let mut outbox = self.lock_outbox();
-        outbox.sending.offered(taken, left);
+        outbox.sending.offered(offered);
         outbox.orders.take_memory_of(orders);
     }
 
@@ -273,7 +273,7 @@ struct Queue {
     closed: bool,
     /// What was accepted for sending and not yet counted.
     sent: Amount,
-    sending: Sending,
+    sending: SendAccount,
 }
 
 impl Queue {
