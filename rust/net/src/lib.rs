@@ -1,7 +1,7 @@
 //! All WebSocket connections of the process on one I/O thread.
 //!
-//! The calling side holds [`Link`]s and [`Listener`]s: plain handles that queue work for the thread and take what it
-//! reports. No call here blocks on the network. The thread starts on first use; [`shutdown`] ends it.
+//! The calling side holds [`Link`]s and [`Listener`]s: plain handles that queue work for the thread and take
+//! what it reports. No call here blocks on the network. The thread starts on first use; [`shutdown`] ends it.
 //!
 //! # Floors
 //! Files import downward only (`ci/lint.sh` checks it). From the top:
@@ -17,12 +17,13 @@
 //! | the seam | `seam`: orders down, reports up, and how much of either may wait; knows nobody above |
 //!
 //! # Lock order
-//! Floor order: who holds one of these takes only those that follow. What the callers hold (a peer's state, a multiplayer
-//! peer's above it) comes before all of them.
+//! Floor order: who holds one of these takes only those that follow. What the callers hold (a peer's state, a
+//! multiplayer peer's above it) comes before all of them.
 //!
 //! 1. the running thread (`thread`): to start and end it
 //! 2. the reactor (`drive`): callers only ever try for it
-//! 3. a listener's socket and options (`listener`), the lookups that wait (`lookup`), the helper threads (`helper`)
+//! 3. a listener's socket and options (`listener`), the lookups that wait (`lookup`), the helper threads
+//!    (`helper`)
 //! 4. an outbox or a mailbox (`seam`)
 //! 5. the commands (`seam`)
 //!
