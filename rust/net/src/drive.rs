@@ -114,6 +114,8 @@ impl Driving {
         let is_for_nothing = self.lent.load(Ordering::Relaxed) || self.asked.load(Ordering::Relaxed);
         if !is_for_nothing && !self.asked.swap(true, Ordering::AcqRel) {
             self.push(Command::Lend);
+            // Where both threads share a processor, this one would go on until its time is up.
+            thread::yield_now();
         }
     }
 

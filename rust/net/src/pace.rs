@@ -8,6 +8,9 @@ const POLLS: u16 = 16;
 /// An owner that has polled so often in this time does nothing else. A game polls that often in a quarter of
 /// a second.
 const TIGHT: Duration = Duration::from_micros(500);
+/// One that did so before still does while it takes no longer than this: other threads have used its
+/// processor. A game takes five times as long.
+const STILL_TIGHT: Duration = Duration::from_millis(20);
 /// What it may take to handle a message that was taken: time that is not counted.
 const PER_MESSAGE: Duration = Duration::from_micros(10);
 /// So many polls may nothing come: some milliseconds.
@@ -66,7 +69,8 @@ impl Pace {
     }
 
     fn measure(&mut self, now: Instant) {
-        let allowed = TIGHT + std::mem::take(&mut self.uncounted);
+        let usual = if self.is_tight { STILL_TIGHT } else { TIGHT };
+        let allowed = usual + std::mem::take(&mut self.uncounted);
         self.is_tight = self.counted_from.is_some_and(|from| now.saturating_duration_since(from) < allowed);
         self.counted_from = Some(now);
     }
@@ -114,6 +118,26 @@ mod tests {
         let steps = poll_every(&mut pace, later(20), Duration::from_millis(1));
         assert_eq!(steps.iter().filter(|step| **step == Step::Leave).count(), 1);
         assert_eq!(steps.last(), Some(&Step::Take));
+    }
+
+    #[test]
+    fn a_loop_that_others_interrupt_for_a_while_stays_tight() {
+        let (mut now, mut pace) = (Instant::now(), Pace::default());
+        let poll = |pace: &mut Pace, now: &mut Instant, step| {
+            for _ in 0..POLLS {
+                *now += step;
+                pace.polled(|| *now);
+            }
+        };
+        poll(&mut pace, &mut now, Duration::from_micros(1));
+        poll(&mut pace, &mut now, Duration::from_micros(1));
+        assert!(pace.is_tight);
+        poll(&mut pace, &mut now, Duration::from_millis(1));
+        assert!(pace.is_tight);
+        poll(&mut pace, &mut now, Duration::from_millis(5));
+        assert!(!pace.is_tight);
+        poll(&mut pace, &mut now, Duration::from_millis(1));
+        assert!(!pace.is_tight, "it is not tight by itself");
     }
 
     #[test]
