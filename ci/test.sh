@@ -5,12 +5,14 @@
 #   ci/test.sh rust engine  only the named steps
 #
 # Steps: install (two installations of the engine at once, on a machine that has none), rust (unit and loopback tests),
-# engine (the GDScript suite on the built-in classes, on ours, and mixed), examples (the scripts that people copy), roots
+# engine (the GDScript suite on the built-in classes, on ours, and mixed), client (the node that stays connected, on the
+# built-in class and on ours), examples (the scripts that people copy), roots
 # (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows it),
 # api (the library asks for no class of an engine module), dropin (the addon alone in an empty project), builtin-names
 # (the addon under the engine's own class names), export (the sample project as a Linux program), autobahn (the Autobahn
 # test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
-# headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand connections).
+# headless browser), interop (TLS with OpenSSL and nginx), fuzz (each target for twenty seconds), lifecycle (quitting,
+# reloading, ten thousand connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL and nginx (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
@@ -18,7 +20,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine examples roots lifecycle members api dropin builtin-names export autobahn peers chromium interop fuzz)
+all_steps=(install rust engine client examples roots lifecycle members api dropin builtin-names export autobahn peers chromium interop fuzz)
 make_scratch
 times=()
 
@@ -50,6 +52,7 @@ run_step() {
 step_install() { lacks install "Debian's packages of the engine (x86_64, apt)" can_unpack || run_step install ci/test-install.sh; }
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
+step_client() { run_step client ci/test-client.sh; }
 step_examples() { run_step examples ci/test-examples.sh; }
 step_roots() { run_step roots ci/test-roots.sh; }
 step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }

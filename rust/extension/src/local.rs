@@ -1,6 +1,7 @@
 //! A connection over a stream of the engine, driven by the calls of the script's thread.
 
 use std::{
+    cell::Cell,
     io::IoSlice,
     sync::Arc,
     time::{Duration, Instant},
@@ -8,12 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{
-    Counters, LinkEvent, LinkOptions, ReceiveLimits, SendLimits, SystemRandom, UNOFFERED_CAP,
-};
+use rust_websocket_net::{Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Compressor, ConnectPhase, Connection, Event, MessageKind, Scheme, SendError,
-    TransportEnd,
+    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Endpoint, EndpointOptions, Farewell,
+    MessageKind, Polled, Scheme, SendError, TransportEnd,
 };
 
 use crate::{
@@ -25,16 +24,33 @@ use crate::{
 const WRITE_CHUNK: usize = 256 * 1024;
 const WRITE_SLICES: usize = 16;
 
-/// Reads in one poll: more than any socket buffer holds, so that everything that had arrived is read, and no end for a
-/// script whose other side sends faster than this one decodes.
-const READS_PER_POLL: usize = 256;
+/// What the connections of one thread may cost within [`FRAME`] before they get no more than [`LEAST_SHARE`] in a poll each. The rest
+/// waits for the next poll: a game has other things to do in a frame.
+const FRAME_SHARE: Duration = Duration::from_millis(2);
+const FRAME: Duration = Duration::from_millis(16);
+/// What each poll of a connection may cost in any case.
+const LEAST_SHARE: Duration = Duration::from_micros(40);
+/// For a stream that is let go without being polled again.
+const LAST_SHARE: Duration = Duration::from_millis(1);
 
-/// Silence after which the other side is taken to have heard our last words.
-const QUIET: Duration = Duration::from_millis(100);
+thread_local! {
+    /// Since when work is counted on this thread, and how much was done since.
+    static WORK: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
+}
 
-/// A [`Connection`] and the stream it talks over.
+/// Runs a poll of one connection with its share of the frame.
+fn with_share(now: Instant, poll: impl FnOnce(&mut Budget)) {
+    let current = WORK.get().filter(|(since, _)| now.saturating_duration_since(*since) < FRAME);
+    let (since, done) = current.unwrap_or((now, Duration::ZERO));
+    let share = FRAME_SHARE.saturating_sub(done).max(LEAST_SHARE);
+    let mut budget = Budget::new(share);
+    poll(&mut budget);
+    WORK.set(Some((since, done + share.saturating_sub(budget.left()))));
+}
+
+/// An [`Endpoint`] and the stream it talks over.
 pub(crate) struct Local {
-    connection: Connection,
+    endpoint: Endpoint,
     stream: EngineStream,
     /// Of a client, until the stream carries our bytes.
     dial: Option<Dial>,
@@ -44,24 +60,7 @@ pub(crate) struct Local {
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
     sent_since_poll: bool,
-    send_limits: SendLimits,
-    receive_limits: ReceiveLimits,
-    /// Reading stopped for want of room.
-    paused: bool,
-    /// Messages and bytes handed out and not yet taken by the script.
-    unread_messages: usize,
-    unread_bytes: usize,
-    /// This side has closed: what still arrives is decoded to find the close frame, and dropped beyond the limits.
-    closing: bool,
-    close_timeout: Duration,
-    /// The connection has no reading side any more.
-    input_ended: bool,
-    /// The connection is over for the script; since when.
-    closed_at: Option<Instant>,
-    /// Our last words answer a fault of the other side, which may be sending still.
-    complains: bool,
-    /// When bytes last arrived.
-    input_at: Instant,
+    polled_at: Instant,
     /// The stream is let go: nothing is read or written any more.
     released: bool,
 }
@@ -70,7 +69,8 @@ impl Local {
     /// A server for a stream somebody has accepted.
     pub(crate) fn server(stream: EngineStream, options: LinkOptions, now: Instant) -> Self {
         let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
-        Self::new(Connection::server(scheme, options.config.clone(), now), stream, &options, now)
+        let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
+        Self::new(Endpoint::server(scheme, options.config, bounds, now), stream, now)
     }
 
     /// A client that connects this stream.
@@ -80,62 +80,71 @@ impl Local {
         options: LinkOptions,
         now: Instant,
     ) -> Self {
-        let connection = Connection::client(request, options.config.clone(), Arc::new(SystemRandom), now);
-        let mut local = Self::new(connection, stream, &options, now);
+        let bounds = bounds(&options, EndpointOptions::CLIENT_READ_AHEAD);
+        let endpoint = Endpoint::client(request, options.config, Arc::new(SystemRandom), bounds, now);
+        let mut local = Self::new(endpoint, stream, now);
         local.dial = Some(Dial::start(&request.target, options.no_delay));
         local
     }
 
-    fn new(connection: Connection, stream: EngineStream, options: &LinkOptions, now: Instant) -> Self {
-        let LinkOptions { config, send_limits, receive_limits, .. } = options;
+    fn new(endpoint: Endpoint, stream: EngineStream, now: Instant) -> Self {
         Self {
-            connection,
+            endpoint,
             stream,
             dial: None,
             repeated: None,
             counters: Arc::default(),
             compressor: Compressor::default(),
             sent_since_poll: false,
-            send_limits: *send_limits,
-            receive_limits: *receive_limits,
-            paused: false,
-            unread_messages: 0,
-            unread_bytes: 0,
-            closing: false,
-            close_timeout: config.close_timeout,
-            input_ended: false,
-            closed_at: None,
-            complains: false,
-            input_at: now,
+            polled_at: now,
             released: false,
         }
     }
 
-    /// Reads, decodes, acts on deadlines and writes. Everything that can be read is read before a deadline is
-    /// judged: the script may not have polled for a while.
+    /// Reads, decodes, acts on deadlines and writes. What can be read is read before a deadline is judged: the script may
+    /// not have polled for a while.
     pub(crate) fn poll(&mut self, events: &mut Vec<LinkEvent>, now: Instant) {
-        if self.released {
-            return;
-        }
         if !std::mem::take(&mut self.sent_since_poll) {
             self.compressor.clear();
         }
-        let Some(mut stream) = self.stream.open() else {
-            self.end_input(TransportEnd::Error("the stream was freed".to_owned()));
-            self.take_events(events, now);
-            self.released = true;
-            return;
-        };
+        self.polled_at = now;
         // What the last poll brought is answered by now.
-        self.connection.settle_fault();
-        self.dial(&mut stream, events, now);
-        self.read(&mut stream, events, now);
-        if self.connection.next_deadline().is_some_and(|deadline| deadline <= now) {
-            self.connection.handle_timeout(now);
-            self.take_events(events, now);
+        self.endpoint.settle(now);
+        with_share(now, |budget| match self.stream.open().filter(|_| !self.released) {
+            Some(mut stream) => self.turn(&mut stream, budget, events, now),
+            None => self.turn_without_stream(budget, events, now),
+        });
+        self.counters.add(&self.endpoint.take_statistics());
+    }
+
+    fn turn(
+        &mut self,
+        stream: &mut OpenStream,
+        budget: &mut Budget,
+        events: &mut Vec<LinkEvent>,
+        now: Instant,
+    ) {
+        self.dial(stream, events, now);
+        self.read(stream, budget, events, now);
+        self.act_on_deadlines(budget, events, now);
+        self.write(stream, now);
+        self.finish(stream, now);
+    }
+
+    /// What is held is still handed out. A stream that was not let go has been freed by somebody.
+    fn turn_without_stream(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
+        if !std::mem::replace(&mut self.released, true) {
+            self.endpoint.handle_end(TransportEnd::Error("the stream was freed".to_owned()));
         }
-        self.write(&mut stream);
-        self.finish(&mut stream, now);
+        self.take_events(budget, events, now);
+        self.act_on_deadlines(budget, events, now);
+    }
+
+    fn act_on_deadlines(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
+        if self.endpoint.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.endpoint.handle_timeout(now);
+            self.take_events(budget, events, now);
+        }
     }
 
     /// Goes on with connecting a client's stream.
@@ -144,25 +153,31 @@ impl Local {
         let progress = dial.advance(stream, now);
         events.extend(dial.take_connected().map(LinkEvent::Connected));
         let is_through = progress == Ok(true);
-        self.connection.set_connect_phase(if is_through { ConnectPhase::Upgrade } else { dial.phase() });
+        self.endpoint.set_connect_phase(if is_through { ConnectPhase::Upgrade } else { dial.phase() });
         if is_through {
             self.dial = None;
         }
         if let Err(error) = progress {
-            self.end_input(TransportEnd::Error(error));
+            self.endpoint.handle_end(TransportEnd::Error(error));
         }
     }
 
-    fn read(&mut self, stream: &mut OpenStream, events: &mut Vec<LinkEvent>, now: Instant) {
-        self.take_events(events, now);
+    fn read(
+        &mut self,
+        stream: &mut OpenStream,
+        budget: &mut Budget,
+        events: &mut Vec<LinkEvent>,
+        now: Instant,
+    ) {
+        self.take_events(budget, events, now);
         if self.dial.is_some() {
             return;
         }
         let was_open = stream.state() == StreamState::Open;
-        let has_read = was_open && self.read_available(stream, events, now);
+        let has_read = was_open && self.read_available(stream, budget, events, now);
         // The engine notices an end only in its own poll, and drops what was not read by then. Where something was
         // read the next poll is early enough for that: each of these calls is a system call or two.
-        if has_read || !self.has_room() {
+        if has_read || !self.endpoint.wants_read() {
             return;
         }
         // An open TLS stream has been polled to read it.
@@ -170,109 +185,76 @@ impl Local {
             stream.poll();
         }
         if !was_open {
-            self.read_available(stream, events, now);
+            self.read_available(stream, budget, events, now);
         }
         match stream.state() {
             StreamState::Open | StreamState::Handshaking => return,
-            StreamState::Ended => self.end_input(TransportEnd::Eof),
-            StreamState::Failed(error) => self.end_input(TransportEnd::Error(error)),
+            StreamState::Ended => self.endpoint.handle_end(TransportEnd::Eof),
+            StreamState::Failed(error) => self.endpoint.handle_end(TransportEnd::Error(error)),
         }
-        self.take_events(events, now);
+        self.take_events(budget, events, now);
     }
 
     /// True if there was something.
-    fn read_available(&mut self, stream: &mut OpenStream, events: &mut Vec<LinkEvent>, now: Instant) -> bool {
+    fn read_available(
+        &mut self,
+        stream: &mut OpenStream,
+        budget: &mut Budget,
+        events: &mut Vec<LinkEvent>,
+        now: Instant,
+    ) -> bool {
         let mut has_read = false;
-        for _ in 0..READS_PER_POLL {
-            if self.input_ended || !self.has_room() || stream.state() != StreamState::Open {
-                break;
-            }
+        while self.endpoint.wants_read() && !budget.is_spent() && stream.state() == StreamState::Open {
+            let begun = Instant::now();
             let (data, may_have_more) = stream.read();
+            budget.charge_time(begun.elapsed());
             if data.is_empty() {
                 break;
             }
             has_read = true;
-            self.input_at = now;
-            self.connection.handle_input(data.as_slice(), now);
-            self.take_events(events, now);
+            self.endpoint.handle_read(data.as_slice(), now);
+            self.take_events(budget, events, now);
             if !may_have_more {
                 break;
             }
         }
-        let paused = !self.has_room();
-        if paused && !self.paused {
-            self.counters.read_paused();
-        }
-        self.paused = paused;
-        self.connection.set_receive_paused(paused, now);
         has_read
     }
 
-    fn end_input(&mut self, end: TransportEnd) {
-        if !self.input_ended {
-            self.input_ended = true;
-            self.connection.handle_transport_end(end);
+    fn take_events(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
+        while let Polled::Event(event) = self.endpoint.poll_event(budget, now) {
+            events.push(LinkEvent::Protocol(event));
         }
-    }
-
-    fn take_events(&mut self, events: &mut Vec<LinkEvent>, now: Instant) {
-        while self.has_room() {
-            match self.connection.poll_event(now) {
-                Some(Event::Message(message)) => {
-                    self.counters.received(message.payload.len());
-                    if self.has_queue_room() {
-                        self.unread_messages += 1;
-                        self.unread_bytes += message.payload.len();
-                        events.push(LinkEvent::Protocol(Event::Message(message)));
-                    }
-                }
-                Some(event) => {
-                    if let Event::Closed(closed) = &event {
-                        self.closed_at = Some(now);
-                        self.complains = closed.cause.own_close().is_some()
-                            || matches!(closed.cause, CloseCause::Request(_));
-                    }
-                    events.push(LinkEvent::Protocol(event));
-                }
-                None => break,
-            }
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        self.closing || self.has_queue_room()
-    }
-
-    fn has_queue_room(&self) -> bool {
-        self.unread_messages < self.receive_limits.messages && self.unread_bytes < self.receive_limits.bytes
     }
 
     /// Offers what is to be written; what the stream does not take stays.
-    fn write(&mut self, stream: &mut OpenStream) {
+    fn write(&mut self, stream: &mut OpenStream, now: Instant) {
         let is_tls = self.stream.is_tls();
         while self.is_writable(stream) {
             let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
-            self.connection.advance_output(taken, Instant::now());
+            self.endpoint.wrote(taken, now);
             let left = data.len() - taken.min(data.len());
             // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
             // that is: it must be the same, no more and no less.
             self.repeated = (is_tls && left > 0).then_some(left);
             if left > 0 {
+                self.endpoint.write_refused(now);
                 break;
             }
         }
+        self.endpoint.take_offered();
     }
 
     fn is_writable(&self, stream: &OpenStream) -> bool {
-        self.dial.is_none() && self.connection.has_output() && stream.state() == StreamState::Open
+        self.dial.is_none() && self.endpoint.has_output() && stream.state() == StreamState::Open
     }
 
     /// As much of the output as is offered at once.
     fn next_output(&self, most: usize) -> PackedByteArray {
         let most = self.repeated.unwrap_or(most);
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
-        let count = self.connection.output(&mut slices);
+        let count = self.endpoint.output(&mut slices);
         if let [slice] = &slices[..count] {
             return PackedByteArray::from(&slice[..slice.len().min(most)]);
         }
@@ -287,18 +269,14 @@ impl Local {
         PackedByteArray::from(data)
     }
 
-    /// After the end: lets the stream go once everything is written. Ending it over unread input would send a reset,
-    /// which destroys what is in flight; so where the other side does not know of the end yet, it is listened to until
-    /// it is quiet.
+    /// After the end: lets the stream go once everything is written, and where the other side does not know of the end, once it is
+    /// quiet. (A stream of the engine cannot be half closed.)
     fn finish(&mut self, stream: &mut OpenStream, now: Instant) {
-        let Some(closed_at) = self.closed_at else { return };
-        if self.discard_input(stream) {
-            self.input_at = now;
-        }
-        let quiet = !self.complains || now.saturating_duration_since(self.input_at) >= QUIET;
-        let waited = now.saturating_duration_since(closed_at) >= self.close_timeout;
-        if self.input_ended || waited || (quiet && !self.is_writable(stream)) {
-            self.release(stream);
+        let can_write = self.is_writable(stream);
+        match self.endpoint.farewell(now) {
+            Some(Farewell::WriteMore) if !can_write => self.release(stream),
+            None | Some(Farewell::WriteMore | Farewell::ReadOn) => {}
+            Some(Farewell::SendFin | Farewell::Done) => self.release(stream),
         }
     }
 
@@ -309,69 +287,50 @@ impl Local {
 
     /// Sends at once what the stream takes.
     pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
-        if !self.has_send_room(payload.len()) {
-            self.write_now();
-            if !self.has_send_room(payload.len()) {
-                self.counters.send_refused();
-                return Err(SendError::BufferFull);
-            }
+        let now = Instant::now();
+        if !self.endpoint.has_send_room(payload.len()) {
+            self.write_now(now);
         }
-        let len = payload.len();
         self.sent_since_poll = true;
-        self.connection.send_with(kind, payload, &mut self.compressor)?;
-        self.counters.sent(1, len);
-        self.write_now();
+        let sent = self.endpoint.send(kind, payload, &mut self.compressor);
+        self.counters.add(&self.endpoint.take_statistics());
+        sent?;
+        self.write_now(now);
         Ok(())
     }
 
-    fn has_send_room(&self, len: usize) -> bool {
-        let limit = match self.send_limits.bytes {
-            0 => UNOFFERED_CAP,
-            bytes => bytes,
-        };
-        let held = self.connection.buffered_amount();
-        let messages = self.send_limits.messages;
-        (held == 0 || held.saturating_add(len) <= limit)
-            && (messages == 0 || self.connection.buffered_messages() < messages)
-    }
-
-    fn write_now(&mut self) {
+    fn write_now(&mut self, now: Instant) {
         if let Some(mut stream) = self.stream.open().filter(|_| !self.released) {
-            self.write(&mut stream);
+            self.write(&mut stream, now);
         }
     }
 
     pub(crate) fn close(&mut self, code: u16, reason: &str, now: Instant) {
-        self.closing = true;
-        self.connection.set_receive_paused(false, now);
-        self.connection.close(code, reason, now);
-        self.write_now();
+        self.endpoint.close(code, reason, now);
+        self.write_now(now);
     }
 
     /// Ends the connection and the stream without a close frame.
     pub(crate) fn leave(&mut self) {
-        self.connection.abort();
+        self.endpoint.leave();
         if let Some(mut stream) = self.stream.open().filter(|_| !self.released) {
-            self.write(&mut stream);
+            self.write(&mut stream, Instant::now());
             // Closing over unread input would send a reset, which destroys what is in flight.
             self.discard_input(&mut stream);
             self.release(&mut stream);
         }
     }
 
-    /// Reads and forgets what is there; true if there was something.
-    fn discard_input(&mut self, stream: &mut OpenStream) -> bool {
-        let mut has_read = false;
-        for _ in 0..READS_PER_POLL {
-            if self.input_ended || self.dial.is_some() || stream.state() != StreamState::Open {
-                break;
+    /// Reads and forgets what is there.
+    fn discard_input(&self, stream: &mut OpenStream) {
+        let mut budget = Budget::new(LAST_SHARE);
+        while !budget.is_spent() && self.dial.is_none() && stream.state() == StreamState::Open {
+            let data = stream.read().0;
+            if data.is_empty() {
+                return;
             }
-            if stream.read().0.is_empty() {
-                break;
-            }
-            has_read = true;
+            budget.charge_read(data.len());
         }
-        has_read
     }
 
     /// Whether the stream is let go and polling has no effect any more.
@@ -380,25 +339,23 @@ impl Local {
     }
 
     pub(crate) fn consumed(&mut self, bytes: usize) {
-        self.unread_messages = self.unread_messages.saturating_sub(1);
-        self.unread_bytes = self.unread_bytes.saturating_sub(bytes);
+        self.endpoint.consumed(Amount::message(bytes), self.polled_at);
     }
 
     pub(crate) fn set_send_limits(&mut self, limits: SendLimits) {
-        self.send_limits = limits;
+        self.endpoint.set_send_limits(limits);
     }
 
     pub(crate) fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
-        self.connection.set_heartbeat_interval(interval, now);
+        self.endpoint.set_heartbeat_interval(interval, now);
     }
 
     pub(crate) fn set_close_timeout(&mut self, timeout: Duration) {
-        self.close_timeout = timeout;
-        self.connection.set_close_timeout(timeout);
+        self.endpoint.set_close_timeout(timeout);
     }
 
     pub(crate) fn round_trip_time(&self) -> Option<Duration> {
-        self.connection.round_trip_time()
+        self.endpoint.round_trip_time()
     }
 
     pub(crate) fn set_no_delay(&mut self, enabled: bool) {
@@ -415,7 +372,7 @@ impl Local {
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {
-        self.connection.buffered_amount()
+        self.endpoint.buffered_amount()
     }
 }
 
@@ -423,4 +380,9 @@ impl Drop for Local {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+fn bounds(options: &LinkOptions, read_ahead: usize) -> EndpointOptions {
+    let LinkOptions { send_limits, receive_limits, .. } = *options;
+    EndpointOptions { send_limits, receive_limits, read_ahead, half_close: false }
 }

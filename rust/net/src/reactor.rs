@@ -1,5 +1,5 @@
-//! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The only room that knows
-//! connections and listeners both.
+//! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The
+//! only room that knows connections and listeners both.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +11,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use rust_websocket_proto::Compressor;
+use rust_websocket_proto::{Budget, Compressor};
 
 use crate::{
     conn::{Conn, Cost, Turn},
@@ -31,10 +31,16 @@ const EVENTS_PER_POLL: usize = 1024;
 /// Read buffer shared by all connections.
 const SCRATCH: usize = 64 * 1024;
 
-/// Reads of a connection whose input is compressed, in a short turn: it may inflate to a thousand times as much.
-const SHORT_SCRATCH: usize = 4 * 1024;
+/// What all connections that have something to do may cost in one turn; each gets an equal share, but no less
+/// than that.
+const TURN: Duration = Duration::from_millis(1);
+const LEAST_SHARE: Duration = Duration::from_micros(20);
 
-/// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds it.
+/// Bytes that the connections of listeners may read ahead of their owners, all together.
+const READ_AHEAD: usize = 64 * 1024 * 1024;
+
+/// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds
+/// it.
 const SHORT_TURN: Duration = Duration::from_micros(500);
 
 /// To whoever runs the reactor.
@@ -105,6 +111,10 @@ pub(crate) struct Reactor {
     orders: Orders,
     scratch: Box<[u8]>,
     compressor: Compressor,
+    /// What is left of [`READ_AHEAD`].
+    read_ahead: usize,
+    /// What a connection's turn may cost.
+    share: Duration,
     running: bool,
     /// Somebody wants to run it.
     lending_asked: bool,
@@ -132,6 +142,8 @@ impl Reactor {
             orders: Orders::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             compressor: Compressor::default(),
+            read_ahead: READ_AHEAD,
+            share: TURN,
             running: true,
             lending_asked: false,
             ends_at: None,
@@ -173,7 +185,8 @@ impl Reactor {
         }
     }
 
-    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O thread has to go on.
+    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O
+    /// thread has to go on.
     pub(crate) fn short_turn(&mut self, commands: &Commands<Command>) -> bool {
         let polled = self.poll.poll(&mut self.events, Some(Duration::ZERO));
         if self.has_polled(polled) {
@@ -227,6 +240,10 @@ impl Reactor {
         self.handle_events();
         self.handle_commands(commands);
         self.expire_deadlines();
+        self.share = TURN
+            .checked_div(u32::try_from(self.ready.len()).unwrap_or(u32::MAX))
+            .unwrap_or(TURN)
+            .max(LEAST_SHARE);
     }
 
     fn release_compressor(&mut self) {
@@ -393,7 +410,9 @@ impl Reactor {
     }
 
     fn remove(&mut self, id: usize) {
-        if let Some(armed) = self.conns.remove(&id).and_then(|entry| entry.armed) {
+        let Some(entry) = self.conns.remove(&id) else { return };
+        self.read_ahead += entry.conn.booked();
+        if let Some(armed) = entry.armed {
             self.deadlines.remove(&(armed, id));
         }
     }
@@ -455,13 +474,14 @@ impl Reactor {
         operation: impl FnOnce(&mut Conn, &mut Turn<'_>) -> T,
     ) -> Option<T> {
         let entry = self.conns.get_mut(&id)?;
-        let is_short = self.ends_at.is_some() && entry.conn.is_compressed();
-        let room = if is_short { SHORT_SCRATCH } else { SCRATCH };
+        let share = if self.ends_at.is_some() { self.share.min(SHORT_TURN) } else { self.share };
         let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let mut turn = Turn {
             now: Instant::now(),
+            budget: Budget::new(share),
+            read_ahead: &mut self.read_ahead,
             orders: &mut self.orders,
-            scratch: self.scratch.get_mut(..room).unwrap_or_default(),
+            scratch: &mut self.scratch,
             compressor: &mut self.compressor,
             sockets: &mut sockets,
         };

@@ -6,8 +6,8 @@ use mio::Token;
 
 use crate::{tls::Received, transport::Transport};
 
-/// Reads per connection and turn; the rest waits until the others have had theirs.
-pub(crate) const READS_PER_TURN: usize = 16;
+/// Reads of a connection that ends with the I/O thread: what is there, but no flood to its end.
+const LAST_READS: usize = 16;
 
 /// What the kernel says of a socket.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,26 +33,15 @@ pub(crate) struct Wire {
     pub(crate) token: Token,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
-    pub(crate) fin_sent: bool,
     /// The kernel says that the end is there to be read.
     pub(crate) is_ending: bool,
-    /// FIN or an error was read.
-    pub(crate) input_ended: bool,
 }
 
 impl Wire {
     pub(crate) fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
         _ = transport.socket().set_no_delay(no_delay);
-        Self {
-            transport,
-            token,
-            readable: true,
-            writable: true,
-            fin_sent: false,
-            is_ending: false,
-            input_ended: false,
-        }
+        Self { transport, token, readable: true, writable: true, is_ending: false }
     }
 
     pub(crate) fn note(&mut self, readiness: Readiness) {
@@ -63,12 +52,11 @@ impl Wire {
 
     pub(crate) fn end_input(&mut self) {
         self.readable = false;
-        self.input_ended = true;
     }
 
-    /// Reads and forgets a turn's share.
+    /// Reads and forgets what is there.
     pub(crate) fn discard_input(&mut self, scratch: &mut [u8]) {
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..LAST_READS {
             if !self.readable {
                 return;
             }

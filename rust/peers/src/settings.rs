@@ -184,6 +184,7 @@ impl Settings {
                 context_takeover: self.compression_context_takeover,
                 ..DeflateConfig::default()
             }),
+            request_timeout: None,
         }
     }
 

@@ -107,6 +107,15 @@ impl SendQueue {
         self.mark(Piece::Other);
     }
 
+    /// Queues what follows a head and is no frame either: an answer's body.
+    pub(crate) fn push_body(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.queued += bytes.len() as u64;
+            self.chunks.push_back(Chunk::Shared(bytes));
+            self.mark(Piece::Other);
+        }
+    }
+
     /// Queues an unfragmented frame.
     pub(crate) fn push_frame(&mut self, kind: FrameKind, payload: Bytes, key: Option<[u8; 4]>) {
         let size = payload.len();

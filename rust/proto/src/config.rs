@@ -27,6 +27,10 @@ pub struct Config {
     /// Compression of messages (permessage-deflate, RFC 7692): offered by a client, accepted by a server. `None`: off
     /// (default).
     pub deflate: Option<DeflateConfig>,
+    /// A server: each valid request is shown ([`Connection::pending_request`](crate::Connection::pending_request)) and waits
+    /// that long for a decision, then it is answered with 503. `None`: upgrades are accepted and everything else is refused
+    /// without asking (default).
+    pub request_timeout: Option<Duration>,
 }
 
 /// How messages are compressed where the other side agrees.
@@ -75,6 +79,7 @@ impl Default for Config {
             supported_protocols: Vec::new(),
             handshake_headers: Vec::new(),
             deflate: None,
+            request_timeout: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state machine.
 
 mod life;
+mod request;
 
 use std::{
     io::IoSlice,
@@ -67,6 +68,8 @@ pub struct Connection {
     close_timeout: Duration,
     masks: Option<Box<MaskSource>>,
     input: ReceiveBuffer,
+    /// The client was let in to be sent away again: what it sends is of no interest.
+    is_refused: bool,
     /// A message was reported, which its receiver may want to answer.
     has_reported: bool,
     /// The other side broke a rule behind a message: see [`settle_fault`](Self::settle_fault).
@@ -153,6 +156,7 @@ impl Connection {
             close_timeout: config.close_timeout,
             masks: None,
             input: ReceiveBuffer::default(),
+            is_refused: false,
             has_reported: false,
             fault: None,
             input_end: None,
@@ -237,6 +241,9 @@ impl Connection {
             self.end_later(CloseCause::ConnectTimeout { phase: connecting.phase, timeout });
             self.output.clear();
         }
+        if self.timers.take_expired(Timer::Request, now) {
+            self.expire_request();
+        }
         if self.timers.take_expired(Timer::Close, now) {
             self.end_input(InputEnd::Cause(CloseCause::CloseTimeout { timeout: self.close_timeout }));
         }
@@ -277,7 +284,11 @@ impl Connection {
     /// Decodes as far as the next event. Control frames are answered on the way.
     pub fn poll(&mut self, budget: &mut Budget, now: Instant) -> Polled {
         let event = match &mut self.state {
-            State::Connecting(_) => self.poll_handshake(now),
+            State::Connecting(_) => match self.poll_handshake(now) {
+                // Accepted to be refused.
+                None if self.is_closing() => return self.poll_frames(budget, now),
+                event => event,
+            },
             State::Open(_) | State::Closing(_) => {
                 self.watch_deflater(now);
                 return self.poll_frames(budget, now);
@@ -304,12 +315,7 @@ impl Connection {
                 }
                 ClientProgress::Done(result) => Some(result),
             },
-            Handshake::Server(handshake) => {
-                handshake.poll(&mut self.input, &connecting.config).map(|answered| {
-                    self.output.push_handshake(answered.response);
-                    answered.result.map_err(CloseCause::from)
-                })
-            }
+            Handshake::Server(_) => return self.poll_request(now),
         };
         match result {
             Some(Ok(upgraded)) => {
@@ -346,6 +352,7 @@ impl Connection {
                 return Polled::Idle;
             };
             match decoder.next(&mut self.input, budget) {
+                Ok(Item::Message(_)) if self.is_refused => {}
                 Ok(Item::Message(message)) => {
                     self.has_reported = true;
                     return Polled::Event(Event::Message(message));

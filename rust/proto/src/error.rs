@@ -107,6 +107,12 @@ pub enum RequestError {
     /// 400: `wss://` at a plain server.
     #[error("the client speaks TLS, and this server does not (ws:// and wss:// mixed up?)")]
     Tls,
+    /// 400: of a request that somebody is to decide on.
+    #[error("a request with a body is not taken here")]
+    Body,
+    /// 405: the same.
+    #[error("only GET and HEAD requests are taken here")]
+    OtherMethod,
     /// 400: bare line feeds, folded lines, illegal bytes.
     #[error("the HTTP request is malformed ({0})")]
     Malformed(&'static str),
@@ -152,7 +158,7 @@ impl RequestError {
     /// The HTTP status of the answer.
     pub fn status(self) -> u16 {
         match self {
-            Self::Method => 405,
+            Self::Method | Self::OtherMethod => 405,
             Self::NoUpgrade | Self::WebSocketVersion => 426,
             Self::HeadTooLarge | Self::TooManyHeaders => 431,
             Self::HttpVersion => 505,
@@ -283,6 +289,18 @@ pub enum CloseCause {
     /// We refused the client's request.
     #[error("the WebSocket handshake was refused with HTTP status {}: {}", .0.status(), .0)]
     Request(#[from] RequestError),
+    /// It was decided to answer the client's request with HTTP.
+    #[error("the request was answered with HTTP status {status}")]
+    Answered {
+        /// For example 404.
+        status: u16,
+    },
+    /// `request_timeout`.
+    #[error("the request was answered with HTTP status 503: nobody decided on it within {timeout:?}")]
+    RequestTimeout {
+        /// The limit.
+        timeout: Duration,
+    },
     /// The other side broke a rule.
     #[error("protocol error: {0}")]
     Protocol(#[from] ProtocolError),

@@ -17,10 +17,12 @@ pub(crate) enum Timer {
     Deflate,
     /// How long the answers to what came before a fault are waited for.
     Fault,
+    /// How long a decision on a request is waited for.
+    Request,
 }
 
 impl Timer {
-    const COUNT: usize = Self::Fault as usize + 1;
+    const COUNT: usize = Self::Request as usize + 1;
 }
 
 /// The deadlines that run.

@@ -1,12 +1,12 @@
 //! What a connection has carried so far, for people who look for overflow.
 
-use std::{
-    ops::AddAssign,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of one connection, kept by whoever meets the event; each stands for itself, so no order is needed between
-/// them. Messages are counted often and by one thread at a time in each direction, so that a load and a store do.
+use rust_websocket_proto::Statistics;
+
+/// Counts of one connection, kept by whoever meets the event; each stands for itself, so no order is needed
+/// between them. Messages are counted often and by one thread at a time in each direction, so that a load and
+/// a store do.
 #[derive(Debug, Default)]
 pub struct Counters {
     messages_in: AtomicU64,
@@ -18,6 +18,24 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Adds what a connection has counted. Received messages and bytes may be added by one thread at a time.
+    pub fn add(&self, more: &Statistics) {
+        if more.messages_in > 0 {
+            add(&self.messages_in, more.messages_in);
+            add(&self.bytes_in, more.bytes_in);
+        }
+        if more.messages_out > 0 {
+            add(&self.messages_out, more.messages_out);
+            add(&self.bytes_out, more.bytes_out);
+        }
+        if more.sends_refused > 0 {
+            self.sends_refused.fetch_add(more.sends_refused, Ordering::Relaxed);
+        }
+        if more.reads_paused > 0 {
+            self.reads_paused.fetch_add(more.reads_paused, Ordering::Relaxed);
+        }
+    }
+
     /// A message of `bytes` payload bytes has arrived.
     pub fn received(&self, bytes: usize) {
         add(&self.messages_in, 1);
@@ -33,11 +51,6 @@ impl Counters {
     /// A message was refused for want of room.
     pub fn send_refused(&self) {
         self.sends_refused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Reading has stopped for want of room.
-    pub fn read_paused(&self) {
-        self.reads_paused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The counts as they are now.
@@ -59,34 +72,6 @@ fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
 }
 
-/// What [`Counters`] showed at one moment, or the sum of several.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// Messages received.
-    pub messages_in: u64,
-    /// Messages accepted for sending.
-    pub messages_out: u64,
-    /// Their payload bytes.
-    pub bytes_in: u64,
-    /// Their payload bytes.
-    pub bytes_out: u64,
-    /// Messages refused for want of room.
-    pub sends_refused: u64,
-    /// How often reading stopped because nobody took what had arrived.
-    pub reads_paused: u64,
-}
-
-impl AddAssign for Statistics {
-    fn add_assign(&mut self, other: Self) {
-        self.messages_in += other.messages_in;
-        self.messages_out += other.messages_out;
-        self.bytes_in += other.bytes_in;
-        self.bytes_out += other.bytes_out;
-        self.sends_refused += other.sends_refused;
-        self.reads_paused += other.reads_paused;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +79,10 @@ mod tests {
     #[test]
     fn counting_and_summing() {
         let counters = Counters::default();
-        counters.received(5);
-        counters.received(0);
+        let received = Statistics { messages_in: 2, bytes_in: 5, reads_paused: 1, ..Statistics::default() };
+        counters.add(&received);
         counters.sent(1, 7);
         counters.send_refused();
-        counters.read_paused();
         let once = Statistics {
             messages_in: 2,
             messages_out: 1,

@@ -1,5 +1,5 @@
-//! What the calling threads and the I/O thread share: orders down, reports up, and how much of either may wait. It knows
-//! no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
+//! What the calling threads and the I/O thread share: orders down, reports up, and how much of either may
+//! wait. It knows no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
 
 mod arrivals;
 mod commands;
@@ -15,7 +15,6 @@ mod types;
 pub(crate) use self::{
     arrivals::{Arrival, Arrivals},
     commands::{Commands, Wakeup},
-    limits::Amount,
     locks::lock,
     orders::{Order, Orders},
     outbox::{Claim, Notify, Shared, Stopped},
@@ -23,8 +22,7 @@ pub(crate) use self::{
     types::next_id,
 };
 pub use self::{
-    counters::{Counters, Statistics},
-    limits::{ReceiveLimits, SendLimits, UNOFFERED_CAP},
+    counters::Counters,
     outbox::{Batch, How, Outbox},
     types::{LinkEvent, LinkId, LinkOptions},
 };

@@ -8,9 +8,7 @@ use std::{
     },
 };
 
-use rust_websocket_proto::{Config, Event};
-
-use super::{ReceiveLimits, SendLimits};
+use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits};
 
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::AddressKey;
+use crate::http::{Answer, Decision, Request};
 
 /// How many clients a server takes. `None`: any number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,12 +52,16 @@ impl Refusal {
         }
     }
 
-    /// Header lines besides the usual ones.
-    pub fn header_lines(self) -> &'static [&'static str] {
-        match self {
-            Self::Full => &["Retry-After: 5"],
-            _ => &[],
+    /// What the client gets. A request with an `Origin` is a browser's.
+    pub fn decision(self, request: &Request) -> Decision {
+        if let Some(code) = self.close_code().filter(|_| request.origin().is_some()) {
+            return Decision::Refuse { code, reason: self.to_string() };
         }
+        let headers = match self {
+            Self::Full => vec!["Retry-After: 5".to_owned()],
+            _ => Vec::new(),
+        };
+        Decision::Answer(Answer::short(self.status(), format!("{self}\n"), headers))
     }
 }
 
@@ -167,6 +172,32 @@ mod tests {
         assert_eq!(places.take(key("10.0.0.2"), &limits), Err(Refusal::Full));
         places.give_back(key("2001:db8::ffff"));
         assert_eq!(places.take(key("2001:db8::2"), &limits), Ok(()));
+    }
+
+    #[test]
+    fn what_natives_and_browsers_get() {
+        let request = |lines: &str| {
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n{lines}\r\n");
+            Request::parse(head.as_bytes()).unwrap()
+        };
+        let sent = |refusal: Refusal| match refusal.decision(&request("")) {
+            Decision::Answer(answer) => {
+                String::from_utf8(answer.encode(crate::http::Method::Get).head).unwrap()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert!(sent(Refusal::Full).starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        assert!(sent(Refusal::Full).contains("\r\nRetry-After: 5\r\n"));
+        assert!(sent(Refusal::TooManyFromAddress).starts_with("HTTP/1.1 429 Too Many Requests\r\n"));
+        assert!(sent(Refusal::Path).starts_with("HTTP/1.1 404 Not Found\r\n"));
+        let browser = request("Origin: https://game.example\r\n");
+        let refuse = |reason: &str| Decision::Refuse { code: 1013, reason: reason.to_owned() };
+        assert_eq!(Refusal::Full.decision(&browser), refuse("the server is full"));
+        assert_eq!(Refusal::TooManyFromAddress.decision(&browser), refuse("too many connections"));
+        for refusal in [Refusal::Origin, Refusal::Path] {
+            let Decision::Answer(answer) = refusal.decision(&browser) else { panic!("{refusal:?}") };
+            assert_eq!(answer.status(), refusal.status());
+        }
     }
 
     #[test]

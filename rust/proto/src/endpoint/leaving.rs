@@ -7,6 +7,9 @@ use crate::{CloseCause, timer::deadline};
 /// Silence after which the other side is taken to have heard our last words, where the transport cannot be half closed.
 const QUIET: Duration = Duration::from_millis(100);
 
+/// How long a client may take to fetch an HTTP answer, which may be large.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What a driver has to do after the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Farewell {
@@ -38,6 +41,8 @@ pub(super) struct Leaving {
     stage: Stage,
     /// `close_timeout` after the end; it is not waited beyond.
     deadline: Option<Instant>,
+    /// What the deadline is set to once all is written, where writing may take longer.
+    close_timeout: Option<Duration>,
     ending: Ending,
 }
 
@@ -60,16 +65,24 @@ impl Leaving {
             _ => Stage::Speaking { other_has_ended: false },
         };
         // Where we complain, the other side may be sending still.
-        let complains = cause.own_close().is_some() || matches!(cause, CloseCause::Request(_));
+        let answers = matches!(cause, CloseCause::Answered { .. } | CloseCause::RequestTimeout { .. });
+        let complains = cause.own_close().is_some() || answers || matches!(cause, CloseCause::Request(_));
         let ending = match half_close {
             true => Ending::HalfClose,
             false => Ending::Close { quiet_since: complains.then_some(now) },
         };
-        Self { stage, deadline: deadline(now, close_timeout), ending }
+        let (limit, close_timeout) = match answers && close_timeout < ANSWER_TIMEOUT {
+            true => (ANSWER_TIMEOUT, Some(close_timeout)),
+            false => (close_timeout, None),
+        };
+        Self { stage, deadline: deadline(now, limit), close_timeout, ending }
     }
 
     /// What is to be done now.
     pub(super) fn next(&mut self, has_output: bool, now: Instant) -> Farewell {
+        if let Some(close_timeout) = self.close_timeout.take_if(|_| !has_output) {
+            self.deadline = self.deadline.into_iter().chain(deadline(now, close_timeout)).min();
+        }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.stage = Stage::Parted;
         }

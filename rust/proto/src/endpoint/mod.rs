@@ -16,7 +16,9 @@ use self::{leaving::Leaving, window::Window};
 use crate::{
     Amount, Budget, ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Connection, Event,
     MessageKind, Offered, Polled, Random, ReceiveLimits, Scheme, SendAccount, SendError, SendLimits,
-    Statistics, TransportEnd, timer::deadline,
+    Statistics, TransportEnd,
+    http::{Decision, Request},
+    timer::deadline,
 };
 
 /// What bounds an [`Endpoint`], and what its transport can do.
@@ -240,7 +242,11 @@ impl Endpoint {
     /// Whether the driver should read from the transport now. After the end too: what comes is thrown away, see [`Farewell::ReadOn`].
     pub fn wants_read(&self) -> bool {
         match &self.course {
-            Course::Running => self.reading == Reading::Wanted && !self.protocol.has_fault(),
+            Course::Running => {
+                self.reading == Reading::Wanted
+                    && !self.protocol.has_fault()
+                    && !self.protocol.has_read_enough()
+            }
             Course::Over { leaving, .. } => !self.has_input_ended() && !leaving.has_parted(),
         }
     }
@@ -499,6 +505,17 @@ impl Endpoint {
         if let Course::Over { leaving, .. } = &mut self.course {
             leaving.fin_sent();
         }
+    }
+
+    /// The request that waits for [`decide`](Self::decide); see [`Connection::pending_request`]. Look when
+    /// [`poll_event`](Self::poll_event) has nothing more.
+    pub fn pending_request(&self) -> Option<&Arc<Request>> {
+        self.protocol.pending_request()
+    }
+
+    /// Decides on the pending request; then ask for events. See [`Connection::decide`].
+    pub fn decide(&mut self, decision: Decision) {
+        self.protocol.decide(decision);
     }
 
     /// Whether messages can be sent: the upgrade is complete and neither side has closed.

@@ -7,13 +7,16 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::{
     extensions::extensions,
-    headers::{HeadError, HeadScan, Headers},
     lines::AnswerHead,
     upgraded::{Upgraded, push_extra_lines, speaks_tls},
 };
 use crate::{
     CloseCause, Config, DeflateConfig, HttpResponse, Opened, Random, ResponseError, Target,
-    buffer::ReceiveBuffer, deflate, fields::is_named, token::is_token,
+    buffer::ReceiveBuffer,
+    deflate,
+    fields::is_named,
+    http::{HeadError, HeadScan, Headers},
+    token::is_token,
 };
 
 /// How much of a refusing server's body is kept.

@@ -1,7 +1,6 @@
 //! The grammar of `Sec-WebSocket-Extensions` (RFC 6455 section 9.1).
 
-use super::headers::Headers;
-use crate::token::is_token_byte;
+use crate::{http::Headers, token::is_token_byte};
 
 const FIELD: &str = "Sec-WebSocket-Extensions";
 

@@ -4,8 +4,7 @@
 
 use httparse::Header;
 
-use super::headers::Headers;
-use crate::{HttpResponse, ResponseError, token::is_token};
+use crate::{HttpResponse, ResponseError, http::Headers, token::is_token};
 
 /// A head taken apart.
 #[derive(Debug)]

@@ -2,13 +2,13 @@
 
 mod client;
 mod extensions;
-mod headers;
 mod lines;
 mod server;
 mod upgraded;
+mod verdict;
 
 pub(crate) use client::{ClientHandshake, ClientProgress};
 pub(crate) use extensions::{Extension, Parameter};
-pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_HEAD, MAX_LINES};
-pub(crate) use server::ServerHandshake;
+pub(crate) use server::{ServerHandshake, ServerProgress};
 pub(crate) use upgraded::Upgraded;
+pub(crate) use verdict::{Answered, Outcome};

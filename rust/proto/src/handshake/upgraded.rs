@@ -11,8 +11,14 @@ pub(crate) struct Upgraded {
 
 /// The lines of `config.handshake_headers` that can be sent and `is_wanted` takes, each with its line end.
 pub(super) fn push_extra_lines(head: &mut String, config: &Config, is_wanted: impl Fn(&str) -> bool) {
-    for line in &config.handshake_headers {
-        if fields::check_line(line).is_ok() && is_wanted(line) {
+    let wanted = config.handshake_headers.iter().filter(|line| is_wanted(line));
+    push_lines(head, wanted);
+}
+
+/// Those lines that can be sent.
+pub(super) fn push_lines<'a>(head: &mut String, lines: impl IntoIterator<Item = &'a String>) {
+    for line in lines {
+        if fields::check_line(line).is_ok() {
             head.push_str(line);
             head.push_str("\r\n");
         }

@@ -73,6 +73,11 @@ impl Answer {
         Self::new(status, body, headers, BINARY)
     }
 
+    /// Of the server's own, with a body that is there and headers that are right.
+    pub(crate) fn short(status: u16, body: String, headers: Vec<String>) -> Self {
+        Self { status, headers, content_type: TEXT, body: body.into() }
+    }
+
     fn new(
         status: i64,
         body: Bytes,

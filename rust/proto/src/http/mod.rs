@@ -2,9 +2,13 @@
 
 mod answer;
 mod cookies;
+mod decision;
+mod headers;
 mod request;
 mod status;
 
 pub use answer::{Answer, AnswerError, EncodedAnswer};
+pub use decision::{Decision, DecisionError};
+pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key};
 pub use request::{Method, Request};
 pub use status::status_name;

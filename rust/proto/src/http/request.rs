@@ -4,13 +4,11 @@ use std::{borrow::Cow, collections::HashSet, ops::Range};
 
 use url::form_urlencoded;
 
-use super::cookies::cookies;
-use crate::{
-    RequestError,
-    authority::is_authority,
-    handshake::{Headers, MAX_HEAD, MAX_LINES},
-    token::is_token,
+use super::{
+    cookies::cookies,
+    headers::{Headers, MAX_HEAD, MAX_LINES},
 };
+use crate::{RequestError, authority::is_authority, token::is_token};
 
 /// What a request asks for. Others than these are not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -134,6 +132,14 @@ impl Request {
         self.query.map(|query| self.text(query)).unwrap_or_default()
     }
 
+    /// Path and query as sent, with the slash that a URL may leave out.
+    pub fn target(&self) -> String {
+        match self.query {
+            Some(query) => format!("{}?{}", self.path(), self.text(query)),
+            None => self.path().into_owned(),
+        }
+    }
+
     /// Names and values of the query in order, percent-decoded, a plus sign being a space. Of a repeated name the first;
     /// a name without a value has an empty one.
     pub fn query_parameters(&self) -> Vec<(String, String)> {
@@ -211,6 +217,15 @@ impl Request {
             .flat_map(|value| value.split(|byte| *byte == b','))
             .map(<[u8]>::trim_ascii)
             .filter(|member| !member.is_empty())
+    }
+
+    /// All lines. Their names are tokens.
+    pub(crate) fn fields(&self) -> Vec<httparse::Header<'_>> {
+        let field = |line: &Line| httparse::Header {
+            name: str::from_utf8(self.bytes(line.name)).unwrap_or_default(),
+            value: self.bytes(line.value),
+        };
+        self.lines.iter().map(field).collect()
     }
 
     fn bytes(&self, span: Span) -> &[u8] {
@@ -293,7 +308,10 @@ mod tests {
             let request = get(target, "");
             assert_eq!((&*request.path(), &*request.query()), (path, query), "{target}");
             assert_eq!(request.host(), "game.example");
+            assert!(target.ends_with(&request.target()) || request.target().starts_with('/'), "{target}");
         }
+        assert_eq!(get("/a?", "").target(), "/a?");
+        assert_eq!(get("wss://other.example:1?y", "").target(), "/?y");
         assert_eq!(get("/", "").authority(), "game.example");
         assert_eq!(get("http://other.example:1/x", "").authority(), "other.example:1");
     }

@@ -3,8 +3,7 @@
 use super::{Proxy, TunnelFailure};
 use crate::{
     Target,
-    handshake::{HeadError, HeadScan, MAX_LINES},
-    http::status_name,
+    http::{HeadError, HeadScan, MAX_LINES, status_name},
 };
 
 /// Most characters of a proxy's reason phrase that are shown.

@@ -1,0 +1,118 @@
+//! What a connection reports to its owner, and what it learns of what the owner has taken.
+
+use std::{sync::Arc, time::Instant};
+
+use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
+
+use super::{Conn, Owner, Stage, Turn};
+use crate::seam::{Arrival, Claim, LinkEvent};
+
+impl Conn {
+    /// Tells the owner that this connection ended with the I/O thread.
+    pub(crate) fn report_stopped(&mut self) {
+        self.report_closed(Closed {
+            code: None,
+            reason: String::new(),
+            cause: CloseCause::TransportLost("networking was shut down".to_owned()),
+        });
+    }
+
+    /// Reports what has been decoded as far as there is room. True if the budget did not do for all of it.
+    pub(super) fn deliver_events(&mut self, turn: &mut Turn<'_>) -> bool {
+        self.note_consumed(turn.now);
+        loop {
+            let is_spent = match self.endpoint.poll_event(&mut turn.budget, turn.now) {
+                Polled::Event(event) => {
+                    self.report_event(event);
+                    continue;
+                }
+                Polled::BudgetSpent => true,
+                Polled::Idle | Polled::Full => false,
+            };
+            let waits = self.endpoint.is_holding() || self.endpoint.is_paused();
+            // What was consumed since the last look makes room now; what is consumed from here on is ordered (`Resume`).
+            if waits && !self.shared.receiving.pause() && self.note_consumed(turn.now) {
+                continue;
+            }
+            self.report_waiting(turn.now);
+            self.shared.set_round_trip_time(self.endpoint.round_trip_time());
+            self.shared.counters.add(&self.endpoint.take_statistics());
+            return is_spent;
+        }
+    }
+
+    /// Tells the endpoint what the owner has consumed. False if that was nothing.
+    ///
+    /// The owner counts a message's bytes first and the message after. Bytes alone count too: whoever left them for the message would have
+    /// seen that there is room, would not ask to be notified, and would wait for ever.
+    fn note_consumed(&mut self, now: Instant) -> bool {
+        let consumed = self.endpoint.unread().without(self.shared.receiving.unread());
+        if consumed == Amount::default() {
+            return false;
+        }
+        self.endpoint.consumed(consumed, now);
+        true
+    }
+
+    /// What the owner sends in answer to the messages before a fault still goes out; it is asked to say when it has.
+    fn report_waiting(&mut self, now: Instant) {
+        if self.awaits_owner || !self.endpoint.awaits_owner() {
+            return;
+        }
+        self.awaits_owner = true;
+        match &self.owner {
+            Owner::Link(reports) => reports.push_fault(self.shared.clone()),
+            Owner::Listener(arrivals) => arrivals.reports.push_fault(self.shared.clone()),
+            Owner::Gone => self.endpoint.settle(now),
+        }
+    }
+
+    fn report_event(&mut self, event: Event) {
+        match event {
+            Event::Message(message) => {
+                self.shared.counters.add(&self.endpoint.take_statistics());
+                self.shared.receiving.delivered(message.payload.len());
+                self.report(Event::Message(message));
+            }
+            Event::Opened(opened) => self.report_opened(opened),
+            Event::Closed(closed) => self.report_closed(closed),
+        }
+    }
+
+    fn report_opened(&mut self, opened: Opened) {
+        match (self.pending.take(), &self.owner) {
+            (Some(pending), Owner::Listener(arrivals)) => {
+                let announced = match &self.stage {
+                    Stage::Connected(wire) => wire.transport.announced_address(),
+                    _ => None,
+                };
+                let claim = Claim::new(Arc::clone(&self.shared));
+                arrivals.report_accepted(claim, announced.unwrap_or(pending.address), opened);
+            }
+            _ => self.report(Event::Opened(opened)),
+        }
+    }
+
+    /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported.
+    pub(super) fn report_closed(&mut self, closed: Closed) {
+        self.refuse_sends();
+        if self.pending.is_none() {
+            self.report(Event::Closed(closed));
+        }
+        self.owner = Owner::Gone;
+    }
+
+    pub(super) fn refuse_sends(&mut self) {
+        if !std::mem::replace(&mut self.refuses_sends, true) {
+            self.shared.refuse_sends();
+        }
+    }
+
+    fn report(&self, event: Event) {
+        match &self.owner {
+            Owner::Link(reports) => reports.push(LinkEvent::Protocol(event)),
+            Owner::Listener(arrivals) => arrivals.reports.push(Arrival::Link(self.shared.id, event)),
+            Owner::Gone => {}
+        }
+    }
+}
