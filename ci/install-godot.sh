@@ -28,7 +28,7 @@ is_new_enough() {
   ((major > 4 || (major == 4 && minor >= minimum_minor)))
 }
 
-version_of() { timeout 60 "$1" --headless --version 2>/dev/null | tail -n 1; }
+version_of() { timeout "${START_TIMEOUT:-60}" "$1" --headless --version 2>/dev/null | tail -n 1; }
 
 own_engine() {
   local candidate version

@@ -20,7 +20,8 @@ has_apt || die "the arm64 engine is unpacked from Debian's packages: this needs 
 installed godot-arm64 install_godot_arm64 || die "the arm64 engine could not be installed."
 installed qemu install_qemu || die "qemu could not be installed."
 GODOT=$root_dir/ci/cross/godot-arm64.sh
-export GODOT SUITE_TIMEOUT=${SUITE_TIMEOUT:-7200}
+# Everything takes ten times as long.
+export GODOT START_TIMEOUT=${START_TIMEOUT:-600} SUITE_TIMEOUT=${SUITE_TIMEOUT:-7200} IMPORT_TIMEOUT=${IMPORT_TIMEOUT:-1800}
 
 make_scratch
 copy=$scratch/project

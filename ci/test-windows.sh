@@ -38,8 +38,9 @@ cd "$root_dir"
 use_std_of "$target" || die "nothing can be built for Windows here: see the line above."
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root_dir/target}/windows CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
 if ((${#runner[@]})); then export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=${runner[0]}; fi
-# Built once and run once: quick to build is what matters.
-cargo=(cargo "${std[@]}" --config 'profile.dev.package."*".opt-level=0' --locked)
+# Built once and run once: quick to build is what matters, but for what the tests do a million times.
+cargo=(cargo ${std[@]+"${std[@]}"} --config 'profile.dev.package."*".opt-level=0' --config profile.dev.package.zlib-rs.opt-level=2
+  --config profile.dev.package.rust-websocket-proto.opt-level=1 --locked)
 make_scratch
 log=$scratch/log
 

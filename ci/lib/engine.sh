@@ -49,7 +49,7 @@ import_project() {
   fi
   say "importing ${project#"$root_dir/"}"
   log=$cache/import.log
-  timeout 180 "$GODOT" --headless --path "$project" --import >"$log" 2>&1 || {
+  timeout "${IMPORT_TIMEOUT:-180}" "$GODOT" --headless --path "$project" --import >"$log" 2>&1 || {
     tail -n 20 "$log" >&2
     die "Godot could not import the project; the whole output is in $log."
   }
