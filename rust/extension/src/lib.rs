@@ -7,6 +7,7 @@ mod chain_capture;
 mod class_reference;
 mod convert;
 mod driver;
+mod editor_plugin;
 mod engine_dial;
 mod engine_stream;
 #[cfg(feature = "builtin-names")]
