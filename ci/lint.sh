@@ -15,7 +15,7 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-p
 say "shell scripts"
 scripts=(ci/*.sh ci/*/*.sh .ci/run)
 for script in "${scripts[@]}"; do bash -n "$script"; done
-if lacks "gdlint and shellcheck" "python3 with pip" has_pip; then ((failed == 0)); else
+if ! lacks "gdlint and shellcheck" "python3 with pip" has_pip; then
   pip_site lint ci/lint-requirements.txt
   "$site/bin/shellcheck" -x -S warning "${scripts[@]}"
   say "GDScript"
@@ -38,3 +38,4 @@ say "links"
 ci/check-links.sh
 say "order of the source files"
 ci/check-layers.py
+((failed == 0)) || die "something above was not run."

@@ -12,7 +12,8 @@
 # (the addon under the engine's own class names), export (the sample project as a Linux program), web (packs for browsers,
 # run without the library), autobahn (the Autobahn
 # test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
-# headless browser), interop (TLS with OpenSSL and nginx), lifecycle (quitting, reloading, ten thousand connections).
+# headless browser), interop (TLS with OpenSSL and nginx), fuzz (each target for twenty seconds), lifecycle (quitting,
+# reloading, ten thousand connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL and nginx (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.

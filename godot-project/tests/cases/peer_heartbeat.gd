@@ -46,5 +46,31 @@ func test_interval_can_be_set_while_open() -> void:
 	same("ping", until(func() -> bool: return not pair.raw.take_frames().is_empty()), true)
 
 
+## A script that takes nothing holds messages back, not the connection: pings and closes behind them are
+## answered, and what it sees keeps its limits.
+func test_pings_and_closes_behind_unread_packets() -> void:
+	if not impl_is_ours() or other != "rust":
+		checks += 1
+		return
+	for role: String in ["client", "server"]:
+		var pair := _pair(role, func(peer: Object) -> void: peer.max_queued_packets = 4)
+		for i in 50:
+			pair.raw.send_message(str(i))
+		pair.raw.send_frame(RawPeer.PING, "there?".to_utf8_buffer())
+		check(until(func() -> bool: return "pong:there?" in pair.raw.take_frames()), role + ": pong")
+		equal(pair.peer.get_available_packet_count(), 4, role + ": the script's limit")
+		pair.raw.send_frame(RawPeer.CLOSE, PackedByteArray([3, 232]))
+		var answered := func() -> bool: return " ".join(pair.raw.take_frames()).contains("close")
+		check(until(answered), role + ": close")
+		equal(state_name(pair.peer), "OPEN", role + ": the end is behind the packets")
+		var read := 0
+		while read < 50 and until(func() -> bool: return pair.peer.get_available_packet_count() > 0):
+			equal(pair.peer.get_packet().get_string_from_utf8(), str(read), role)
+			read += 1
+		equal(read, 50, role + ": nothing is lost")
+		check(until_closed(pair.peer), role + ": closed")
+		equal(ending(pair.peer), 'CLOSED 1000 ""', role)
+
+
 func _pair(role: String, prepare: Callable) -> RawPair:
 	return client_with_raw_server(prepare) if role == "client" else server_with_raw_client(prepare)

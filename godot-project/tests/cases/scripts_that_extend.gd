@@ -69,3 +69,48 @@ func test_documented_client_script() -> void:
 		PackedStringArray(["Packet: one", "Packet: two",
 		"WebSocket closed with code: 4000, reason enough. Clean: true"]))
 	node.free()
+
+
+## A helper named like a virtual of our base class takes the place of the class's own function: the
+## peer is dead, where the built-in has no virtuals. It says so, once for the script.
+func test_helpers_named_like_virtuals() -> void:
+	var rows := [
+		["multiplayer", "func _poll() -> void:\n\tpass", "_poll"],
+		["multiplayer", "func _get_connection_status():\n\treturn 0", "_get_connection_status"],
+		["multiplayer", "func _is_server():\n\treturn true\nfunc _close():\n\tpass",
+			"_close.., _is_server"],
+		["socket", "func _get_available_packet_count():\n\treturn 0", "_get_available_packet_count"],
+		["socket", "func _get_max_packet_size() -> int:\n\treturn 9", "_get_max_packet_size"],
+		["socket", "func _poll():\n\tpoll()\nfunc _close():\n\tclose()", ""],
+		["multiplayer", "func _say():\n\tpass\nvar _poll_count := 0", ""],
+	]
+	for row: Array in rows:
+		if not check(true, "") or not impl_is_ours():
+			continue
+		var script := GDScript.new()
+		var base := ws_class(impl) if row[0] == "socket" else mp_class(impl)
+		script.source_code = "extends %s\n%s\n" % [base, row[1]]
+		check(script.reload() == OK, "it compiles: " + row[1])
+		if row[2] != "":
+			expect_error(row[2] + ".. in the script")
+		for i in 2:
+			var peer: Object = _keep(script.new())
+			if row[0] == "socket":
+				peer.connect_to_url("ws://127.0.0.1:1/")
+			else:
+				peer.create_client("ws://127.0.0.1:1/")
+
+
+## What a script inherits from another script counts as well, and so does a server's call.
+func test_inherited_helpers_named_like_virtuals() -> void:
+	if not check(true, "") or not impl_is_ours():
+		return
+	var path := "user://helpers_named_like_virtuals.gd"
+	var file := FileAccess.open(path, FileAccess.WRITE)
+	file.store_string("extends %s\nfunc _poll():\n\tpass\n" % mp_class(impl))
+	file.close()
+	var script := GDScript.new()
+	script.source_code = "extends \"%s\"\nfunc more():\n\tpass\n" % path
+	check(script.reload() == OK, "it compiles")
+	expect_error("_poll.. in the script")
+	equal(_keep(script.new()).create_server(free_port(), ANY_ADDRESS), OK, "create_server")

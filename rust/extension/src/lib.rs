@@ -15,6 +15,7 @@ mod entry;
 mod local;
 mod mapped;
 mod multiplayer_peer;
+mod own_virtuals;
 mod properties;
 mod raw_packet;
 mod registration;

@@ -23,6 +23,7 @@ use crate::{
         transfer_mode_to_godot,
     },
     engine_stream::Holder,
+    own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     state_table::StateTable,
@@ -354,6 +355,7 @@ impl RustWebSocketMultiplayerPeer {
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
         fence(Error::ERR_BUG, || {
+            own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
             let state = Self::state_of(&this);
             let url = match text::read("create_client: the URL", &url) {
                 Ok(url) => url,
@@ -379,6 +381,7 @@ impl RustWebSocketMultiplayerPeer {
         #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
     ) -> Error {
         fence(Error::ERR_BUG, || {
+            own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
             let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
             let address = text::read("create_server: the address", &bind_address);
             report::answer(&*Self::state_of(&this), |multiplayer| {

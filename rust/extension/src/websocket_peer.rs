@@ -23,6 +23,7 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
+    own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     state_table::StateTable,
@@ -175,6 +176,7 @@ impl RustWebSocketPeer {
         #[opt(default = OptionalTlsOptions::NULL)] tls_client_options: OptionalTlsOptions,
     ) -> Error {
         fence(Error::ERR_BUG, || {
+            own_virtuals::warn(&this, own_virtuals::OF_PACKET_PEERS);
             let state = Self::state_of(&this);
             let url = match text::read("connect_to_url: the URL", &url) {
                 Ok(url) => url,
@@ -194,6 +196,7 @@ impl RustWebSocketPeer {
     #[func(gd_self)]
     fn accept_stream(this: Gd<Self>, stream: Nullable<StreamPeer>) -> Error {
         fence(Error::ERR_BUG, || {
+            own_virtuals::warn(&this, own_virtuals::OF_PACKET_PEERS);
             let engine_stream = stream.0.as_ref().and_then(EngineStream::new);
             let start = engine_stream.map(|stream| move |options| driver::accept(stream, options));
             let error = report::answer(&*Self::state_of(&this), |peer| peer.accept(start));

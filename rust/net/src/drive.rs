@@ -1,9 +1,9 @@
 //! Who runs the reactor: usually the I/O thread; while an owner polls in a tight loop, that poll.
 //!
-//! Whoever runs the reactor holds its lock. The I/O thread holds it from turn to turn, also while it sleeps in the poll, so that
-//! others may only ever try for it. One whose try fails asks for the reactor; the I/O thread then lends it: it lets go of the
-//! lock and parks, looks now and then whether turns are still run, and takes it back when they are not, or when it is called
-//! for what is slow.
+//! Whoever runs the reactor holds its lock. The I/O thread holds it from turn to turn, also while it sleeps
+//! in the poll, so that others may only ever try for it. One whose try fails asks for the reactor; the I/O
+//! thread then lends it: it lets go of the lock and parks, looks now and then whether turns are still run,
+//! and takes it back when they are not, or when it is called for what is slow.
 
 use std::{
     fmt,
@@ -23,7 +23,8 @@ use crate::{
     seam::{Commands, LinkId, Notify, lock},
 };
 
-/// How often the I/O thread looks whether the reactor that it has lent is still run: what nobody runs waits up to twice as long.
+/// How often the I/O thread looks whether the reactor that it has lent is still run: what nobody runs waits
+/// up to twice as long.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The reactor and its queue of commands.

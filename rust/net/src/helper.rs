@@ -1,4 +1,5 @@
-//! Threads that do one piece of work by themselves. They end soon, but not before the library may be unloaded.
+//! Threads that do one piece of work by themselves. They end soon, but not before the library may be
+//! unloaded.
 
 use std::{
     io,
@@ -35,7 +36,8 @@ pub(crate) fn are_left_after(patience: Duration) -> bool {
     !helpers.is_empty()
 }
 
-/// A thread has ended only when it is joined: its last instructions may still be to come when it says that it is finished.
+/// A thread has ended only when it is joined: its last instructions may still be to come when it says that it
+/// is finished.
 fn join_finished(helpers: &mut Vec<JoinHandle<()>>) {
     let (finished, running): (Vec<_>, Vec<_>) =
         std::mem::take(helpers).into_iter().partition(JoinHandle::is_finished);

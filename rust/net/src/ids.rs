@@ -5,8 +5,8 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-/// A table by ids that the engine or we have chosen: nobody can make them collide, and they are looked up for every event of
-/// every socket.
+/// A table by ids that the engine or we have chosen: nobody can make them collide, and they are looked up for
+/// every event of every socket.
 pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<SpreadBits>>;
 
 /// The ids are random or count upwards: spreading the bits is enough.

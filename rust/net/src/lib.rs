@@ -1,7 +1,7 @@
 //! All WebSocket connections of the process on one I/O thread.
 //!
-//! The calling side holds [`Link`]s and [`Listener`]s: plain handles that queue work for the thread and take what it
-//! reports. No call here blocks on the network. The thread starts on first use; [`shutdown`] ends it.
+//! The calling side holds [`Link`]s and [`Listener`]s: plain handles that queue work for the thread and take
+//! what it reports. No call here blocks on the network. The thread starts on first use; [`shutdown`] ends it.
 //!
 //! # Floors
 //! Files import downward only (`ci/lint.sh` checks it). From the top:
@@ -10,23 +10,16 @@
 //! | --- | --- |
 //! | handles | `link`: what the calling side holds |
 //! | the thread | `thread`: started and ended; `drive`: who runs the reactor |
-//! | the loop | `reactor`, `ready`: everything that has something to do; the only room that knows connections and listeners both |
-//! | what it runs | `conn`, `wire`: a connection; `listener`: a listening socket; `route`, `race`: a client's way to its server |
+//! | the loop | `reactor`: everything that has something to do; the only one that knows connections and listeners both |
+//! | what it runs | `conn`: a connection; `listener`: a listening socket; `wire`: a transport's readiness; `route`: a client's way to its server |
 //! | layers | `transport`: a socket, bytes before the protocol, TLS; `tls` |
-//! | services | `socket`: registration, options, reading and writing; `lookup`: names; `helper`: threads for one piece of work |
+//! | connecting | `race`: to the addresses of a host; `lookup`: names |
+//! | services | `socket`: registration, options, reading and writing; `helper`: threads for one piece of work |
 //! | the seam | `seam`: orders down, reports up, and how much of either may wait; knows nobody above |
+//! | plain data | `ready`, `pace`, `ids`, `random`, `local_address` |
 //!
 //! # Lock order
-//! Floor order: who holds one of these takes only those that follow. What the callers hold (a peer's state, a multiplayer
-//! peer's above it) comes before all of them.
-//!
-//! 1. the running thread (`thread`): to start and end it
-//! 2. the reactor (`drive`): callers only ever try for it
-//! 3. a listener's socket and options (`listener`), the lookups that wait (`lookup`), the helper threads (`helper`)
-//! 4. an outbox or a mailbox (`seam`)
-//! 5. the commands (`seam`)
-//!
-//! Those from 3 on are held for one step without waiting: a push, a swap, one `accept`.
+//! Floor order; it stands in `ARCHITECTURE.md`.
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))] // a socket option, see `socket`
 

@@ -33,8 +33,8 @@ const KEPT_REPORTS: usize = 1024;
 /// What a listener reports.
 #[derive(Debug)]
 pub enum ListenerEvent<L = Link> {
-    /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`]. Dropping the link
-    /// turns it away.
+    /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`]. Dropping
+    /// the link turns it away.
     Accepted(L, SocketAddr, Opened),
     /// Something happened on one of its links.
     Link(LinkId, Event),
@@ -42,8 +42,8 @@ pub enum ListenerEvent<L = Link> {
 
 /// One connection, as its owner holds it.
 ///
-/// Dropping it is leaving: what was accepted is still offered to the kernel, and a close handshake that has begun is
-/// completed by the I/O thread.
+/// Dropping it is leaving: what was accepted is still offered to the kernel, and a close handshake that has
+/// begun is completed by the I/O thread.
 #[derive(Debug)]
 pub struct Link {
     claim: Claim,
@@ -145,8 +145,8 @@ impl Link {
     /// Accepts a message; `how` says who carries it out when.
     ///
     /// # Errors
-    /// [`SendError::BufferFull`] when the limits are reached (the refusal is counted), [`SendError::NotOpen`] once this
-    /// side has closed or the connection has ended. Nothing is queued then.
+    /// [`SendError::BufferFull`] when the limits are reached (the refusal is counted), [`SendError::NotOpen`]
+    /// once this side has closed or the connection has ended. Nothing is queued then.
     pub fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
         let pushed = self.claim.push(kind, payload, how);
         if matches!(pushed, Err(SendError::BufferFull)) {
@@ -168,7 +168,8 @@ impl Link {
     /// Appends what was reported since the last call. Links of a listener report through
     /// [`Listener::take_events`] instead.
     ///
-    /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in here.
+    /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in
+    /// here.
     pub fn take_events(&mut self, events: &mut Vec<LinkEvent>) {
         let Some(ClientEnd { reports, driver }) = &mut self.client else { return };
         driver.poll(reports.is_filled());
@@ -211,8 +212,8 @@ impl Link {
         self.claim.round_trip_time()
     }
 
-    /// What this connection has carried. The counts stay readable after the link is gone; what was sent since this call is in
-    /// them after the next, or when the link goes.
+    /// What this connection has carried. The counts stay readable after the link is gone; what was sent since
+    /// this call is in them after the next, or when the link goes.
     pub fn counters(&self) -> &Arc<Counters> {
         self.claim.count_sent();
         &self.claim.counters
@@ -229,8 +230,8 @@ impl Link {
     }
 }
 
-/// A listening socket and the connections that come in through it. Dropping it closes the socket at once and turns
-/// away connections whose handshake is pending; accepted links live on.
+/// A listening socket and the connections that come in through it. Dropping it closes the socket at once and
+/// turns away connections whose handshake is pending; accepted links live on.
 #[derive(Debug)]
 pub struct Listener {
     shared: Arc<ListenerShared>,
@@ -260,7 +261,8 @@ impl Listener {
 
     /// Appends what was reported since the last call, by all its links in order.
     ///
-    /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in here.
+    /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in
+    /// here.
     pub fn take_events(&mut self, events: &mut Vec<ListenerEvent>) {
         let reports = &self.shared.arrivals.reports;
         self.driver.poll(reports.is_filled());

@@ -22,12 +22,13 @@ use crate::{
     transport::Transport,
 };
 
-/// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again after
-/// a second. Linux lowers it to `net.core.somaxconn` (4096).
+/// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again
+/// after a second. Linux lowers it to `net.core.somaxconn` (4096).
 const BACKLOG: i32 = 4096;
 
-/// Connections per listener that the script has not seen: their handshake is pending, or complete and no poll has come
-/// since. The others wait in the backlog, so that a server that stalls does not use up its file descriptors.
+/// Connections per listener that the script has not seen: their handshake is pending, or complete and no poll
+/// has come since. The others wait in the backlog, so that a server that stalls does not use up its file
+/// descriptors.
 const MAX_UNSEEN: usize = 4096;
 
 /// Connections accepted per turn; the rest waits until the others have had their share.

@@ -27,8 +27,8 @@ impl Lookup {
         Self::start_and(host, port, || {})
     }
 
-    /// Like [`start`](Self::start); `notify` is called, on a thread of its own, when the answer of a lookup is there. That of a
-    /// literal is there at once.
+    /// Like [`start`](Self::start); `notify` is called, on a thread of its own, when the answer of a lookup
+    /// is there. That of a literal is there at once.
     pub(crate) fn start_and(host: &str, port: u16, notify: impl FnOnce() + Send + 'static) -> Self {
         let lookup = Self(Arc::default());
         match literal(host, port) {
@@ -43,8 +43,8 @@ impl Lookup {
         lookup
     }
 
-    /// The addresses in the order in which they should be tried (at least one), or one phrase for people; `None`
-    /// while there is no answer.
+    /// The addresses in the order in which they should be tried (at least one), or one phrase for people;
+    /// `None` while there is no answer.
     pub fn answer(&self) -> Option<Result<&[SocketAddr], &str>> {
         self.0.get().map(|resolution| match resolution {
             Ok(addresses) => Ok(addresses.as_slice()),

@@ -1,10 +1,12 @@
-//! Whether an owner polls once per frame or in a tight loop, in which its poll may as well do the I/O thread's work.
+//! Whether an owner polls once per frame or in a tight loop, in which its poll may as well do the I/O
+//! thread's work.
 
 use std::time::{Duration, Instant};
 
 /// The clock is asked once in so many polls: it costs a quarter of one.
 const POLLS: u16 = 16;
-/// An owner that has polled so often in this time does nothing else. A game polls that often in a quarter of a second.
+/// An owner that has polled so often in this time does nothing else. A game polls that often in a quarter of
+/// a second.
 const TIGHT: Duration = Duration::from_micros(500);
 /// What it may take to handle a message that was taken: time that is not counted.
 const PER_MESSAGE: Duration = Duration::from_micros(10);
@@ -15,13 +17,15 @@ const POLLS_PER_LOOK: u16 = 4;
 
 /// How often an owner polls, and what for.
 ///
-/// One that polls once per frame must not wait for sockets: the I/O thread has them. One that sends something and polls in a tight
-/// loop until the answer is there has nothing better to do, and gets it sooner without a change of threads.
+/// One that polls once per frame must not wait for sockets: the I/O thread has them. One that sends something
+/// and polls in a tight loop until the answer is there has nothing better to do, and gets it sooner without a
+/// change of threads.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     polls: u16,
     counted_from: Option<Instant>,
-    /// Time since then that is not the owner's own: turns of the reactor in its polls, and the handling of messages.
+    /// Time since then that is not the owner's own: turns of the reactor in its polls, and the handling of
+    /// messages.
     uncounted: Duration,
     is_tight: bool,
     /// Polls for which something is still waited for.

@@ -11,7 +11,8 @@ use mio::{Token, net::TcpStream};
 
 use crate::socket::Sockets;
 
-/// A further address is tried this long after the last one, or as soon as that has failed (RFC 8305 section 5).
+/// A further address is tried this long after the last one, or as soon as that has failed (RFC 8305 section
+/// 5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]

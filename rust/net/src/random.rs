@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use rust_websocket_proto::Random;
 
-/// Bytes fetched from the system at once: a mask needs 4, and a system call each would cost more than the frame.
+/// Bytes fetched from the system at once: a mask needs 4, and a system call each would cost more than the
+/// frame.
 const BLOCK: usize = 1024;
 
 struct Block {
@@ -16,8 +17,8 @@ thread_local! {
     static FETCHED: RefCell<Block> = const { RefCell::new(Block { bytes: [0; BLOCK], used: BLOCK }) };
 }
 
-/// The system's cryptographically secure generator (RFC 6455 section 10.3 asks for one). Every byte is handed out
-/// once.
+/// The system's cryptographically secure generator (RFC 6455 section 10.3 asks for one). Every byte is handed
+/// out once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandom;
 
@@ -41,8 +42,8 @@ impl Random for SystemRandom {
 }
 
 fn fetch(buffer: &mut [u8]) {
-    // Fails only on systems without any generator or before it is seeded at boot; predictable masks would be worse
-    // than the end of this connection, which is where the reactor's fence turns the panic.
+    // Fails only on systems without any generator or before it is seeded at boot; predictable masks would be
+    // worse than the end of this connection, which is where the reactor's fence turns the panic.
     #[expect(clippy::expect_used, reason = "no way to go on, and nothing from the network leads here")]
     getrandom::fill(buffer).expect("the system has a random generator");
 }

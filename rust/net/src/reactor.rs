@@ -1,5 +1,5 @@
-//! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The only room that knows
-//! connections and listeners both.
+//! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The
+//! only room that knows connections and listeners both.
 
 use std::{
     collections::BTreeSet,
@@ -31,14 +31,16 @@ const EVENTS_PER_POLL: usize = 1024;
 /// Read buffer shared by all connections.
 const SCRATCH: usize = 64 * 1024;
 
-/// What all connections that have something to do may cost in one turn; each gets an equal share, but no less than that.
+/// What all connections that have something to do may cost in one turn; each gets an equal share, but no less
+/// than that.
 const TURN: Duration = Duration::from_millis(1);
 const LEAST_SHARE: Duration = Duration::from_micros(20);
 
 /// Bytes that the connections of listeners may read ahead of their owners, all together.
 const READ_AHEAD: usize = 64 * 1024 * 1024;
 
-/// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds it.
+/// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds
+/// it.
 const SHORT_TURN: Duration = Duration::from_micros(500);
 
 /// To whoever runs the reactor.
@@ -183,7 +185,8 @@ impl Reactor {
         }
     }
 
-    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O thread has to go on.
+    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O
+    /// thread has to go on.
     pub(crate) fn short_turn(&mut self, commands: &Commands<Command>) -> bool {
         let polled = self.poll.poll(&mut self.events, Some(Duration::ZERO));
         if self.has_polled(polled) {

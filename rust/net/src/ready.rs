@@ -2,12 +2,13 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// The order in which connections and listeners work. Each stands in it once, however many reasons there are: whoever always has
-/// more to do would otherwise get a further share with every event, and the others would wait longer and longer.
+/// The order in which connections and listeners work. Each stands in it once, however many reasons there are:
+/// whoever always has more to do would otherwise get a further share with every event, and the others would
+/// wait longer and longer.
 ///
-/// A turn in which a TLS handshake begins takes as long as a thousand others, for the signature: one of these at a time, and
-/// those who have become ready meanwhile come first. So a crowd of pending handshakes holds nobody up, and gets in one after the
-/// other instead of all together at its end.
+/// A turn in which a TLS handshake begins takes as long as a thousand others, for the signature: one of these
+/// at a time, and those who have become ready meanwhile come first. So a crowd of pending handshakes holds
+/// nobody up, and gets in one after the other instead of all together at its end.
 #[derive(Default)]
 pub(crate) struct ReadyList {
     queue: VecDeque<usize>,

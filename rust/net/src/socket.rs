@@ -1,7 +1,8 @@
-//! Sockets: registration with the poll, options, and reading and writing in the way that mio's readiness asks for.
+//! Sockets: registration with the poll, options, and reading and writing in the way that mio's readiness asks
+//! for.
 //!
-//! mio's readiness is edge-triggered, and on Windows it makes the edges itself: an operation that would block has to go through
-//! mio's types (or their `try_io`), or readiness is not reported again.
+//! mio's readiness is edge-triggered, and on Windows it makes the edges itself: an operation that would block
+//! has to go through mio's types (or their `try_io`), or readiness is not reported again.
 
 use std::{
     fmt,
@@ -19,15 +20,16 @@ use socket2::{SockRef, TcpKeepalive};
 
 use crate::{ids::IdMap, seam::next_id};
 
-/// Writing to a connection that the other side has reset raises SIGPIPE, and the engine, unlike a Rust program, does not
-/// ignore that signal: it would end the game. (On Apple's systems it is an option of the socket instead, see [`tcp`].)
+/// Writing to a connection that the other side has reset raises SIGPIPE, and the engine, unlike a Rust
+/// program, does not ignore that signal: it would end the game. (On Apple's systems it is an option of the
+/// socket instead, see [`tcp`].)
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const SEND_FLAGS: i32 = 0;
 
-/// Silence after which the kernel asks whether the other side is still there. It keeps the entry in a router's tables alive, and
-/// ends connections whose other side has vanished.
+/// Silence after which the kernel asks whether the other side is still there. It keeps the entry in a
+/// router's tables alive, and ends connections whose other side has vanished.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
 /// Bytes that the kernel holds of a connection with a heartbeat beyond what is under way (`TCP_NOTSENT_LOWAT`): what a ping waits behind.
@@ -74,14 +76,16 @@ impl Listening for TcpListener {
     }
 }
 
-/// Before binding: nobody else may listen on the port, and a server that has just ended may be followed by another at once.
+/// Before binding: nobody else may listen on the port, and a server that has just ended may be followed by
+/// another at once.
 #[cfg(not(windows))]
 pub(crate) fn exclude_others(socket: &socket2::Socket) -> io::Result<()> {
     // Both are so with this; without, the ports of connections that are closing count as in use.
     socket.set_reuse_address(true)
 }
 
-/// Before binding: nobody else may listen on the port, not even with SO_REUSEADDR, which on Windows takes ports over.
+/// Before binding: nobody else may listen on the port, not even with SO_REUSEADDR, which on Windows takes
+/// ports over.
 #[cfg(windows)]
 pub(crate) use windows::exclude_others;
 

@@ -33,11 +33,11 @@ pub(crate) fn running() -> io::Result<Arc<Driving>> {
     Ok(driving)
 }
 
-/// Ends the I/O thread: one non-blocking pass over what is still to be written, then everything is closed. Links
-/// report [`Closed`](rust_websocket_proto::Event::Closed); the next use starts a new thread.
+/// Ends the I/O thread: one non-blocking pass over what is still to be written, then everything is closed.
+/// Links report [`Closed`](rust_websocket_proto::Event::Closed); the next use starts a new thread.
 ///
-/// True if threads are left: name lookups that the system has not answered and that cannot be called off. They will do
-/// nothing more, but the code that they return to must not be unloaded.
+/// True if threads are left: name lookups that the system has not answered and that cannot be called off.
+/// They will do nothing more, but the code that they return to must not be unloaded.
 #[must_use]
 pub fn shutdown() -> bool {
     let running = lock(&RUNNING).take();

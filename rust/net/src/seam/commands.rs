@@ -21,8 +21,8 @@ pub(crate) struct Commands<C> {
 
 /// Wakes a thread that sleeps, once.
 pub(crate) struct Wakeup {
-    /// The thread waits for its sockets or is about to. While it works it needs no waking, since it looks for commands before it
-    /// sleeps.
+    /// The thread waits for its sockets or is about to. While it works it needs no waking, since it looks for
+    /// commands before it sleeps.
     asleep: AtomicBool,
     waker: Waker,
 }
@@ -38,7 +38,8 @@ impl Wakeup {
             && self.asleep.swap(false, Ordering::SeqCst)
             && self.waker.wake().is_err()
         {
-            // For want of memory in the kernel. The thread finds the command on its next turn, or is woken for the next one.
+            // For want of memory in the kernel. The thread finds the command on its next turn, or is woken
+            // for the next one.
             self.asleep.store(true, Ordering::SeqCst);
         }
     }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rust_websocket_proto::Statistics;
 
-/// Counts of one connection, kept by whoever meets the event; each stands for itself, so no order is needed between
-/// them. Messages are counted often and by one thread at a time in each direction, so that a load and a store do.
+/// Counts of one connection, kept by whoever meets the event; each stands for itself, so no order is needed
+/// between them. Messages are counted often and by one thread at a time in each direction, so that a load and
+/// a store do.
 #[derive(Debug, Default)]
 pub struct Counters {
     messages_in: AtomicU64,

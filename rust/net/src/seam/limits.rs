@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rust_websocket_proto::{Amount, ReceiveLimits};
 
-/// Inbound accounting: what was reported and not consumed. The connection's endpoint keeps the same account; here the owner's thread
-/// finds out whether the I/O thread waits for it.
+/// Inbound accounting: what was reported and not consumed. The connection's endpoint keeps the same account;
+/// here the owner's thread finds out whether the I/O thread waits for it.
 #[derive(Debug)]
 pub(crate) struct Receiving {
     limits: ReceiveLimits,
@@ -56,7 +56,8 @@ impl Receiving {
     pub(crate) fn consumed(&self, bytes: usize) -> bool {
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
         self.messages.fetch_sub(1, Ordering::SeqCst);
-        // Looked at before it is changed: the I/O thread has this in its cache, and nearly always it is false.
+        // Looked at before it is changed: the I/O thread has this in its cache, and nearly always it is
+        // false.
         self.has_room() && self.paused.load(Ordering::SeqCst) && self.paused.swap(false, Ordering::SeqCst)
     }
 }

@@ -1,5 +1,5 @@
-//! What the calling threads and the I/O thread share: orders down, reports up, and how much of either may wait. It knows
-//! no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
+//! What the calling threads and the I/O thread share: orders down, reports up, and how much of either may
+//! wait. It knows no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
 
 mod arrivals;
 mod commands;

@@ -1,5 +1,5 @@
-//! What a connection and its owner share: the orders on their way down, what counts against the send limits, and what
-//! the owner can read at any time.
+//! What a connection and its owner share: the orders on their way down, what counts against the send limits,
+//! and what the owner can read at any time.
 
 use std::{
     fmt,
@@ -27,7 +27,8 @@ pub(crate) trait Notify: fmt::Debug + Send + Sync {
     fn notify(&self, link: LinkId);
     /// Asks for a look at the orders of several.
     fn notify_all(&self, links: Vec<LinkId>);
-    /// As [`notify`](Self::notify), by a thread that has nothing better to do than to carry the orders out itself.
+    /// As [`notify`](Self::notify), by a thread that has nothing better to do than to carry the orders out
+    /// itself.
     fn work_here(&self, link: LinkId);
 }
 
@@ -141,8 +142,8 @@ impl Shared {
         self.counters.sent(messages, bytes);
     }
 
-    /// What was accepted for sending was offered to the kernel. The emptied `orders` that said so lend their memory to those to
-    /// come.
+    /// What was accepted for sending was offered to the kernel. The emptied `orders` that said so lend their
+    /// memory to those to come.
     pub(crate) fn offered(&self, offered: Offered, orders: &mut Orders) {
         let mut outbox = self.lock_outbox();
         outbox.sending.offered(offered);
@@ -174,8 +175,9 @@ pub enum How<'a> {
     Now,
     /// It is notified with the batch, of all links in it at once.
     With(&'a mut Batch),
-    /// For an owner that does nothing but wait for an answer: where nothing is in the way, the message goes to the kernel from
-    /// this thread. That costs the owner a system call and spares the message a change of threads. Else as [`How::Now`].
+    /// For an owner that does nothing but wait for an answer: where nothing is in the way, the message goes
+    /// to the kernel from this thread. That costs the owner a system call and spares the message a change of
+    /// threads. Else as [`How::Now`].
     Here,
 }
 
@@ -208,20 +210,21 @@ impl Drop for Claim {
     }
 }
 
-/// The part of a link that accepts messages, for those who send copies of one to many. It knows nothing but where the
-/// link keeps what that touches, and keeps no connection alive.
+/// The part of a link that accepts messages, for those who send copies of one to many. It knows nothing but
+/// where the link keeps what that touches, and keeps no connection alive.
 #[derive(Debug, Clone)]
 pub struct Outbox(Arc<Shared>);
 
 impl Outbox {
-    /// Has the processor fetch what [`push`](Self::push) touches. A message to many links waits for each one's memory in turn,
-    /// since taking a lock lets nothing overtake it; looking at all of them before lets these waits overlap.
+    /// Has the processor fetch what [`push`](Self::push) touches. A message to many links waits for each
+    /// one's memory in turn, since taking a lock lets nothing overtake it; looking at all of them before lets
+    /// these waits overlap.
     pub fn prefetch(&self) {
         self.0.fetch();
     }
 
-    /// Like [`Link::push`](crate::Link::push), but a refusal is not counted: who sends copies asks again through the link, which
-    /// says why.
+    /// Like [`Link::push`](crate::Link::push), but a refusal is not counted: who sends copies asks again
+    /// through the link, which says why.
     ///
     /// # Errors
     /// As there.
@@ -230,8 +233,8 @@ impl Outbox {
     }
 }
 
-/// Links that have something for the I/O thread, which is notified of all of them at once when this is dropped: waking
-/// it for the first of many would have it take its locks between ours.
+/// Links that have something for the I/O thread, which is notified of all of them at once when this is
+/// dropped: waking it for the first of many would have it take its locks between ours.
 #[derive(Default)]
 pub struct Batch {
     links: Vec<LinkId>,
@@ -260,8 +263,8 @@ impl Drop for Batch {
     }
 }
 
-/// What a link's owner has ordered and the I/O thread has not taken. One lock for all of it: sending a message touches
-/// it and nothing else that the two threads share.
+/// What a link's owner has ordered and the I/O thread has not taken. One lock for all of it: sending a
+/// message touches it and nothing else that the two threads share.
 #[derive(Debug)]
 struct Queue {
     orders: Orders,

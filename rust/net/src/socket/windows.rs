@@ -7,7 +7,8 @@ use windows_sys::Win32::Networking::WinSock::{
     SO_EXCLUSIVEADDRUSE, SOCKET, SOCKET_ERROR, SOL_SOCKET, setsockopt,
 };
 
-/// Before binding: nobody else may listen on the port, not even with SO_REUSEADDR, which on Windows takes ports over.
+/// Before binding: nobody else may listen on the port, not even with SO_REUSEADDR, which on Windows takes
+/// ports over.
 pub(crate) fn exclude_others(socket: &socket2::Socket) -> io::Result<()> {
     let enabled = 1_i32.to_ne_bytes();
     // SAFETY: the socket is open while it is borrowed, and the value is as long as the call is told.

@@ -1,4 +1,5 @@
-//! What carries a connection's bytes, a stack: a socket, then bytes before the protocol ([`Preamble`]), then TLS.
+//! What carries a connection's bytes, a stack: a socket, then bytes before the protocol ([`Preamble`]), then
+//! TLS.
 
 mod preamble;
 
@@ -81,8 +82,8 @@ impl Transport {
         Ok(Received::Nothing)
     }
 
-    /// Whether the last read took all there was, so that readiness will be reported anew. Elsewhere than on Linux, and
-    /// through TLS, that is known only of a read that found nothing.
+    /// Whether the last read took all there was, so that readiness will be reported anew. Elsewhere than on
+    /// Linux, and through TLS, that is known only of a read that found nothing.
     pub(crate) fn is_drained(&self) -> bool {
         cfg!(any(target_os = "linux", target_os = "android"))
             && self.bottom.is_drained
@@ -143,7 +144,8 @@ impl Transport {
         }
     }
 
-    /// Says goodbye and sends FIN; reading goes on. `WouldBlock`: the kernel did not take all of it, call it again.
+    /// Says goodbye and sends FIN; reading goes on. `WouldBlock`: the kernel did not take all of it, call it
+    /// again.
     pub(crate) fn shut_down_writing(&mut self) -> io::Result<()> {
         retry_interrupted(|| {
             if let Some(tls) = self.tls.as_mut().filter(|_| self.preamble.is_none()) {

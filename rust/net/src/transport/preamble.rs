@@ -1,15 +1,16 @@
-//! Bytes before the protocol: what passes on a connected socket before TLS and the protocol may begin, such as a proxy's
-//! tunnel on a client's side, or the header with which a load balancer announces whom it speaks for on a server's.
+//! Bytes before the protocol: what passes on a connected socket before TLS and the protocol may begin, such
+//! as a proxy's tunnel on a client's side, or the header with which a load balancer announces whom it speaks
+//! for on a server's.
 
 use std::{fmt, net::SocketAddr};
 
 /// What passes before the protocol, without I/O: bytes in, bytes out.
 ///
-/// The transport writes [`output`](Self::output) whenever there is some and hands in what arrives until it is over; what has
-/// arrived behind its end belongs to TLS or the protocol, which begin then.
+/// The transport writes [`output`](Self::output) whenever there is some and hands in what arrives until it is
+/// over; what has arrived behind its end belongs to TLS or the protocol, which begin then.
 pub(crate) trait Preamble: fmt::Debug + Send {
-    /// Takes bytes that have arrived. `Some(count)`: it is over, and only the first `count` of them were its own (0 to all).
-    /// The error is one phrase for people.
+    /// Takes bytes that have arrived. `Some(count)`: it is over, and only the first `count` of them were its
+    /// own (0 to all). The error is one phrase for people.
     fn handle_read(&mut self, bytes: &[u8]) -> Result<Option<usize>, String>;
 
     /// What is to be written now.

@@ -5,7 +5,10 @@ use std::{cell::RefCell, collections::VecDeque, net::Ipv4Addr, sync::Arc, sync::
 use mio::{Interest, Registry, Token, event::Source};
 
 use super::*;
-use crate::seam::lock;
+use crate::{
+    seam::lock,
+    tls::{CertificateChain, ClientTls, ExpectedName, ServerTls, ServerTrust},
+};
 
 /// What the other side has sent, a piece per read, and what was sent to it.
 #[derive(Debug, Default)]
@@ -141,4 +144,49 @@ fn a_refusal_and_an_early_end_are_said_in_words() {
     let (wires, mut transport) = with_greeting();
     wires.arrives(b"");
     assert!(transport.read(&mut [0; 8]).unwrap_err().to_string().contains("before the protocol began"));
+}
+
+#[test]
+fn tls_begins_behind_the_preamble_in_the_same_read() {
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let chain = CertificateChain::from_pem(key.cert.pem().as_bytes()).unwrap();
+    let tls = ServerTls::new(key.signing_key.serialize_pem().as_bytes(), chain).unwrap();
+    let mut client =
+        ClientTls::new(ServerTrust::Anything, ExpectedName::Any).unwrap().begin("localhost").unwrap();
+    let wires = Wires::default();
+    let session = TlsSession::server(&tls).unwrap();
+    let mut server =
+        Transport::new(Box::new(wires.clone()), Some(Box::new(Greeting::default())), Some(session));
+    while server.has_pending_output() {
+        server.write(&[]).unwrap();
+    }
+    assert_eq!(wires.take_sent(), b"hello");
+
+    let mut first = b"PROXY\n".to_vec();
+    client.write_tls(&mut first).unwrap();
+    wires.arrives(&first);
+    let mut heard = None;
+    client.writer().write_all(b"frames").unwrap();
+    for _ in 0..20 {
+        while heard.is_none() && !lock(&wires.0).arriving.is_empty() || !server.bottom.leftover.is_empty() {
+            heard = read(&mut server, 4096);
+        }
+        while server.has_pending_output() {
+            _ = server.write(&[]).unwrap();
+        }
+        let answer = wires.take_sent();
+        let mut answer = answer.as_slice();
+        while !answer.is_empty() {
+            client.read_tls(&mut answer).unwrap();
+            client.process_new_packets().unwrap();
+        }
+        let mut more = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut more).unwrap();
+        }
+        if !more.is_empty() {
+            wires.arrives(&more);
+        }
+    }
+    assert_eq!((heard.as_deref(), server.phase()), (Some(b"frames".as_slice()), ConnectPhase::Upgrade));
 }
