@@ -46,8 +46,8 @@ func test_interval_can_be_set_while_open() -> void:
 	same("ping", until(func() -> bool: return not pair.raw.take_frames().is_empty()), true)
 
 
-## A script that takes nothing holds messages back, not the connection: pings and closes behind them are
-## answered, and what it sees keeps its limits.
+## A script that takes nothing holds messages back, not the connection: pings and closes behind them
+## are answered, and what it sees keeps its limits.
 func test_pings_and_closes_behind_unread_packets() -> void:
 	if not impl_is_ours() or other != "rust":
 		checks += 1

@@ -15,6 +15,7 @@ const SIZE := 16 << 10
 const LIMIT := 1 << 20
 ## Sent again and again to somebody who does not read; far more than memory may grow.
 const OFFERED := 20000
+const UNOFFERED := 8 << 20
 
 ## What the I/O thread reads beyond the script's limits, so that pings behind data are answered.
 const READ_AHEAD := {"clients": 8 << 20, "server": 256 << 10}
@@ -123,8 +124,10 @@ func _clients_stop_reading() -> void:
 func _judge(who: String, before: int, longest_answer: int) -> void:
 	var grown := ThisProcess.resident_kib() - before
 	# What may wait for a reader: on the other side's way out, on this one's way in, each with a
-	# message more than its limit, and read ahead; the same once more for what the allocator keeps.
-	var tolerated: int = 2 * CLIENTS * (2 * (LIMIT + SIZE) + READ_AHEAD[who]) / 1024
+	# message more than its limit, and read ahead; the same once more for what the allocator keeps. And
+	# what a sender has accepted and the I/O thread has not yet offered to the system.
+	var waiting: int = 2 * (2 * (LIMIT + SIZE) + READ_AHEAD[who]) + UNOFFERED
+	var tolerated: int = CLIENTS * waiting / 1024
 	_check(grown <= tolerated, "%s not reading: %d KiB more, %d allowed, %d offered" %
 		[who, grown, tolerated, OFFERED * SIZE / 1024])
 	# A second is long; a machine that does other things may hold up anybody.

@@ -206,6 +206,31 @@ fn a_client_that_stands_still_is_kept_alive() {
     });
 }
 
+/// An owner that takes one message at a time out of a window with room for one: each time it meets the moment at which the I/O
+/// thread looks whether there is room, and none of these may be missed.
+#[test]
+fn a_reader_at_the_limit_gets_everything() {
+    const MESSAGES: usize = 40_000;
+    let mut narrow = options();
+    narrow.receive_limits = ReceiveLimits { bytes: 64, messages: 4096 };
+    let mut generous = options();
+    generous.send_limits.bytes = 0;
+    generous.send_limits.messages = 0;
+    let (mut client, server) = pair(narrow, generous);
+    let link = server.links.into_values().next().unwrap().link;
+    for _ in 0..MESSAGES {
+        link.push(MessageKind::Binary, Bytes::from_static(&[1; 64]), How::Now).unwrap();
+    }
+    let mut seen = (0, Instant::now());
+    while client.messages.len() < MESSAGES {
+        client.poll();
+        if client.messages.len() > seen.0 {
+            seen = (client.messages.len(), Instant::now());
+        }
+        assert!(seen.1.elapsed() < PATIENCE, "nothing has come behind {} messages", seen.0);
+    }
+}
+
 /// Passes bytes on at 1 MB/s in each direction.
 fn slow_link(to: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -234,7 +259,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream) {
     }
 }
 
-/// F25: 5 MiB take five seconds to leave, in each direction, with a heartbeat of one second on both sides.
+/// 5 MiB take five seconds to leave, in each direction, with a heartbeat of one second on both sides.
 #[test]
 fn a_large_message_on_a_slow_link_survives_the_heartbeat() {
     let mut large = options();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use rust_websocket_proto::{CloseCause, Closed, Event, Opened, Polled};
+use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
 
 use super::{Conn, Owner, Stage, Turn};
 use crate::seam::{Arrival, Claim, LinkEvent};
@@ -42,9 +42,12 @@ impl Conn {
     }
 
     /// Tells the endpoint what the owner has consumed. False if that was nothing.
+    ///
+    /// The owner counts a message's bytes first and the message after. Bytes alone count too: whoever left them for the message would have
+    /// seen that there is room, would not ask to be notified, and would wait for ever.
     fn note_consumed(&mut self, now: Instant) -> bool {
         let consumed = self.endpoint.unread().without(self.shared.receiving.unread());
-        if consumed.messages == 0 {
+        if consumed == Amount::default() {
             return false;
         }
         self.endpoint.consumed(consumed, now);
