@@ -25,6 +25,8 @@ fi
 say "files beside scripts"
 # Godot 4.4 and newer make one for each script (opening or importing the project does it) and ask to commit it.
 for script in $(git ls-files 'godot-project/*.gd' 'addon/*.gd'); do
+  # What a .gdignore hides gets none.
+  [[ ! -f $(dirname "$script")/.gdignore ]] || continue
   [[ -f $script.uid ]] || die "$script has no $script.uid: import the project with Godot 4.4 or newer, and commit what it makes."
 done
 for uid in $(git ls-files '*.uid'); do [[ -f ${uid%.uid} ]] || die "$uid belongs to no file: remove it."; done

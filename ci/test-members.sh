@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compares every member of the addon's classes, as ClassDB shows it, with the engine's own classes, and checks that
-# each member has its text in the class reference (rust/extension/doc_classes).
+# each member has its text in the class reference (rust/extension/doc_classes), and its place in the scripts that stand in
+# for the classes in web exports (addon/web).
 #
 #   ci/test-members.sh
 #   ci/test-members.sh --update-reference   writes new members into the class reference instead, without a text
@@ -48,7 +49,11 @@ case ${1:-} in
   *) die "unknown option '$1' (known: --update-reference)." ;;
 esac
 
+# The classes with a help page are those that scripts are meant to use.
+classes=()
+for page in "$reference"/*.xml; do classes+=("$(basename "$page" .xml)"); done
 status=0
 timeout 60 "$GODOT" --headless --path "$project" -s res://tests/classdb.gd || status=1
 check_reference || status=1
+timeout 60 "$GODOT" --headless --path "$project" -s res://tests/web/members.gd -- "${classes[@]}" || status=1
 exit $status

@@ -1,11 +1,8 @@
 //! How the engine's own TLS server presents a certificate chain, learnt from a handshake in memory: nothing else in the
 //! engine tells the members of a chain that was not loaded as a resource.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use godot::classes::{IStreamPeerExtension, StreamPeerTls, TlsOptions, stream_peer_tls};
+use godot::classes::{ClassDb, StreamPeer, StreamPeerTls, TlsOptions, stream_peer_tls};
 use godot::global::Error;
-use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_net::{CertificateChain, ChainCapture};
 
@@ -15,20 +12,18 @@ const TURNS: usize = 8;
 /// The chain that a server with these options presents.
 pub(crate) fn capture(options: &Gd<TlsOptions>) -> Option<CertificateChain> {
     let mut client = ChainCapture::new().ok()?;
-    let pipes = Arc::new(Pipes::default());
-    let stream = Gd::from_object(RustWebSocketMemoryStream { pipes: Arc::clone(&pipes) });
+    let mut pipe = Pipe::new()?;
     let mut server = StreamPeerTls::new_gd();
-    pipes.lock().to_engine.extend(client.take_output());
-    if server.accept_stream(&stream, options) != Error::OK {
+    pipe.hand_over(&client.take_output());
+    if server.accept_stream(&pipe.stream, options) != Error::OK {
         return None;
     }
     for _ in 0..TURNS {
-        let said = std::mem::take(&mut pipes.lock().from_engine);
-        client.handle_input(&said);
+        client.handle_input(&pipe.take_answer());
         if let Some(chain) = client.chain() {
             return Some(chain);
         }
-        pipes.lock().to_engine.extend(client.take_output());
+        pipe.hand_over(&client.take_output());
         if server.get_status() != stream_peer_tls::Status::HANDSHAKING {
             return None;
         }
@@ -37,106 +32,31 @@ pub(crate) fn capture(options: &Gd<TlsOptions>) -> Option<CertificateChain> {
     None
 }
 
-#[derive(Default)]
-struct Pipes(Mutex<Bytes>);
-
-/// What waits for each side.
-#[derive(Default)]
-struct Bytes {
-    to_engine: Vec<u8>,
-    from_engine: Vec<u8>,
+/// The engine's buffer as a stream for its TLS to talk over, one turn at a time. Reading and writing share one cursor:
+/// the server reads what it was handed to the end, and what it then writes stands behind that.
+///
+/// A stream class of ours would do it too, but code completion would offer it, internal or not.
+struct Pipe {
+    stream: Gd<StreamPeer>,
+    handed_over: usize,
 }
 
-impl Pipes {
-    fn lock(&self) -> MutexGuard<'_, Bytes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A stream in memory, for the engine's TLS to talk over. Of no use to scripts.
-#[derive(GodotClass)]
-#[class(tool, internal, no_init, base = StreamPeerExtension)]
-struct RustWebSocketMemoryStream {
-    pipes: Arc<Pipes>,
-}
-
-impl RustWebSocketMemoryStream {
-    /// # Safety
-    /// As the engine calls it: `buffer` has room for `size` bytes, `received` is a variable.
-    unsafe fn read(&self, buffer: *mut u8, size: i32, received: *mut i32) {
-        let mut pipes = self.pipes.lock();
-        let count = pipes.to_engine.len().min(usize::try_from(size).unwrap_or(0));
-        // SAFETY: the caller's promise; the bytes are ours and do not overlap the engine's.
-        unsafe {
-            std::ptr::copy_nonoverlapping(pipes.to_engine.as_ptr(), buffer, count);
-            *received = i32::try_from(count).unwrap_or(0);
-        }
-        pipes.to_engine.drain(..count);
+impl Pipe {
+    fn new() -> Option<Self> {
+        let stream = ClassDb::singleton().instantiate("StreamPeerBuffer").try_to::<Gd<StreamPeer>>().ok()?;
+        Some(Self { stream, handed_over: 0 })
     }
 
-    /// # Safety
-    /// As the engine calls it: `data` holds `size` bytes, `sent` is a variable.
-    unsafe fn write(&self, data: *const u8, size: i32, sent: *mut i32) {
-        let count = usize::try_from(size).unwrap_or(0);
-        if count > 0 {
-            // SAFETY: the caller's promise.
-            self.pipes
-                .lock()
-                .from_engine
-                .extend_from_slice(unsafe { std::slice::from_raw_parts(data, count) });
-        }
-        // SAFETY: the caller's promise.
-        unsafe { *sent = size.max(0) };
-    }
-}
-
-#[godot_api]
-impl IStreamPeerExtension for RustWebSocketMemoryStream {
-    unsafe fn get_data_rawptr(
-        &mut self,
-        r_buffer: RawPtr<*mut u8>,
-        r_bytes: i32,
-        r_received: RawPtr<*mut i32>,
-    ) -> Error {
-        // SAFETY: as the engine calls it.
-        unsafe { self.read(r_buffer.ptr(), r_bytes, r_received.ptr()) };
-        Error::OK
+    /// The server's next input, in place of everything that was there.
+    fn hand_over(&mut self, bytes: &[u8]) {
+        self.handed_over = bytes.len();
+        self.stream.call("set_data_array", &[PackedByteArray::from(bytes).to_variant()]);
+        self.stream.call("seek", &[0.to_variant()]);
     }
 
-    unsafe fn get_partial_data_rawptr(
-        &mut self,
-        r_buffer: RawPtr<*mut u8>,
-        r_bytes: i32,
-        r_received: RawPtr<*mut i32>,
-    ) -> Error {
-        // SAFETY: as the engine calls it.
-        unsafe { self.read(r_buffer.ptr(), r_bytes, r_received.ptr()) };
-        Error::OK
-    }
-
-    unsafe fn put_data_rawptr(
-        &mut self,
-        p_data: RawPtr<*const u8>,
-        p_bytes: i32,
-        r_sent: RawPtr<*mut i32>,
-    ) -> Error {
-        // SAFETY: as the engine calls it.
-        unsafe { self.write(p_data.ptr(), p_bytes, r_sent.ptr()) };
-        Error::OK
-    }
-
-    unsafe fn put_partial_data_rawptr(
-        &mut self,
-        p_data: RawPtr<*const u8>,
-        p_bytes: i32,
-        r_sent: RawPtr<*mut i32>,
-    ) -> Error {
-        // SAFETY: as the engine calls it.
-        unsafe { self.write(p_data.ptr(), p_bytes, r_sent.ptr()) };
-        Error::OK
-    }
-
-    fn get_available_bytes(&self) -> i32 {
-        i32::try_from(self.pipes.lock().to_engine.len()).unwrap_or(i32::MAX)
+    /// What the server has written since.
+    fn take_answer(&mut self) -> Vec<u8> {
+        let bytes = self.stream.call("get_data_array", &[]).try_to::<PackedByteArray>().unwrap_or_default();
+        bytes.as_slice().get(self.handed_over..).unwrap_or_default().to_vec()
     }
 }

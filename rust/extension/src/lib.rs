@@ -7,6 +7,7 @@ mod chain_capture;
 mod class_reference;
 mod convert;
 mod driver;
+mod editor;
 mod engine_dial;
 mod engine_stream;
 #[cfg(feature = "builtin-names")]
@@ -44,12 +45,18 @@ unsafe impl ExtensionLibrary for RustWebSocket {
         match stage {
             InitStage::Core => report::install_panic_hook(),
             InitStage::Scene => registration::complete_classes(),
-            InitStage::Editor => class_reference::register(),
+            InitStage::Editor => {
+                class_reference::register();
+                editor::add_plugin_later();
+            }
             _ => {}
         }
     }
 
     fn on_stage_deinit(stage: InitStage) {
+        if stage == InitStage::Editor {
+            editor::remove_plugin();
+        }
         if stage == InitStage::Scene {
             let has_threads_left = rust_websocket_net::shutdown();
             if has_threads_left {

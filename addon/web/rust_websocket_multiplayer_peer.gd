@@ -1,0 +1,135 @@
+class_name RustWebSocketMultiplayerPeer
+extends WebSocketMultiplayerPeer
+## Stands in for the addon's class in a web export: the engine's class, which is the browser's own
+## WebSocket there, with the further members. Settings keep their values and do nothing; what a
+## browser does not tell is 0 or empty. There are no servers in a browser.
+
+enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
+
+const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
+const COMPRESSION_ENABLED := Compression.COMPRESSION_ENABLED
+
+var heartbeat_interval: float = 0.0:
+	set = set_heartbeat_interval,
+	get = get_heartbeat_interval
+var close_timeout: float = 5.0:
+	set = set_close_timeout,
+	get = get_close_timeout
+var compression: Compression = COMPRESSION_DISABLED:
+	set = set_compression,
+	get = get_compression
+var compression_threshold: int = 1024:
+	set = set_compression_threshold,
+	get = get_compression_threshold
+var compression_context_takeover: bool = false:
+	set = set_compression_context_takeover,
+	get = get_compression_context_takeover
+
+var _packets_peers := PackedInt32Array()
+# A client's connection, for what it says when it has ended.
+var _server: RustWebSocketPeer
+
+
+func _init() -> void:
+	peer_connected.connect(_dress)
+
+
+func get_error_message() -> String:
+	if get_connection_status() != CONNECTION_DISCONNECTED:
+		return ""
+	if _server:
+		return _server.get_error_message()
+	return "the connection failed; browsers do not say why"
+
+
+func get_handshake_response_code() -> int:
+	return 0
+
+
+func get_handshake_response_headers() -> PackedStringArray:
+	return PackedStringArray()
+
+
+func get_handshake_response_body() -> PackedByteArray:
+	return PackedByteArray()
+
+
+func get_local_port() -> int:
+	return 0
+
+
+func get_packets(max: int = -1) -> Array[PackedByteArray]:
+	var packets: Array[PackedByteArray] = []
+	_packets_peers.clear()
+	while get_available_packet_count() > 0 and (max < 0 or packets.size() < max):
+		_packets_peers.append(get_packet_peer())
+		packets.append(get_packet())
+	return packets
+
+
+func get_packets_peers() -> PackedInt32Array:
+	return _packets_peers
+
+
+func get_statistics() -> Dictionary:
+	return {
+		"messages_in": 0,
+		"bytes_in": 0,
+		"messages_out": 0,
+		"bytes_out": 0,
+		"sends_refused": 0,
+		"reads_paused": 0,
+	}
+
+
+func is_compression_active() -> bool:
+	return false
+
+
+func set_heartbeat_interval(interval: float) -> void:
+	heartbeat_interval = interval
+
+
+func get_heartbeat_interval() -> float:
+	return heartbeat_interval
+
+
+func set_close_timeout(timeout: float) -> void:
+	close_timeout = timeout
+
+
+func get_close_timeout() -> float:
+	return close_timeout
+
+
+func set_compression(mode: Compression) -> void:
+	compression = mode
+
+
+func get_compression() -> Compression:
+	return compression
+
+
+func set_compression_threshold(size: int) -> void:
+	compression_threshold = size
+
+
+func get_compression_threshold() -> int:
+	return compression_threshold
+
+
+func set_compression_context_takeover(enabled: bool) -> void:
+	compression_context_takeover = enabled
+
+
+func get_compression_context_takeover() -> bool:
+	return compression_context_takeover
+
+
+# A peer of the engine's class gets the further members of ours, before the handlers of scripts.
+func _dress(id: int) -> void:
+	var peer := get_peer(id)
+	if peer and not peer.get_script():
+		peer.set_script(RustWebSocketPeer)
+	if id == TARGET_PEER_SERVER:
+		_server = peer as RustWebSocketPeer

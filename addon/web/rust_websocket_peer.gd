@@ -1,0 +1,136 @@
+class_name RustWebSocketPeer
+extends WebSocketPeer
+## Stands in for the addon's class in a web export: the engine's class, which is the browser's own
+## WebSocket there, with the further members. Settings keep their values and do nothing; what a
+## browser does not tell is 0 or empty.
+
+enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
+
+const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
+const COMPRESSION_ENABLED := Compression.COMPRESSION_ENABLED
+
+var connect_timeout: float = 30.0:
+	set = set_connect_timeout,
+	get = get_connect_timeout
+var close_timeout: float = 5.0:
+	set = set_close_timeout,
+	get = get_close_timeout
+var compression: Compression = COMPRESSION_DISABLED:
+	set = set_compression,
+	get = get_compression
+var compression_threshold: int = 1024:
+	set = set_compression_threshold,
+	get = get_compression_threshold
+var compression_context_takeover: bool = false:
+	set = set_compression_context_takeover,
+	get = get_compression_context_takeover
+
+var _write_mode: WriteMode = WRITE_MODE_BINARY
+
+
+func get_error_message() -> String:
+	if get_ready_state() != STATE_CLOSED:
+		return ""
+	match get_close_code():
+		-1:
+			return "" if get_requested_url().is_empty() else _unknown()
+		1006:
+			return _unknown()
+		1000:
+			return ""
+	return "closed: %d %s" % [get_close_code(), get_close_reason()]
+
+
+func get_handshake_response_code() -> int:
+	return 0
+
+
+func get_handshake_response_headers() -> PackedStringArray:
+	return PackedStringArray()
+
+
+func get_handshake_response_body() -> PackedByteArray:
+	return PackedByteArray()
+
+
+func get_packets(max: int = -1) -> Array[PackedByteArray]:
+	var packets: Array[PackedByteArray] = []
+	while get_available_packet_count() > 0 and (max < 0 or packets.size() < max):
+		packets.append(get_packet())
+	return packets
+
+
+func get_round_trip_time() -> float:
+	return -1.0
+
+
+func get_statistics() -> Dictionary:
+	return {
+		"messages_in": 0,
+		"bytes_in": 0,
+		"messages_out": 0,
+		"bytes_out": 0,
+		"sends_refused": 0,
+		"reads_paused": 0,
+	}
+
+
+func is_compression_active() -> bool:
+	return false
+
+
+func is_connected_to_host() -> bool:
+	return get_ready_state() == STATE_OPEN
+
+
+## Only remembered: [method PacketPeer.put_packet] of the engine's class sends binary messages.
+func set_write_mode(mode: WriteMode) -> void:
+	_write_mode = mode
+
+
+func get_write_mode() -> WriteMode:
+	return _write_mode
+
+
+func set_connect_timeout(timeout: float) -> void:
+	connect_timeout = timeout
+
+
+func get_connect_timeout() -> float:
+	return connect_timeout
+
+
+func set_close_timeout(timeout: float) -> void:
+	close_timeout = timeout
+
+
+func get_close_timeout() -> float:
+	return close_timeout
+
+
+func set_compression(mode: Compression) -> void:
+	compression = mode
+
+
+func get_compression() -> Compression:
+	return compression
+
+
+func set_compression_threshold(size: int) -> void:
+	compression_threshold = size
+
+
+func get_compression_threshold() -> int:
+	return compression_threshold
+
+
+func set_compression_context_takeover(enabled: bool) -> void:
+	compression_context_takeover = enabled
+
+
+func get_compression_context_takeover() -> bool:
+	return compression_context_takeover
+
+
+func _unknown() -> String:
+	return "the connection failed; browsers do not say why"

@@ -1,0 +1,49 @@
+extends SceneTree
+## The native server that the packs of `ci/test-web.sh` play against: single peers that greet and
+## echo, and a multiplayer server that echoes.
+##
+##   godot --headless --path godot-project -s res://tests/web/server.gd
+
+var _tcp := TCPServer.new()
+var _peers: Array[RustWebSocketPeer] = []
+var _greeted: Array[RustWebSocketPeer] = []
+var _multiplayer := RustWebSocketMultiplayerPeer.new()
+
+
+func _initialize() -> void:
+	Engine.max_fps = 120
+	_tcp.listen(0, "127.0.0.1")
+	_multiplayer.create_server(0, "127.0.0.1")
+	print("server: listening on %d and %d" % [_tcp.get_local_port(), _multiplayer.get_local_port()])
+
+
+func _process(_delta: float) -> bool:
+	while _tcp.is_connection_available():
+		var peer := RustWebSocketPeer.new()
+		peer.accept_stream(_tcp.take_connection())
+		_peers.append(peer)
+	for peer in _peers:
+		_serve(peer)
+	_multiplayer.poll()
+	while _multiplayer.get_available_packet_count() > 0:
+		_multiplayer.set_target_peer(_multiplayer.get_packet_peer())
+		_multiplayer.put_packet(_multiplayer.get_packet())
+	return false
+
+
+func _serve(peer: RustWebSocketPeer) -> void:
+	peer.poll()
+	if peer.get_ready_state() != RustWebSocketPeer.STATE_OPEN:
+		return
+	if peer not in _greeted:
+		_greeted.append(peer)
+		peer.send_text("Hello from a RustWebSocketPeer.")
+	while peer.get_available_packet_count() > 0:
+		var text := peer.get_packet().get_string_from_utf8()
+		match text:
+			"Thank you.":
+				peer.close(1000, "Good bye.")
+			"restart":
+				peer.close(4012, "restarting")
+			_:
+				peer.send_text(text)
