@@ -8,8 +8,8 @@ extends SceneTree
 ## In an engine without the websocket module our classes have the engine's names, and nothing is
 ## there to compare them with. The description that a stock engine wrote is read then:
 ##
-##   stock-godot ... -s res://tests/classdb.gd -- record=/tmp/classes.txt
-##   other-godot ... -s res://tests/classdb.gd -- against=/tmp/classes.txt
+##   stock-godot ... -s res://tests/classdb.gd -- record=FILE
+##   other-godot ... -s res://tests/classdb.gd -- against=FILE
 
 const CLASSES := {
 	"WebSocketPeer": "RustWebSocketPeer",

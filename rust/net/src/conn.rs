@@ -235,6 +235,7 @@ impl Conn {
         self.write(turn.now);
         more |= self.deliver_events(turn);
         self.part(turn);
+        self.report_waiting(turn.now);
         // The end may have been met behind reading, and readiness is edge-triggered.
         more |= self.can_read();
         self.book_read_ahead(turn);
@@ -401,7 +402,7 @@ impl Conn {
                 return true;
             }
             if !self.endpoint.wants_read() {
-                self.note_hangup(turn.now);
+                self.note_hangup();
                 return false;
             }
             if turn.budget.is_spent() {
@@ -418,9 +419,9 @@ impl Conn {
     }
 
     /// The end may be behind what is not read for want of room.
-    fn note_hangup(&mut self, now: Instant) {
+    fn note_hangup(&mut self) {
         if matches!(&self.stage, Stage::Connected(wire) if wire.is_ending) {
-            self.endpoint.handle_hangup(now);
+            self.endpoint.handle_hangup();
         }
     }
 

@@ -288,3 +288,31 @@ fn a_large_message_on_a_slow_link_survives_the_heartbeat() {
         });
     }
 }
+
+/// A peer that has sent more than anybody takes, and has gone: its owner learns of that although it only looks.
+#[test]
+fn a_peer_that_is_gone_is_let_go_although_its_messages_are_not_taken() {
+    let mut hasty = small_window();
+    Arc::make_mut(&mut hasty.config).close_timeout = Duration::from_millis(200);
+    // Within what is read ahead, beyond, and far beyond; closing over unread input resets the connection.
+    for (messages, resets) in [(100, false), (350, false), (2000, true)] {
+        let mut server = Server::new(hasty.clone());
+        let mut client = raw_client(server.address(), "");
+        client.set_nonblocking(true).unwrap();
+        _ = client.write(&frame(0x82, &[7; 1000]).repeat(messages));
+        wait_until("the first messages", || {
+            server.poll();
+            server.links.values_mut().for_each(|link| link.consumes = false);
+            server.links.values().any(|link| !link.messages.is_empty())
+        });
+        if resets {
+            server.only().link.push(MessageKind::Binary, Bytes::from_static(b"unread"), How::Now).unwrap();
+            wait_until("something unread", || client.peek(&mut [0]).is_ok());
+        }
+        drop(client);
+        wait_until("the end", || {
+            server.poll();
+            server.only().closed.is_some()
+        });
+    }
+}

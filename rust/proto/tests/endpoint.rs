@@ -239,9 +239,16 @@ fn a_transport_that_ended_behind_unread_input_is_given_up() {
         send(&mut ends.client, b"x");
     }
     assert_eq!(messages(&ends.drive_server()), 4);
-    ends.server.handle_hangup(ends.now);
+    assert!(!ends.server.awaits_owner());
+    ends.server.handle_hangup();
+    assert!(ends.server.awaits_owner());
+    assert_eq!(ends.server.next_deadline(), None, "an owner that is stuck loses nothing");
+    ends.now += 60 * SECOND;
+    ends.server.settle(ends.now);
+    assert!(!ends.server.awaits_owner());
     ends.now += 3 * SECOND;
-    ends.server.handle_hangup(ends.now);
+    ends.server.handle_hangup();
+    ends.server.settle(ends.now);
     assert_eq!(ends.server.next_deadline(), Some(ends.now + 2 * SECOND));
     ends.now += 2 * SECOND;
     ends.server.handle_timeout(ends.now);

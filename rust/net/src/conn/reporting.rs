@@ -55,7 +55,7 @@ impl Conn {
     }
 
     /// What the owner sends in answer to the messages before a fault still goes out; it is asked to say when it has.
-    fn report_waiting(&mut self, now: Instant) {
+    pub(super) fn report_waiting(&mut self, now: Instant) {
         if self.awaits_owner || !self.endpoint.awaits_owner() {
             return;
         }

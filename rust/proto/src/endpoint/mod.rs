@@ -89,10 +89,20 @@ enum Reading {
     Wanted,
     /// The budget did not do for all of it.
     NextTurn,
-    /// There is no room; if the transport is known to end behind what was not read, the moment until which that waits.
-    Paused { hangup: Option<Instant> },
+    /// There is no room.
+    Paused(Hangup),
     /// The transport has nothing more, or is broken in both directions.
     Ended { is_broken: bool },
+}
+
+/// What is known of the transport's end while nothing is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hangup {
+    Unknown,
+    /// It is there, behind what was not read.
+    Noted,
+    /// An owner that looks and takes nothing is waited for until then.
+    WaitsUntil(Option<Instant>),
 }
 
 /// How far the connection has come.
@@ -228,11 +238,11 @@ impl Endpoint {
 
     /// Silence while we do not read does not count against the heartbeat.
     fn set_paused(&mut self, paused: bool, now: Instant) {
-        let is_paused = matches!(self.reading, Reading::Paused { .. });
+        let is_paused = matches!(self.reading, Reading::Paused(_));
         if paused == is_paused || self.has_input_ended() {
             return;
         }
-        self.reading = if paused { Reading::Paused { hangup: None } } else { Reading::Pending };
+        self.reading = if paused { Reading::Paused(Hangup::Unknown) } else { Reading::Pending };
         self.protocol.set_receive_paused(paused, now);
         if paused && !self.window.is_holding() {
             self.statistics.reads_paused += 1;
@@ -273,17 +283,17 @@ impl Endpoint {
         }
     }
 
-    /// The transport says that its end is there, behind what has not been read. If the owner makes no room for that within
-    /// `close_timeout`, the rest is given up: a connection that the other side has left must not be held for ever.
-    pub fn handle_hangup(&mut self, now: Instant) {
-        if let Reading::Paused { hangup: hangup @ None } = &mut self.reading {
-            *hangup = deadline(now, self.close_timeout);
+    /// The transport says that its end is there, behind what has not been read. If the owner looks, but makes no room for
+    /// that within `close_timeout`, the rest is given up: a connection that the other side has left must not be held for ever.
+    pub fn handle_hangup(&mut self) {
+        if let Reading::Paused(hangup @ Hangup::Unknown) = &mut self.reading {
+            *hangup = Hangup::Noted;
         }
     }
 
     /// Acts on every deadline that has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let Reading::Paused { hangup: Some(until) } = self.reading
+        if let Reading::Paused(Hangup::WaitsUntil(Some(until))) = self.reading
             && until <= now
         {
             let error = "the other side ended it while what it had sent was not taken".to_owned();
@@ -304,7 +314,7 @@ impl Endpoint {
         match &self.course {
             Course::Running => {
                 let hangup = match self.reading {
-                    Reading::Paused { hangup } => hangup,
+                    Reading::Paused(Hangup::WaitsUntil(until)) => until,
                     _ => None,
                 };
                 [hangup, self.protocol.next_deadline()].into_iter().flatten().min()
@@ -454,7 +464,7 @@ impl Endpoint {
 
     /// Whether nothing is decoded or held, for want of room.
     pub fn is_paused(&self) -> bool {
-        matches!(self.reading, Reading::Paused { .. })
+        matches!(self.reading, Reading::Paused(_))
     }
 
     /// Bytes read ahead of the owner's limits.
@@ -471,7 +481,10 @@ impl Endpoint {
     /// the connection is failed; or the connection is over, and messages are held because the owner takes none.
     pub fn awaits_owner(&self) -> bool {
         match &self.course {
-            Course::Running => self.protocol.has_fault() && !self.window.is_holding(),
+            Course::Running => {
+                self.reading == Reading::Paused(Hangup::Noted)
+                    || (self.protocol.has_fault() && !self.window.is_holding())
+            }
             Course::Over { end, .. } => {
                 matches!(end, End::Waiting { until: None, .. }) && self.window.is_holding()
             }
@@ -481,6 +494,9 @@ impl Endpoint {
     /// The owner has taken everything that was reported, and has had the chance to answer. If it consumes none of it for `close_timeout`
     /// after the end of the connection, it gets what is held and the end whatever its limits.
     pub fn settle(&mut self, now: Instant) {
+        if let Reading::Paused(hangup @ Hangup::Noted) = &mut self.reading {
+            *hangup = Hangup::WaitsUntil(deadline(now, self.close_timeout));
+        }
         match &mut self.course {
             Course::Running if self.window.is_holding() => {}
             Course::Running => self.protocol.settle_fault(),
