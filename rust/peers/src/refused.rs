@@ -124,8 +124,13 @@ pub enum Refused {
         why: String,
     },
     /// A close code that may not be sent; 1000 was.
-    #[error("close: {0} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
-    CloseCode(i64),
+    #[error("{call}: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
+    CloseCode {
+        /// The script's call.
+        call: &'static str,
+        /// As passed.
+        code: i64,
+    },
     /// A call that needs a connection.
     #[error("{0}: there is no connection.")]
     NoConnection(&'static str),
@@ -169,6 +174,15 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The same about another call of the script.
+    pub(crate) fn of_call(self, call: &'static str) -> Self {
+        match self {
+            Self::CloseCode { code, .. } => Self::CloseCode { call, code },
+            Self::UnknownPeer { id, .. } => Self::UnknownPeer { call, id },
+            other => other,
+        }
+    }
+
     /// Whether a script's author is to read of it.
     pub fn is_reported(&self) -> bool {
         !matches!(self, Self::Lost)
