@@ -445,6 +445,25 @@ impl RustWebSocketMultiplayerPeer {
     // What the built-in does not have, like `heartbeat_interval`.
 
     #[func(gd_self)]
+    fn set_tls_options(
+        this: Gd<Self>,
+        options: OptionalTlsOptions,
+        #[opt(default = "")] server_name: GString,
+    ) -> Error {
+        const CALL: &str = "set_tls_options";
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            // First of all, and without reading options that may take the engine a while.
+            if let Err(refused) = state.attempt(|multiplayer| multiplayer.check_tls(CALL)) {
+                return report::refuse(&*state, &refused);
+            }
+            let tls = tls_options::for_server(CALL, options.0.as_ref());
+            let name = text::read("set_tls_options: the server name", &server_name);
+            report::answer(&*state, |multiplayer| multiplayer.set_tls(CALL, &name?, tls?))
+        })
+    }
+
+    #[func(gd_self)]
     fn disconnect_peer_with_code(
         this: Gd<Self>,
         id: i64,

@@ -18,7 +18,7 @@ use crate::{
     local_address::LocalAddress,
     seam::{Arrivals, LinkOptions, lock, next_id},
     socket::{Listening, Socket, exclude_others},
-    tls::{ServerTls, TlsSession},
+    tls::{CertificateChange, ServerSessions, ServerTls, TlsSession},
     transport::Transport,
 };
 
@@ -129,7 +129,7 @@ pub(crate) struct ListenerShared {
     socket: Mutex<Option<Box<dyn Listening>>>,
     accepting: AtomicBool,
     link_options: Mutex<LinkOptions>,
-    tls: Option<ServerTls>,
+    tls: Option<ServerSessions>,
     pub(crate) arrivals: Arc<Arrivals>,
 }
 
@@ -143,7 +143,7 @@ impl ListenerShared {
             socket: Mutex::new(Some(Box::new(socket))),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
-            tls: options.tls,
+            tls: options.tls.map(ServerSessions::new),
             arrivals: Arc::default(),
         })
     }
@@ -169,6 +169,17 @@ impl ListenerShared {
     /// Nobody gets in from now on.
     pub(crate) fn close_socket(&self) {
         drop(lock(&self.socket).take());
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Of no effect without TLS.
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        if let Some(sessions) = &self.tls {
+            sessions.change(change);
+        }
     }
 
     pub(crate) fn link_options(&self) -> LinkOptions {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rust_websocket_net::{ListenError, LocalAddressError};
-use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
+use rust_websocket_proto::{HandshakeLineError, Quoted, ServerNameError, TargetError};
 use thiserror::Error;
 
 use crate::NotText;
@@ -52,6 +52,20 @@ pub enum Refused {
         call: &'static str,
         /// A phrase.
         problem: String,
+    },
+    /// A call that needs a server.
+    #[error("{0}: this multiplayer peer is no server; call create_server first.")]
+    NoServer(&'static str),
+    /// Certificates for a server that speaks no TLS.
+    #[error("{0}: this server listens without TLS; pass TLS options to create_server to have wss://.")]
+    NoTls(&'static str),
+    /// A name that no client announces.
+    #[error("{call}: {problem}.")]
+    ServerName {
+        /// The script's call.
+        call: &'static str,
+        /// What is wrong with it.
+        problem: ServerNameError,
     },
     /// A stream that is neither TCP nor TLS over TCP.
     #[error("accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.")]

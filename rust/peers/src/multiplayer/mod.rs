@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
+    CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
 };
-use rust_websocket_proto::{ClientRequest, HttpResponse};
+use rust_websocket_proto::{ClientRequest, HttpResponse, ServerName};
 
 use self::{
     client::{Client, Step},
@@ -141,6 +141,43 @@ impl<L: Listening> Multiplayer<L> {
         let server = Server::new(listener);
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
+        Ok(())
+    }
+
+    /// Whether it is a server that listens with TLS, whose certificates can be exchanged.
+    ///
+    /// # Errors
+    /// [`Refused::NoServer`], [`Refused::NoTls`].
+    pub fn check_tls(&self, call: &'static str) -> Result<(), Refused> {
+        let Session::Server(server) = &self.session else { return Err(Refused::NoServer(call)) };
+        if server.is_tls() { Ok(()) } else { Err(Refused::NoTls(call)) }
+    }
+
+    /// Exchanges the certificate for handshakes to come: that for clients which announce `name`, where `None` takes the name
+    /// away, or with an empty name the one for everybody else.
+    ///
+    /// # Errors
+    /// As [`check_tls`](Self::check_tls), [`Refused::ServerName`], and [`Refused::Tls`] for `None` without a name.
+    pub fn set_tls(&mut self, call: &'static str, name: &str, tls: Option<ServerTls>) -> Result<(), Refused> {
+        self.check_tls(call)?;
+        let change = match (name, tls) {
+            ("", Some(tls)) => CertificateChange::ForEverybodyElse(tls),
+            ("", None) => {
+                let problem =
+                    "null takes the certificate of a name away; the one for everybody else can only be \
+                               exchanged"
+                        .to_owned();
+                return Err(Refused::Tls { call, problem });
+            }
+            (name, tls) => {
+                let name =
+                    ServerName::parse(name).map_err(|problem| Refused::ServerName { call, problem })?;
+                CertificateChange::ForName(name, tls)
+            }
+        };
+        if let Session::Server(server) = &self.session {
+            server.change_certificate(change);
+        }
         Ok(())
     }
 

@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom};
+use rust_websocket_net::{
+    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
+};
 use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
 
 use super::{
@@ -116,6 +118,14 @@ impl<L: Listening> Server<L> {
 
     pub(crate) fn set_accepting(&self, accepting: bool) {
         self.listener.set_accepting(accepting);
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.listener.is_tls()
+    }
+
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        self.listener.change_certificate(change);
     }
 
     /// What the script has set counts for connections accepted from now on.
