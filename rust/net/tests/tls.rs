@@ -22,8 +22,8 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 use rust_websocket_net::{
-    CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How, Link,
-    LinkOptions, ListenOptions, Listener, SendLimits, ServerTls, ServerTrust, TlsError,
+    Admission, CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How,
+    Link, LinkOptions, ListenOptions, Listener, SendLimits, ServerTls, ServerTrust, TlsError,
 };
 use rust_websocket_proto::MessageKind;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -104,9 +104,10 @@ fn server_with(tls: ServerTls, link: LinkOptions) -> Server {
         port: 0,
         link,
         tls: Some(tls),
+        admission: Admission::default(),
     })
     .unwrap();
-    Server { listener, links: std::collections::HashMap::new(), echoes: false }
+    Server::of(listener)
 }
 
 fn connect(address: SocketAddr, tls: &ClientTls) -> Client {
