@@ -83,9 +83,11 @@ func _look_at_the_inspector() -> void:
 	for property: String in [
 		"url", "autoconnect", "reconnect_delay_max", "no_reconnect_codes"
 	]:
-		var found := EditorInterface.get_inspector().find_children("*", "EditorProperty", true, false).any(
-			func(field: EditorProperty) -> bool:
-				return field.get_edited_property() == property
+		# Those of folded groups too.
+		var inspector := EditorInterface.get_inspector()
+		var fields := inspector.find_children("*", "EditorProperty", true, false)
+		var found := fields.any(
+			func(field: EditorProperty) -> bool: return field.get_edited_property() == property
 		)
 		_steps.check(found, "the inspector shows %s" % property)
 
