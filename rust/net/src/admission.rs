@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rust_websocket_proto::{
-    admission::Remote,
-    http::{Decision, Request},
+    admission::{Refusal, Remote},
+    http::Request,
 };
 
 /// Connections per listener that the owner has not seen, unless it says otherwise.
@@ -36,14 +36,10 @@ impl Admission {
         self.asks_owner
     }
 
-    /// What the rules say about a complete and valid request, in their order. `None`: the owner is asked.
+    /// What the rules say about a complete and valid request, in their order; `None`: nothing against it.
     ///
-    /// Rules that need no owner have their place here, before the last line, and make
-    /// [`request_timeout`](Self::request_timeout) return something.
-    pub(crate) fn decide(&self, _request: &Request, _remote: Remote) -> Option<Decision> {
-        match self.asks_owner {
-            Some(_) => None,
-            None => Some(Decision::accept()),
-        }
+    /// Rules that need no owner have their place here, and make [`request_timeout`](Self::request_timeout) return something.
+    pub(crate) fn refusal(&self, _request: &Request, _remote: Remote) -> Option<Refusal> {
+        None
     }
 }

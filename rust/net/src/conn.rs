@@ -22,7 +22,7 @@ use crate::{
     lookup::Lookup,
     race::{Outcome, Race},
     route::Route,
-    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared},
+    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared, Tag},
     socket::{self, Sockets},
     tls::Received,
     transport::Transport,
@@ -93,6 +93,16 @@ struct Pending {
     has_asked: bool,
     /// The owner decides on it.
     is_owner_asked: bool,
+    /// Of its request, where that says who takes it.
+    path: Option<Box<str>>,
+    /// What came with the owner's decision.
+    tag: Option<Tag>,
+}
+
+impl Pending {
+    fn new(listener: Arc<ListenerShared>, address: SocketAddr) -> Self {
+        Self { listener, address, has_asked: false, is_owner_asked: false, path: None, tag: None }
+    }
 }
 
 pub(crate) struct Conn {
@@ -161,7 +171,7 @@ impl Conn {
         let mut conn = Self::new(shared, endpoint, owner, stage, options.no_delay);
         conn.booked = Some(0);
         conn.set_has_heartbeat(has_heartbeat);
-        conn.pending = Some(Box::new(Pending { listener, address, has_asked: false, is_owner_asked: false }));
+        conn.pending = Some(Box::new(Pending::new(listener, address)));
         conn
     }
 
@@ -312,7 +322,13 @@ impl Conn {
                 }
                 Order::Close(code, reason) => self.endpoint.close(code, &reason, now),
                 Order::Leave => self.endpoint.leave(),
-                Order::Decide(decision) => self.endpoint.decide(*decision),
+                Order::Decide(decided) => {
+                    let (decision, tag) = *decided;
+                    self.endpoint.decide(decision);
+                    if let Some(pending) = &mut self.pending {
+                        pending.tag = tag;
+                    }
+                }
                 Order::Abandon => {
                     self.owner = Owner::Gone;
                     self.endpoint.abandon();

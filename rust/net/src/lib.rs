@@ -37,6 +37,7 @@ mod race;
 mod random;
 mod reactor;
 mod ready;
+mod rooms;
 mod route;
 mod seam;
 mod socket;
@@ -52,8 +53,9 @@ pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
+pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
-pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
+pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, Tag};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

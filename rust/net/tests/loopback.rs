@@ -17,7 +17,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Admission, How, ListenError, ListenOptions, Listener, ReceiveLimits, SendLimits};
+use rust_websocket_net::{
+    Admission, How, ListenError, ListenOptions, Listener, ReceiveLimits, Reporting, SendLimits,
+};
 use rust_websocket_proto::{MessageKind, SendError};
 use util::{Client, Server, listen, options, pair, request, request_for, wait_until};
 
@@ -191,6 +193,7 @@ fn localhost_reaches_a_server_on_either_family() {
             link,
             tls: None,
             admission: Admission::default(),
+            reporting: Reporting::Together,
         });
         let is_localhost =
             ("localhost", 0).to_socket_addrs().unwrap().any(|found| found.ip().to_string() == address);
@@ -295,6 +298,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
         link: options(),
         tls: None,
         admission: Admission::default(),
+        reporting: Reporting::Together,
     });
     assert!(matches!(taken, Err(ListenError::InUse(_))), "{taken:?}");
 
@@ -307,6 +311,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
             link: options(),
             tls: None,
             admission: Admission::default(),
+            reporting: Reporting::Together,
         })
         .unwrap(),
         links: std::collections::HashMap::new(),

@@ -23,7 +23,7 @@ use rcgen::{
 };
 use rust_websocket_net::{
     Admission, CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How,
-    Link, LinkOptions, ListenOptions, Listener, SendLimits, ServerTls, ServerTrust, TlsError,
+    Link, LinkOptions, ListenOptions, Listener, Reporting, SendLimits, ServerTls, ServerTrust, TlsError,
 };
 use rust_websocket_proto::MessageKind;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -105,6 +105,7 @@ fn server_with(tls: ServerTls, link: LinkOptions) -> Server {
         link,
         tls: Some(tls),
         admission: Admission::default(),
+        reporting: Reporting::Together,
     })
     .unwrap();
     Server::of(listener)

@@ -15,7 +15,7 @@ impl Conn {
     /// The listener's rules as they are now count for a request that is not complete yet.
     pub(super) fn note_admission(&mut self) {
         if let Some(pending) = self.pending.as_ref().filter(|pending| !pending.has_asked) {
-            self.endpoint.set_request_timeout(pending.listener.admission().request_timeout());
+            self.endpoint.set_request_timeout(pending.listener.request_timeout());
         }
     }
 
@@ -25,7 +25,10 @@ impl Conn {
         let Some(request) = self.endpoint.pending_request() else { return false };
         pending.has_asked = true;
         let remote = remote_of(pending, &self.stage);
-        if let Some(decision) = pending.listener.admission().decide(request, remote) {
+        if pending.listener.is_routed() {
+            pending.path = Some(request.path().into());
+        }
+        if let Some(decision) = pending.listener.decide(request, remote) {
             self.endpoint.decide(decision);
             return true;
         }
@@ -35,7 +38,7 @@ impl Conn {
                 Stage::Connected(wire) => wire.transport.server_name(),
                 _ => None,
             };
-            let asked = Asked::new(Arc::clone(&self.shared), Arc::clone(request), remote, server_name);
+            let asked = Asked::on(Arc::clone(&self.shared), Arc::clone(request), remote, server_name);
             arrivals.reports.push(Arrival::Asked(asked));
         }
         false
@@ -56,6 +59,18 @@ impl Conn {
         // Accepted, and nobody there to take it.
         self.endpoint.close(1001, "", turn.now);
         true
+    }
+}
+
+impl Pending {
+    /// To whom the connection reports from now on, when it is open.
+    pub(super) fn owner(&self) -> Owner {
+        let room = self.path.as_ref().and_then(|path| self.listener.room(path));
+        match room {
+            Some(room) => Owner::Listener(Arc::clone(&room.arrivals)),
+            None if self.listener.is_routed() => Owner::Link(Arc::default()),
+            None => Owner::Listener(Arc::clone(&self.listener.arrivals)),
+        }
     }
 }
 

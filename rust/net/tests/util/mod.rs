@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{
     Admission, Asked, How, Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent,
-    ReceiveLimits, SendLimits,
+    ReceiveLimits, Reporting, SendLimits,
 };
 use rust_websocket_proto::{ClientRequest, Closed, Event, Message, MessageKind, Target};
 
@@ -29,8 +29,15 @@ pub fn options() -> LinkOptions {
 
 pub fn listen(link: LinkOptions) -> Listener {
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
-    Listener::bind(ListenOptions { address, port: 0, link, tls: None, admission: Admission::default() })
-        .expect("a free port")
+    Listener::bind(ListenOptions {
+        address,
+        port: 0,
+        link,
+        tls: None,
+        admission: Admission::default(),
+        reporting: Reporting::Together,
+    })
+    .expect("a free port")
 }
 
 pub fn request(address: SocketAddr) -> ClientRequest {
@@ -133,7 +140,7 @@ impl Server {
             match event {
                 ListenerEvent::Asked(asked) => self.asked.push(asked),
                 ListenerEvent::Over(id) => self.over.push(id),
-                ListenerEvent::Accepted(link, _, _) => {
+                ListenerEvent::Accepted(link, ..) => {
                     let id = link.id();
                     let mut client = Client::of(link);
                     client.open = true;

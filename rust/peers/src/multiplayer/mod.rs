@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Admission, CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls,
-    Statistics,
+    Admission, CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, Reporting,
+    ServerTls, Statistics,
 };
 use rust_websocket_proto::{ClientRequest, HttpResponse, ServerName};
 
@@ -139,6 +139,7 @@ impl<L: Listening> Multiplayer<L> {
             link: self.settings.link_options(),
             tls,
             admission: Admission::default(),
+            reporting: Reporting::Together,
         };
         let listener = listen(options).map_err(|problem| Refused::Listen {
             address: bind_address.to_owned(),

@@ -180,7 +180,7 @@ impl<L: Listening> Server<L> {
             let signal = match event {
                 // Dropping the link turns the client away.
                 ListenerEvent::Accepted(..) if refuses => None,
-                ListenerEvent::Accepted(link, address, opened) => {
+                ListenerEvent::Accepted(link, address, opened, _) => {
                     Some(self.welcome(link, address, opened, settings))
                 }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),

@@ -250,6 +250,7 @@ impl Street {
                 link,
                 "10.0.0.1:5000".parse().expect("an address"),
                 opened,
+                None,
             ));
             state.links
         });
