@@ -55,6 +55,12 @@ func get_close_reason() -> String:
 	return _server.get_close_reason() if _server else ""
 
 
+@warning_ignore("unused_parameter")
+# gdlint:ignore = unused-argument
+func set_tls_options(options: TLSOptions, server_name: String = "") -> Error:
+	return ERR_UNCONFIGURED
+
+
 func get_error_message() -> String:
 	if get_connection_status() != CONNECTION_DISCONNECTED:
 		return ""

@@ -25,7 +25,7 @@ fn error_of(refused: &Refused) -> Error {
             Error::FAILED
         }
         Refused::Full | Refused::TooBig { .. } => Error::ERR_OUT_OF_MEMORY,
-        Refused::NoConnection(_) | Refused::NotConnected { .. } | Refused::NoServer(_) => {
+        Refused::NoConnection(_) | Refused::NotConnected { .. } | Refused::NotServer(_) => {
             Error::ERR_UNCONFIGURED
         }
         Refused::NoTls(_) => Error::ERR_UNAVAILABLE,

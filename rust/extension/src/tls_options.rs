@@ -178,7 +178,7 @@ fn default_roots() -> Result<DefaultRoots, String> {
     Ok(ROOTS.get_or_init(|| DefaultRoots::load(pem.filter(|pem| pem.contains(BEGIN_CERTIFICATE)))).clone())
 }
 
-/// Read anew each time, since scripts load a renewed certificate into the object that they have.
+/// Read anew each time: what the engine's objects hold now is what counts.
 fn server_settings(options: &Gd<TlsOptions>) -> Result<ServerTls, String> {
     // A certificate has one key.
     static BY_CHAIN: Memory<CertificateChain, ServerTls> = Memory::new();

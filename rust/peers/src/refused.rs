@@ -55,7 +55,7 @@ pub enum Refused {
     },
     /// A call that needs a server.
     #[error("{0}: this multiplayer peer is no server; call create_server first.")]
-    NoServer(&'static str),
+    NotServer(&'static str),
     /// Certificates for a server that speaks no TLS.
     #[error("{0}: this server listens without TLS; pass TLS options to create_server to have wss://.")]
     NoTls(&'static str),

@@ -155,9 +155,9 @@ impl<L: Listening> Multiplayer<L> {
     /// Whether it is a server that listens with TLS, whose certificates can be exchanged.
     ///
     /// # Errors
-    /// [`Refused::NoServer`], [`Refused::NoTls`].
+    /// [`Refused::NotServer`], [`Refused::NoTls`].
     pub fn check_tls(&self, call: &'static str) -> Result<(), Refused> {
-        let Session::Server(server) = &self.session else { return Err(Refused::NoServer(call)) };
+        let Session::Server(server) = &self.session else { return Err(Refused::NotServer(call)) };
         if server.is_tls() { Ok(()) } else { Err(Refused::NoTls(call)) }
     }
 
