@@ -1,15 +1,12 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
+    admission::{Address, Endpoint},
     is_valid_close_code, shown_url,
 };
 
@@ -48,7 +45,7 @@ pub type PeerState = Locked<Peer>;
 
 /// The text is made when a script asks for it: few do, and every member has an address.
 enum Remote {
-    Address(SocketAddr),
+    Address(Endpoint),
     /// As the engine's stream tells it.
     OfStream(String, u16),
 }
@@ -103,7 +100,7 @@ impl Peer {
     pub(crate) fn fed_member(
         settings: Arc<Settings>,
         carrier: Box<dyn Carrier>,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         close_requests: (Arc<CloseRequests>, i32),
     ) -> Self {
@@ -158,7 +155,7 @@ impl Peer {
     /// The other side's address and port, empty and 0 without a connection.
     pub fn remote(&self) -> (String, u16) {
         match &self.remote {
-            Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
+            Some(Remote::Address(end)) => (address_text(end.address), end.port),
             Some(Remote::OfStream(host, port)) => (host.clone(), *port),
             None => (String::new(), 0),
         }
@@ -519,7 +516,7 @@ impl Peer {
 fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
     match event {
         LinkEvent::Connected(address) => {
-            *remote = Some(Remote::Address(address));
+            *remote = Some(Remote::Address(address.into()));
             None
         }
         LinkEvent::Protocol(event) => Some(event),
@@ -543,11 +540,13 @@ pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
     Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
 }
 
-/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
-pub fn address_text(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
+/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed. A Unix socket is `unix`.
+pub fn address_text(address: impl Into<Address>) -> String {
+    match address.into() {
+        Address::Ip(IpAddr::V6(address)) => {
+            address.segments().map(|segment| format!("{segment:x}")).join(":")
+        }
+        address => address.to_string(),
     }
 }
 
@@ -557,10 +556,11 @@ mod tests {
 
     #[test]
     fn addresses_are_written_as_the_engine_does() {
-        let text = |address: &str| address_text(address.parse().unwrap());
+        let text = |address: &str| address_text(address.parse::<IpAddr>().unwrap());
         assert_eq!(text("127.0.0.1"), "127.0.0.1");
         assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
         assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
         assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
+        assert_eq!(address_text(Address::Unix), "unix");
     }
 }

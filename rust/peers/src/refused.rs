@@ -7,7 +7,10 @@ use std::{
 };
 
 use rust_websocket_net::{ListenError, LocalAddressError};
-use rust_websocket_proto::{HandshakeLineError, Quoted, ServerNameError, TargetError};
+use rust_websocket_proto::{
+    HandshakeLineError, Quoted, ServerNameError, TargetError,
+    admission::{NetworkError, OriginError},
+};
 use thiserror::Error;
 
 use crate::NotText;
@@ -175,6 +178,12 @@ pub enum Refused {
         /// Why not.
         refused: Box<Refused>,
     },
+    /// An entry of `allowed_origins`; the list keeps what it had.
+    #[error("allowed_origins keeps what it had: {0}.")]
+    Origins(Box<OriginError>),
+    /// An entry of `trusted_proxies`; the list keeps what it had.
+    #[error("trusted_proxies keeps what it had: {0}.")]
+    Proxies(Box<NetworkError>),
     /// A property's value out of range; it keeps the one before.
     #[error("{property} must be {allowed}, not {value}.")]
     OutOfRange {

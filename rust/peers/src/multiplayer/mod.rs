@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Admission, CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, Reporting,
-    ServerTls, Statistics,
+    CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, Reporting, ServerTls,
+    Statistics,
 };
 use rust_websocket_proto::{ClientRequest, HttpResponse, ServerName};
 
@@ -138,7 +138,7 @@ impl<L: Listening> Multiplayer<L> {
             port,
             link: self.settings.link_options(),
             tls,
-            admission: Admission::default(),
+            admission: self.settings.admission(),
             reporting: Reporting::Together,
         };
         let listener = listen(options).map_err(|problem| Refused::Listen {

@@ -1,12 +1,12 @@
 //! The server side: a listener and its members.
 
-use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{
     Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
 };
-use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
+use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened, admission::Endpoint};
 
 use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
@@ -131,6 +131,7 @@ impl<L: Listening> Server<L> {
     /// What the script has set counts for connections accepted from now on.
     pub(crate) fn apply_settings(&self, settings: &Settings) {
         self.listener.set_link_options(settings.link_options());
+        self.listener.set_admission(settings.admission());
     }
 
     /// Collects what has happened since the last poll.
@@ -177,6 +178,10 @@ impl<L: Listening> Server<L> {
             }
         }
         while let Some(event) = self.events.pop_front() {
+            if self.must_wait(&event, settings) {
+                self.events.push_front(event);
+                break;
+            }
             let signal = match event {
                 // Dropping the link turns the client away.
                 ListenerEvent::Accepted(..) if refuses => None,
@@ -194,10 +199,17 @@ impl<L: Listening> Server<L> {
         None
     }
 
+    /// A newcomer whose place was that of a member whose end is kept back: scripts never count more than `max_clients`.
+    fn must_wait(&self, event: &ListenerEvent<L::Link>, settings: &Settings) -> bool {
+        matches!(event, ListenerEvent::Accepted(..))
+            && !self.held.is_empty()
+            && usize::try_from(settings.max_clients).is_ok_and(|most| self.members.len() >= most)
+    }
+
     fn welcome(
         &mut self,
         mut link: L::Link,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         settings: &Arc<Settings>,
     ) -> Signal {

@@ -3,12 +3,15 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent};
+use rust_websocket_net::{
+    Admission, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent,
+};
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, ConnectPhase, Event, Message, MessageKind, Opened, SendError,
@@ -224,6 +227,7 @@ struct StreetState {
     accepting: bool,
     open: bool,
     options: Option<LinkOptions>,
+    admission: Admission,
     is_tls: bool,
     changes: Vec<CertificateChange>,
 }
@@ -248,7 +252,7 @@ impl Street {
             let Event::Opened(opened) = opened() else { unreachable!("it is that") };
             state.events.push(ListenerEvent::Accepted(
                 link,
-                "10.0.0.1:5000".parse().expect("an address"),
+                "10.0.0.1:5000".parse::<SocketAddr>().expect("an address").into(),
                 opened,
                 None,
             ));
@@ -272,6 +276,10 @@ impl Street {
     /// The certificates that were exchanged since the last call.
     pub(crate) fn changes(&self) -> Vec<CertificateChange> {
         self.with(|state| std::mem::take(&mut state.changes))
+    }
+
+    pub(crate) fn admission(&self) -> Admission {
+        self.with(|state| state.admission.clone())
     }
 
     pub(crate) fn options(&self) -> Option<LinkOptions> {
@@ -340,6 +348,10 @@ impl Listening for FakeListener {
 
     fn set_link_options(&self, options: LinkOptions) {
         self.0.with(|state| state.options = Some(options));
+    }
+
+    fn set_admission(&self, admission: Admission) {
+        self.0.with(|state| state.admission = admission);
     }
 
     fn is_tls(&self) -> bool {
