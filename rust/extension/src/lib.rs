@@ -6,6 +6,7 @@
 mod chain_capture;
 mod class_reference;
 mod convert;
+mod decider;
 mod driver;
 mod editor;
 mod engine_dial;
@@ -20,6 +21,8 @@ mod properties;
 mod raw_packet;
 mod registration;
 mod report;
+mod request;
+mod server;
 mod state_table;
 mod text;
 mod tls_options;

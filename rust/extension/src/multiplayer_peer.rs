@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    rc::Rc,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
@@ -22,10 +23,13 @@ use crate::{
         saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
         transfer_mode_to_godot,
     },
+    decider::{self, Decider},
     engine_stream::Holder,
     own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
+    request::RustWebSocketRequest,
+    server::RustWebSocketServer,
     state_table::StateTable,
     text, tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
@@ -45,6 +49,9 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     /// What `get_peer` has given out, the same object each time. Engine references must not be in
     /// the state, which other threads can reach.
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
+    /// The requests of the members that the script has let in.
+    requests: Mutex<HashMap<i64, Gd<RustWebSocketRequest>>>,
+    decider: Rc<Decider>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`].
@@ -57,7 +64,9 @@ impl RustWebSocketMultiplayerPeer {
     /// ours.
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
+        let decider = Rc::clone(&this.bind().decider);
         state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
+        decider.sweep().map(|refused| report::refuse(&*state, &refused));
         while let Some(outcome) = state.with(|multiplayer| multiplayer.next_outcome(&Instant::now)) {
             let emission = match outcome {
                 Outcome::Emit(emission) => emission,
@@ -65,9 +74,16 @@ impl RustWebSocketMultiplayerPeer {
                     report::warn(MULTIPLAYER_CLASS, &failed);
                     continue;
                 }
+                Outcome::Ask(asking) => {
+                    decider.ask(asking).map(|refused| report::refuse(&*state, &refused));
+                    continue;
+                }
             };
             let (signal, id) = match emission.signal {
-                Signal::Connected(id) => ("peer_connected", id),
+                Signal::Connected(id) => {
+                    Self::claim_request(&this, id);
+                    ("peer_connected", id)
+                }
                 Signal::Disconnected(id) => ("peer_disconnected", id),
             };
             _ = this.emit_signal(signal, &[id.to_variant()]);
@@ -92,14 +108,34 @@ impl RustWebSocketMultiplayerPeer {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_requests(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketRequest>>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the request behind a new member, with what the script has noted on it.
+    fn claim_request(this: &Gd<Self>, id: i32) {
+        let state = Self::state_of(this);
+        let member = state.with(|multiplayer| multiplayer.peer(id).cloned());
+        let Some(asking) = member.and_then(|member| member.with(|peer| peer.request().cloned())) else {
+            return;
+        };
+        let request = decider::claim(&asking);
+        let earlier = this.bind().lock_requests().insert(id.into(), request);
+        drop(earlier);
+    }
+
     fn forget_object(this: &Gd<Self>, id: i32) {
         let object = this.bind().lock_objects().remove(&id.into());
-        drop(object); // after the lock is gone
+        let request = this.bind().lock_requests().remove(&id.into());
+        drop((object, request)); // after the locks are gone
     }
 
     fn forget_all_objects(this: &Gd<Self>) {
         let objects = std::mem::take(&mut *this.bind().lock_objects());
-        drop(objects); // after the lock is gone
+        let requests = std::mem::take(&mut *this.bind().lock_requests());
+        drop((objects, requests)); // after the locks are gone
+        let decider = Rc::clone(&this.bind().decider);
+        decider.clear();
     }
 
     fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
@@ -165,6 +201,8 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         Self {
             state: Arc::default(),
             objects: Mutex::default(),
+            requests: Mutex::default(),
+            decider: Rc::default(),
             holder: Holder::default(),
             id: OnceLock::new(),
         }
@@ -390,6 +428,37 @@ impl RustWebSocketMultiplayerPeer {
         })
     }
 
+    #[func(gd_self)]
+    fn create_server_from(
+        this: Gd<Self>,
+        server: Nullable<RustWebSocketServer>,
+        #[opt(default = "")] path: GString,
+    ) -> Error {
+        fence(Error::ERR_BUG, || {
+            own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
+            let path = text::read("create_server_from: the path", &path);
+            let server = server.0.as_ref().map(RustWebSocketServer::state_of);
+            report::answer(&*Self::state_of(&this), |multiplayer| {
+                let server = server.ok_or(Refused::NoServer);
+                multiplayer.create_room(&path?, |path| server?.with(|server| server.room(path)))
+            })
+        })
+    }
+
+    #[func]
+    fn get_request_callback(&self) -> Callable {
+        fence(Callable::invalid(), || self.decider.callback())
+    }
+
+    #[func(gd_self)]
+    fn set_request_callback(this: Gd<Self>, callback: Callable) {
+        fence((), || {
+            let decider = Rc::clone(&this.bind().decider);
+            let asks = decider.set_callback(callback);
+            Self::state_of(&this).with(|multiplayer| multiplayer.set_asks(asks));
+        });
+    }
+
     #[func]
     fn get_peer(&self, peer_id: i64) -> Nullable<RustWebSocketPeer> {
         Nullable(fence(None, || {
@@ -400,8 +469,9 @@ impl RustWebSocketMultiplayerPeer {
             if let Some(object) = known.filter(|object| object.bind().shows(&state)) {
                 return Some(object);
             }
+            let request = self.lock_requests().get(&peer_id).cloned();
             // Made and dropped while the lock is not held: the engine may run anything.
-            let object = RustWebSocketPeer::for_state(state);
+            let object = RustWebSocketPeer::for_state(state, request);
             let earlier = self.lock_objects().insert(peer_id, object.clone());
             drop(earlier);
             Some(object)

@@ -1,7 +1,7 @@
 //! What brings a server its clients.
 
 use bytes::Bytes;
-use rust_websocket_net::{How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+use rust_websocket_net::{Admission, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
 use rust_websocket_proto::{MessageKind, SendError};
 
 use crate::Carrier;
@@ -30,6 +30,14 @@ pub trait Listening {
 
     /// Changes the options of connections accepted from now on.
     fn set_link_options(&self, options: LinkOptions);
+
+    /// Changes whom it lets in.
+    fn set_admission(&self, admission: Admission);
+
+    /// Takes the connections for one path; `None` if that is taken. See [`Listener::room`].
+    fn room(&self, path: &str) -> Option<Self>
+    where
+        Self: Sized;
 }
 
 /// Takes copies of messages that go to many.
@@ -70,6 +78,14 @@ impl Listening for Listener {
 
     fn set_link_options(&self, options: LinkOptions) {
         Listener::set_link_options(self, options);
+    }
+
+    fn set_admission(&self, admission: Admission) {
+        Listener::set_admission(self, admission);
+    }
+
+    fn room(&self, path: &str) -> Option<Self> {
+        Listener::room(self, path)
     }
 }
 

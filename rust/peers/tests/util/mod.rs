@@ -330,6 +330,14 @@ impl Listening for FakeListener {
     fn set_link_options(&self, options: LinkOptions) {
         self.0.with(|state| state.options = Some(options));
     }
+
+    fn set_admission(&self, admission: Admission) {
+        self.0.with(|state| state.admission = Some(admission));
+    }
+
+    fn room(&self, path: &str) -> Option<Self> {
+        self.0.room(path).map(|street| street.listener())
+    }
 }
 
 impl Drop for FakeListener {
