@@ -16,6 +16,7 @@ mod entry;
 mod local;
 mod mapped;
 mod multiplayer_peer;
+mod multiplayer_requests;
 mod own_virtuals;
 mod properties;
 mod raw_packet;

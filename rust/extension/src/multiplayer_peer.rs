@@ -23,13 +23,12 @@ use crate::{
         saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
         transfer_mode_to_godot,
     },
-    decider::{self, Decider},
+    decider::Decider,
     engine_stream::Holder,
     own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
-    server::RustWebSocketServer,
     state_table::StateTable,
     text, tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
@@ -50,8 +49,8 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     /// the state, which other threads can reach.
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
     /// The requests of the members that the script has let in.
-    requests: Mutex<HashMap<i64, Gd<RustWebSocketRequest>>>,
-    decider: Rc<Decider>,
+    pub(crate) requests: Mutex<HashMap<i64, Gd<RustWebSocketRequest>>>,
+    pub(crate) decider: Rc<Decider>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`].
@@ -108,22 +107,6 @@ impl RustWebSocketMultiplayerPeer {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_requests(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketRequest>>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps the request behind a new member, with what the script has noted on it.
-    fn claim_request(this: &Gd<Self>, id: i32) {
-        let state = Self::state_of(this);
-        let member = state.with(|multiplayer| multiplayer.peer(id).cloned());
-        let Some(asking) = member.and_then(|member| member.with(|peer| peer.request().cloned())) else {
-            return;
-        };
-        let request = decider::claim(&asking);
-        let earlier = this.bind().lock_requests().insert(id.into(), request);
-        drop(earlier);
-    }
-
     fn forget_object(this: &Gd<Self>, id: i32) {
         let object = this.bind().lock_objects().remove(&id.into());
         let request = this.bind().lock_requests().remove(&id.into());
@@ -138,7 +121,7 @@ impl RustWebSocketMultiplayerPeer {
         decider.clear();
     }
 
-    fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
+    pub(crate) fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
         let id = this.instance_id_unchecked();
         MULTIPLAYER_PEERS.find(id, || {
             let object = this.bind();
@@ -428,37 +411,6 @@ impl RustWebSocketMultiplayerPeer {
         })
     }
 
-    #[func(gd_self)]
-    fn create_server_from(
-        this: Gd<Self>,
-        server: Nullable<RustWebSocketServer>,
-        #[opt(default = "")] path: GString,
-    ) -> Error {
-        fence(Error::ERR_BUG, || {
-            own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
-            let path = text::read("create_server_from: the path", &path);
-            let server = server.0.as_ref().map(RustWebSocketServer::state_of);
-            report::answer(&*Self::state_of(&this), |multiplayer| {
-                let server = server.ok_or(Refused::NoServer);
-                multiplayer.create_room(&path?, |path| server?.with(|server| server.room(path)))
-            })
-        })
-    }
-
-    #[func]
-    fn get_request_callback(&self) -> Callable {
-        fence(Callable::invalid(), || self.decider.callback())
-    }
-
-    #[func(gd_self)]
-    fn set_request_callback(this: Gd<Self>, callback: Callable) {
-        fence((), || {
-            let decider = Rc::clone(&this.bind().decider);
-            let asks = decider.set_callback(callback);
-            Self::state_of(&this).with(|multiplayer| multiplayer.set_asks(asks));
-        });
-    }
-
     #[func]
     fn get_peer(&self, peer_id: i64) -> Nullable<RustWebSocketPeer> {
         Nullable(fence(None, || {
@@ -513,6 +465,63 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     // What the built-in does not have, like `heartbeat_interval`.
+
+    #[func(gd_self)]
+    fn set_tls_options(
+        this: Gd<Self>,
+        options: OptionalTlsOptions,
+        #[opt(default = "")] server_name: GString,
+    ) -> Error {
+        const CALL: &str = "set_tls_options";
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            // First of all, and without reading options that may take the engine a while.
+            if let Err(refused) = state.attempt(|multiplayer| multiplayer.check_tls(CALL)) {
+                return report::refuse(&*state, &refused);
+            }
+            let tls = tls_options::for_server(CALL, options.0.as_ref());
+            let name = text::read("set_tls_options: the server name", &server_name);
+            report::answer(&*state, |multiplayer| multiplayer.set_tls(CALL, &name?, tls?))
+        })
+    }
+
+    #[func(gd_self)]
+    fn disconnect_peer_with_code(
+        this: Gd<Self>,
+        id: i64,
+        #[opt(default = 1000)] code: i64,
+        #[opt(default = "")] reason: GString,
+    ) {
+        let (reason, problem) = text::read_or_drop("disconnect_peer_with_code: the reason", &reason);
+        _ = Self::answer(&this, |multiplayer| {
+            let closed = multiplayer.disconnect_peer_with_code(id, code, &reason, &Instant::now);
+            problem.map_or(closed, Err)
+        });
+    }
+
+    #[func(gd_self)]
+    fn close_with_code(
+        this: Gd<Self>,
+        #[opt(default = 1001)] code: i64,
+        #[opt(default = "")] reason: GString,
+    ) {
+        let (reason, problem) = text::read_or_drop("close_with_code: the reason", &reason);
+        _ = Self::answer(&this, |multiplayer| {
+            let closed = multiplayer.close_with_code(code, &reason, &Instant::now);
+            problem.map_or(closed, Err)
+        });
+        Self::forget_all_objects(&this);
+    }
+
+    #[func]
+    fn get_close_code(&self) -> i64 {
+        self.read(-1, |multiplayer| multiplayer.close_code().into())
+    }
+
+    #[func]
+    fn get_close_reason(&self) -> GString {
+        self.read(GString::new(), |multiplayer| GString::from(&multiplayer.close_reason()))
+    }
 
     #[func]
     fn is_compression_active(&self) -> bool {

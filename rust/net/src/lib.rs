@@ -60,5 +60,6 @@ pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{
-    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+    CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls,
+    ServerTrust, TlsError,
 };

@@ -26,7 +26,7 @@ use crate::{
         Reports, Shared, Stopped, Tag, next_id,
     },
     thread,
-    tls::ClientTls,
+    tls::{CertificateChange, ClientTls},
 };
 
 /// Memory for so many reports is kept between two calls; a burst does not keep its own.
@@ -330,6 +330,17 @@ impl Listener {
         } else if self.shared.set_accepting(accepting) {
             self.driving.push(Command::ResumeAccepting(self.shared.id));
         }
+    }
+
+    /// Whether it listens with TLS.
+    pub fn is_tls(&self) -> bool {
+        self.shared.is_tls()
+    }
+
+    /// Exchanges a certificate for TLS handshakes to come; without TLS nothing happens. Live connections, and the tickets
+    /// with which clients resume their sessions, stay.
+    pub fn change_certificate(&self, change: CertificateChange) {
+        self.shared.change_certificate(change);
     }
 
     /// Changes what connections accepted from now on are told.

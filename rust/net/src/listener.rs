@@ -24,7 +24,7 @@ use crate::{
     rooms::{Reporting, Room, Rooms},
     seam::{Arrivals, LinkOptions, UnseenCount, lock, next_id},
     socket::{Listening, Socket, exclude_others},
-    tls::{ServerTls, TlsSession},
+    tls::{CertificateChange, ServerSessions, ServerTls, TlsSession},
     transport::Transport,
 };
 
@@ -138,7 +138,7 @@ pub(crate) struct ListenerShared {
     accepting: AtomicBool,
     link_options: Mutex<LinkOptions>,
     admission: Mutex<Arc<Admission>>,
-    tls: Option<ServerTls>,
+    tls: Option<ServerSessions>,
     reporting: Reporting,
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) unseen: Arc<UnseenCount>,
@@ -156,7 +156,7 @@ impl ListenerShared {
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
             admission: Mutex::new(Arc::new(options.admission)),
-            tls: options.tls,
+            tls: options.tls.map(ServerSessions::new),
             reporting: options.reporting,
             arrivals: Arc::default(),
             unseen: Arc::default(),
@@ -187,6 +187,17 @@ impl ListenerShared {
     /// Nobody gets in from now on.
     pub(crate) fn close_socket(&self) {
         drop(lock(&self.socket).take());
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Of no effect without TLS.
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        if let Some(sessions) = &self.tls {
+            sessions.change(change);
+        }
     }
 
     pub(crate) fn link_options(&self) -> LinkOptions {

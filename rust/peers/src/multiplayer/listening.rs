@@ -1,7 +1,9 @@
 //! What brings a server its clients.
 
 use bytes::Bytes;
-use rust_websocket_net::{Admission, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+use rust_websocket_net::{
+    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
+};
 use rust_websocket_proto::{MessageKind, SendError};
 
 use crate::Carrier;
@@ -38,6 +40,12 @@ pub trait Listening {
     fn room(&self, path: &str) -> Option<Self>
     where
         Self: Sized;
+
+    /// Whether it listens with TLS.
+    fn is_tls(&self) -> bool;
+
+    /// Exchanges a certificate for handshakes to come.
+    fn change_certificate(&self, change: CertificateChange);
 }
 
 /// Takes copies of messages that go to many.
@@ -86,6 +94,14 @@ impl Listening for Listener {
 
     fn room(&self, path: &str) -> Option<Self> {
         Listener::room(self, path)
+    }
+
+    fn is_tls(&self) -> bool {
+        Listener::is_tls(self)
+    }
+
+    fn change_certificate(&self, change: CertificateChange) {
+        Listener::change_certificate(self, change);
     }
 }
 

@@ -5,6 +5,7 @@ mod incoming;
 mod listening;
 mod protocol;
 mod server;
+mod serving;
 mod types;
 
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub use self::{
 };
 use crate::{
     Asking, Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
-    peer::parse_target, place::Place, settings::SharedSettings,
+    peer::parse_target, place::Place,
 };
 
 /// What a step of a poll came to, for whoever emits and prints.
@@ -142,39 +143,6 @@ impl<L: Listening> Multiplayer<L> {
         Ok(())
     }
 
-    /// Becomes a server that gets its clients from another, by their path: `room` is asked for what brings them, and tells the
-    /// settings with which that server's connections begin.
-    ///
-    /// # Errors
-    /// It is in use, the path cannot be one or is taken, or the other server does not listen.
-    pub fn create_room(
-        &mut self,
-        path: &str,
-        room: impl FnOnce(&str) -> Result<(L, SharedSettings), Refused>,
-    ) -> Result<(), Refused> {
-        self.check_idle("create_server_from")?;
-        if !path.is_empty() && !path.starts_with('/') {
-            return Err(Refused::RoomPath(path.into()));
-        }
-        let (listener, base) = room(path)?;
-        let server = Server::in_room(listener, base);
-        server.set_accepting(!self.refuses_new_connections);
-        self.start(Session::Server(Box::new(server)));
-        Ok(())
-    }
-
-    /// Whether the script decides on requests that come from now on.
-    pub fn set_asks(&mut self, asks: bool) {
-        self.asks = asks;
-        self.apply_settings();
-    }
-
-    fn apply_settings(&self) {
-        if let Session::Server(server) = &self.session {
-            server.apply_settings(&self.settings, self.asks);
-        }
-    }
-
     /// Starts a client that connects to `url` over what `dial` starts.
     ///
     /// # Errors
@@ -229,17 +197,29 @@ impl<L: Listening> Multiplayer<L> {
         session
     }
 
-    /// Leaves: no signal on this side; the I/O thread finishes the connections.
+    /// Leaves: no signal on this side; the I/O thread finishes the connections. A server says 1001 (going away), a client
+    /// 1000.
     pub fn close(&mut self, now: Now<'_>) {
+        let code = if self.is_server() { 1001 } else { 1000 };
+        _ = self.close_with_code(code, "", now); // a code that is never refused
+    }
+
+    /// Like [`close`](Self::close), and says why, on a server to everybody; see [`Peer::close`].
+    ///
+    /// # Errors
+    /// [`Refused::CloseCode`], only to be reported: it closes all the same, with 1000.
+    pub fn close_with_code(&mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
         self.incoming = Incoming::default();
-        match self.end_session() {
-            Session::Server(server) => server.close(now),
+        let closed = match self.end_session() {
+            Session::Server(server) => server.close(code, reason, now),
             Session::Client(client) => client.server().with(|peer| {
-                _ = peer.close(1000, "", now); // a code that is never refused
+                let closed = peer.close(code, reason, now);
                 peer.release();
+                closed
             }),
-            Session::Idle => {}
-        }
+            Session::Idle => Ok(()),
+        };
+        closed.map_err(|refused| refused.of_call("close_with_code"))
     }
 
     /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows
@@ -432,21 +412,56 @@ impl<L: Listening> Multiplayer<L> {
     /// # Errors
     /// [`Refused::UnknownPeer`].
     pub fn disconnect_peer(&mut self, id: i32, force: bool, now: Now<'_>) -> Result<(), Refused> {
+        if !force {
+            return self.send_away(id, (1000, ""), now);
+        }
         match &mut self.session {
-            Session::Server(server) if force => server.drop_member(id, &mut self.incoming, now),
-            Session::Server(server) => server.disconnect(id, &mut self.incoming, now),
+            Session::Server(server) => server.drop_member(id, &mut self.incoming, now),
             Session::Client(client) if id == SERVER_ID => {
                 self.incoming = Incoming::default();
-                if force {
-                    client.server().with(Peer::release);
-                    self.end_session();
-                } else {
-                    client.disconnect(now);
-                }
+                client.server().with(Peer::release);
+                self.end_session();
                 Ok(())
             }
             _ => Err(Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }),
         }
+    }
+
+    /// Ends the connection to one peer and says why; see [`Peer::close`].
+    ///
+    /// # Errors
+    /// [`Refused::UnknownPeer`]; [`Refused::CloseCode`] only to be reported: 1000 was sent.
+    pub fn disconnect_peer_with_code(
+        &mut self,
+        id: i64,
+        code: i64,
+        reason: &str,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
+        let call = "disconnect_peer_with_code";
+        let known = i32::try_from(id).map_err(|_| Refused::UnknownPeer { call, id })?;
+        self.send_away(known, (code, reason), now).map_err(|refused| refused.of_call(call))
+    }
+
+    fn send_away(&mut self, id: i32, why: (i64, &str), now: Now<'_>) -> Result<(), Refused> {
+        match &mut self.session {
+            Session::Server(server) => server.disconnect(id, why, &mut self.incoming, now),
+            Session::Client(client) if id == SERVER_ID => {
+                self.incoming = Incoming::default();
+                client.disconnect(why.0, why.1, now)
+            }
+            _ => Err(Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }),
+        }
+    }
+
+    /// With which code a client's connection ended, as its peer shows it; -1 before, and on a server.
+    pub fn close_code(&self) -> i32 {
+        self.with_client(|peer| peer.view().close_code()).unwrap_or(-1)
+    }
+
+    /// The reason that goes with the code.
+    pub fn close_reason(&self) -> String {
+        self.with_client(|peer| peer.view().close_reason().to_owned()).unwrap_or_default()
     }
 
     /// What all connections of this session, or of the last one, have carried.
