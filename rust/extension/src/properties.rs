@@ -140,7 +140,7 @@ properties! {
         RustWebSocketServer(buffer_size: i64);
     max_queued_packets: get_max_queued_packets, set_max_queued_packets,
         RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(max_queued_packets: i64),
-        RustWebSocketServer(max_queued_packets: i64);
+        RustWebSocketServer(max_packets: i64);
     heartbeat_interval: get_heartbeat_interval, set_heartbeat_interval,
         RustWebSocketPeer(interval: f64), RustWebSocketMultiplayerPeer(interval: f64),
         RustWebSocketServer(interval: f64);

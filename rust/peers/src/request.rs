@@ -8,7 +8,7 @@ use std::{
 use rust_websocket_net::{Asked, LinkId};
 use rust_websocket_proto::{
     admission::{Address, Remote},
-    http::{Decision, DecisionError, Request},
+    http::{Answer, Decision, DecisionError, Request},
 };
 
 use crate::{Locked, Refused, Subject, address_text};
@@ -189,6 +189,13 @@ impl Asking {
     /// It is too late for an answer, unless there is one.
     pub(crate) fn end(&self) {
         drop(self.take_pending(Stage::Over));
+    }
+
+    /// Like [`end`](Self::end), for a client that may still be there.
+    pub(crate) fn end_with(&self, answer: Answer) {
+        if let Some(asked) = self.take_pending(Stage::Over) {
+            asked.decide(Decision::Answer(answer), None);
+        }
     }
 }
 

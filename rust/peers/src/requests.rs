@@ -4,6 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use rust_websocket_net::{Asked, IdMap, LinkId, Tag};
 
+use rust_websocket_proto::http::Answer;
+
 use crate::Asking;
 
 /// Callbacks that one poll runs; the rest comes with the next.
@@ -61,7 +63,7 @@ impl Requests {
     pub(crate) fn close(&mut self) {
         self.waiting.clear();
         for (_, asking) in self.known.drain() {
-            asking.end();
+            asking.end_with(Answer::shutting_down());
         }
     }
 }
