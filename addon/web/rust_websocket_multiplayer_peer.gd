@@ -176,6 +176,7 @@ func _dress(id: int) -> void:
 		_server = peer as RustWebSocketPeer
 
 
+# gdlint:ignore = unused-argument
 func create_server_from(server: RustWebSocketServer, path: String = "") -> Error:
 	return ERR_UNAVAILABLE
 

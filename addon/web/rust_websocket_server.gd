@@ -3,6 +3,8 @@ extends RefCounted
 ## Stands in for the addon's class in a web export. There are no servers in a browser: it does not
 ## listen. Settings keep their values and do nothing.
 
+# gdlint: disable=unused-argument
+
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
 
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED

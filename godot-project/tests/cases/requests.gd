@@ -21,7 +21,8 @@ func test_an_upgrade_is_accepted_later() -> void:
 	poll()
 	var member: PacketPeer = server.get_peer(client.get_unique_id())
 	equal(member.get_request().get_meta("account"), "ada", "what the callback noted is still there")
-	check(member.get_request() == member.get_request(), "the same object each time")
+	var request: RefCounted = member.get_request()
+	check(request == member.get_request(), "the same object each time")
 	check(new_ws().get_request() == null, "a peer without a request")
 
 
@@ -151,7 +152,8 @@ func test_mistakes_leave_it_pending() -> void:
 	var raw := ask(server, "/")
 	until_kept(1)
 	var request := kept[0]
-	for part in ["plain request", "no status", "16777216", "no status", "Content-Length", "Name: value|header"]:
+	for part: String in ["plain request", "no status", "no status", "16777216", "Content-Length",
+		"Name: value|header"]:
 		allow_error(part)
 	equal(request.accept(), ERR_UNAVAILABLE, "a plain request is not accepted")
 	equal(request.refuse(), ERR_UNAVAILABLE, "nor refused with a close frame")
@@ -161,7 +163,8 @@ func test_mistakes_leave_it_pending() -> void:
 	large.resize(16 * 1024 * 1024 + 1)
 	equal(request.respond_raw(200, large), ERR_OUT_OF_MEMORY, "over 16 MiB")
 	equal(request.respond(200, "", ["Content-Length: 5"]), ERR_INVALID_PARAMETER, "a reserved header")
-	equal(request.respond(200, "", ["X: a\r\nSet-Cookie: b"]), ERR_INVALID_PARAMETER, "an injected header")
+	equal(request.respond(200, "", ["X: a\r\nSet-Cookie: b"]), ERR_INVALID_PARAMETER,
+		"an injected header")
 	check(request.is_pending(), "still pending")
 	equal(request.respond(200, "fine"), OK, "the answer")
 	equal(status(raw), "HTTP/1.1 200 OK", "which arrives")

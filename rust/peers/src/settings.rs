@@ -3,14 +3,14 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{Config, DeflateConfig};
 
 use crate::{
-    Allowed, Carrier, Line, LiveSetting, Refused,
+    Allowed, Carrier, Line, LiveSetting, Now, Refused,
     text::{all_text, texts},
 };
 
@@ -181,13 +181,13 @@ impl Settings {
 
     /// Of a member of a room: what its server's connections begin with, changed by what the room's own script has set for live
     /// ones.
-    pub(crate) fn for_room(&self, base: &Arc<Self>, carrier: &mut impl Carrier) -> Arc<Self> {
+    pub(crate) fn for_room(&self, base: &Arc<Self>, carrier: &mut impl Carrier, now: Now<'_>) -> Arc<Self> {
         let unset = Self::new(self.class);
         let mut own = Arc::clone(base);
         let mut apply = |change: fn(&mut Self, &Self), live: fn(&Self) -> Option<LiveSetting>| {
             change(Arc::make_mut(&mut own), self);
             if let Some(setting) = live(&own) {
-                carrier.set(setting, &Instant::now);
+                carrier.set(setting, now);
             }
         };
         if (self.outbound_buffer_size, self.max_queued_packets)

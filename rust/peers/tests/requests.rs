@@ -3,12 +3,12 @@
 
 mod util;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use rust_websocket_net::LinkId;
 use rust_websocket_peers::{Asking, Multiplayer, Outcome, ReadyState, Reception, Refused, Signal, property};
 use rust_websocket_proto::http::{Answer, Decision};
-use util::{FakeListener, Street, Visitor};
+use util::{Clock, FakeListener, Street, Visitor};
 
 const UPGRADE: &str = "GET /room?a=1 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -29,14 +29,14 @@ fn reception(street: &Street) -> Reception<FakeListener> {
 
 /// What a poll asks and emits.
 fn poll(server: &mut Multiplayer<FakeListener>) -> (Vec<Arc<Asking>>, Vec<Signal>) {
-    server.begin_poll(&Instant::now);
+    server.begin_poll(&Clock::new().now());
     let (mut asked, mut signals) = (Vec::new(), Vec::new());
-    while let Some(outcome) = server.next_outcome(&Instant::now) {
+    while let Some(outcome) = server.next_outcome(&Clock::new().now()) {
         match outcome {
             Outcome::Ask(asking) => asked.push(asking),
             Outcome::Emit(emission) => {
                 signals.push(emission.signal);
-                server.emitted(emission, &Instant::now);
+                server.emitted(emission, &Clock::new().now());
             }
             Outcome::Failed(failed) => panic!("{failed}"),
         }
@@ -121,7 +121,7 @@ fn a_server_that_closes_ends_what_waits() {
     let mut server = server(&street);
     street.asks(UPGRADE);
     let asking = only(poll(&mut server).0);
-    server.close(&Instant::now);
+    server.close(&Clock::new().now());
     assert!(matches!(asking.decide(Ok(Decision::accept())), Err(Refused::RequestOver)));
     let made = Arc::<Asking>::default();
     assert!(matches!(made.decide(respond(200)), Err(Refused::RequestAnswered)));
@@ -179,7 +179,7 @@ fn a_server_hands_out_its_connections_oldest_first() {
     for (peer, text) in peers.iter().zip(["first", "second"]) {
         peer.with(|peer| {
             assert_eq!(peer.ready_state(), ReadyState::Open);
-            peer.poll(&Instant::now);
+            peer.poll(&Clock::new().now());
             assert_eq!(peer.next_packet().unwrap().unwrap(), text.as_bytes());
             assert_eq!(peer.remote(), ("10.0.0.1".to_owned(), 5000));
         });
@@ -194,14 +194,14 @@ fn stopping_closes_who_was_not_taken() {
     polled(&mut server);
     let peer = server.take_connection().unwrap();
     let unseen = street.comes();
-    server.stop(1012, "restart", &Instant::now).unwrap();
+    server.stop(1012, "restart", &Clock::new().now()).unwrap();
     assert_eq!(waiting.remote.closed_with(), Some((1012, "restart".to_owned())));
     assert_eq!(unseen.remote.closed_with(), Some((1012, "restart".to_owned())));
     assert_eq!(taken.remote.closed_with(), None);
     assert_eq!(peer.with(|peer| peer.ready_state()), ReadyState::Open);
     assert!(!street.is_open() && !server.is_listening());
     assert!(matches!(server.begin_poll(), Err(Refused::NotListening("poll"))));
-    assert!(matches!(server.stop(999, "", &Instant::now), Err(Refused::StopCode(999))));
+    assert!(matches!(server.stop(999, "", &Clock::new().now()), Err(Refused::StopCode(999))));
 }
 
 #[test]
@@ -214,9 +214,9 @@ fn rooms_have_a_path_each() {
     room.create_room("/lobby", |path| server.room(path)).unwrap();
     assert!(matches!(room.create_room("/two", |path| server.room(path)), Err(Refused::InUse { .. })));
     assert!(matches!(other.create_room("/lobby", |path| server.room(path)), Err(Refused::RoomTaken(_))));
-    room.close(&Instant::now);
+    room.close(&Clock::new().now());
     other.create_room("/lobby", |path| server.room(path)).unwrap();
-    server.stop(1001, "", &Instant::now).unwrap();
+    server.stop(1001, "", &Clock::new().now()).unwrap();
     assert!(other.is_server(), "it lives on");
     assert!(matches!(room.create_room("/x", |path| server.room(path)), Err(Refused::NotListening(_))));
 }

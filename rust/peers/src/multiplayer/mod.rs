@@ -238,7 +238,7 @@ impl<L: Listening> Multiplayer<L> {
     pub fn next_outcome(&mut self, now: Now<'_>) -> Option<Outcome> {
         let signal = match &mut self.session {
             Session::Server(server) => {
-                match server.step(&mut self.incoming, self.refuses_new_connections, &self.settings)? {
+                match server.step(&mut self.incoming, self.refuses_new_connections, &self.settings, now)? {
                     Happening::Signal(signal) => Some(signal),
                     Happening::Ask(asking) => return Some(Outcome::Ask(asking)),
                 }

@@ -191,6 +191,7 @@ impl<L: Listening> Server<L> {
         incoming: &mut Incoming,
         refuses: bool,
         settings: &Arc<Settings>,
+        now: Now<'_>,
     ) -> Option<Happening> {
         while let Some((id, closed)) = self.due.pop_front() {
             if let Some(signal) = self.show_end(id, closed, incoming) {
@@ -202,7 +203,7 @@ impl<L: Listening> Server<L> {
                 ListenerEvent::Accepted(link, address, opened, tag) => {
                     let request = self.requests.opened(L::id_of(&link), tag);
                     // Dropping the link turns the client away.
-                    (!refuses).then(|| self.welcome(link, address, opened, request, settings))
+                    (!refuses).then(|| self.welcome(link, address, opened, request, settings, now))
                 }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
                 ListenerEvent::Asked(asked) => {
@@ -229,6 +230,7 @@ impl<L: Listening> Server<L> {
         opened: Opened,
         request: Option<Arc<Asking>>,
         settings: &Arc<Settings>,
+        now: Now<'_>,
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
         let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
@@ -237,7 +239,7 @@ impl<L: Listening> Server<L> {
         _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
         let close_requests = (Arc::clone(&self.close_requests), id);
         let settings = match &self.base {
-            Some(base) => settings.for_room(&base.get(), &mut link),
+            Some(base) => settings.for_room(&base.get(), &mut link, now),
             None => Arc::clone(settings),
         };
         let peer = Peer::fed_member(settings, Box::new(link), address, opened, request, close_requests);

@@ -221,6 +221,9 @@ impl TakesCopies for FakeOutbox {
     }
 }
 
+/// Whose request, and what was decided.
+pub(crate) type Decided = (LinkId, Decision, Option<Tag>);
+
 /// What comes to a listening socket.
 #[derive(Clone, Default)]
 pub(crate) struct Street(Arc<Mutex<StreetState>>);
@@ -236,7 +239,7 @@ struct StreetState {
     changes: Vec<CertificateChange>,
     admission: Option<Admission>,
     /// What was decided on requests, and what came with it.
-    decisions: Arc<Mutex<Vec<(LinkId, Decision, Option<Tag>)>>>,
+    decisions: Arc<Mutex<Vec<Decided>>>,
     rooms: Vec<(String, Street)>,
 }
 
@@ -289,7 +292,7 @@ impl Street {
     }
 
     /// What was decided since the last call.
-    pub(crate) fn decisions(&self) -> Vec<(LinkId, Decision, Option<Tag>)> {
+    pub(crate) fn decisions(&self) -> Vec<Decided> {
         self.with(|state| std::mem::take(&mut *state.decisions.lock().expect("no panic")))
     }
 
