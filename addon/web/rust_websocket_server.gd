@@ -10,6 +10,9 @@ enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
 const COMPRESSION_ENABLED := Compression.COMPRESSION_ENABLED
 
+var allowed_origins := PackedStringArray():
+	set = set_allowed_origins,
+	get = get_allowed_origins
 var close_timeout: float = 5.0:
 	set = set_close_timeout,
 	get = get_close_timeout
@@ -34,6 +37,12 @@ var heartbeat_interval: float = 0.0:
 var inbound_buffer_size: int = 65535:
 	set = set_inbound_buffer_size,
 	get = get_inbound_buffer_size
+var max_clients: int = -1:
+	set = set_max_clients,
+	get = get_max_clients
+var max_clients_per_address: int = -1:
+	set = set_max_clients_per_address,
+	get = get_max_clients_per_address
 var max_pending_connections: int = 4096:
 	set = set_max_pending_connections,
 	get = get_max_pending_connections
@@ -43,6 +52,9 @@ var max_queued_packets: int = 4096:
 var outbound_buffer_size: int = 65535:
 	set = set_outbound_buffer_size,
 	get = get_outbound_buffer_size
+var proxy_protocol: bool = false:
+	set = set_proxy_protocol,
+	get = get_proxy_protocol
 var request_callback := Callable():
 	set = set_request_callback,
 	get = get_request_callback
@@ -52,6 +64,9 @@ var request_timeout: float = 10.0:
 var supported_protocols := PackedStringArray():
 	set = set_supported_protocols,
 	get = get_supported_protocols
+var trusted_proxies := PackedStringArray():
+	set = set_trusted_proxies,
+	get = get_trusted_proxies
 
 
 func get_active_connections() -> Array[RustWebSocketPeer]:
@@ -207,3 +222,47 @@ func get_supported_protocols() -> PackedStringArray:
 
 func set_supported_protocols(protocols: PackedStringArray) -> void:
 	supported_protocols = protocols
+
+
+func set_tls_options(options: TLSOptions, server_name: String = "") -> Error:
+	return ERR_UNCONFIGURED
+
+
+func get_max_clients() -> int:
+	return max_clients
+
+
+func set_max_clients(count: int) -> void:
+	max_clients = count
+
+
+func get_max_clients_per_address() -> int:
+	return max_clients_per_address
+
+
+func set_max_clients_per_address(count: int) -> void:
+	max_clients_per_address = count
+
+
+func get_allowed_origins() -> PackedStringArray:
+	return allowed_origins
+
+
+func set_allowed_origins(origins: PackedStringArray) -> void:
+	allowed_origins = origins
+
+
+func get_trusted_proxies() -> PackedStringArray:
+	return trusted_proxies
+
+
+func set_trusted_proxies(proxies: PackedStringArray) -> void:
+	trusted_proxies = proxies
+
+
+func get_proxy_protocol() -> bool:
+	return proxy_protocol
+
+
+func set_proxy_protocol(enabled: bool) -> void:
+	proxy_protocol = enabled

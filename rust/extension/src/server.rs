@@ -153,10 +153,7 @@ impl RustWebSocketServer {
 
     #[func(gd_self)]
     fn stop(this: Gd<Self>, #[opt(default = 1001)] code: i64, #[opt(default = "")] reason: GString) {
-        let (reason, problem) = match text::read("stop: the reason", &reason) {
-            Ok(reason) => (reason, None),
-            Err(refused) => (String::new(), Some(refused)),
-        };
+        let (reason, problem) = text::read_or_drop("stop: the reason", &reason);
         _ = Self::answer(&this, |server| {
             let stopped = server.stop(code, &reason, &Instant::now);
             problem.map_or(stopped, Err)
@@ -165,6 +162,25 @@ impl RustWebSocketServer {
             let decider = Rc::clone(&this.bind().decider);
             decider.clear();
         });
+    }
+
+    #[func(gd_self)]
+    fn set_tls_options(
+        this: Gd<Self>,
+        options: OptionalTlsOptions,
+        #[opt(default = "")] server_name: GString,
+    ) -> Error {
+        const CALL: &str = "set_tls_options";
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            // First of all, and without reading options that may take the engine a while.
+            if let Err(refused) = state.attempt(|server| server.check_tls(CALL)) {
+                return report::refuse(&*state, &refused);
+            }
+            let tls = tls_options::for_server(CALL, options.0.as_ref());
+            let name = text::read("set_tls_options: the server name", &server_name);
+            report::answer(&*state, |server| server.set_tls(CALL, &name?, tls?))
+        })
     }
 
     #[func]

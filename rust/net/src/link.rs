@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError, SendLimits,
+    admission::Endpoint,
 };
 
 use crate::{
@@ -41,8 +42,9 @@ pub enum ListenerEvent<L = Link> {
     /// went to a [room](Listener::room).
     Over(LinkId),
     /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`], unless each link
-    /// reports for itself ([`Reporting::Each`]). Dropping the link turns it away. The tag is what came with the decision.
-    Accepted(L, SocketAddr, Opened, Option<Tag>),
+    /// reports for itself ([`Reporting::Each`]). Dropping the link turns it away. The endpoint is the client's, whoever passes its
+    /// bytes on. The tag is what came with the decision.
+    Accepted(L, Endpoint, Opened, Option<Tag>),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }
@@ -316,8 +318,8 @@ impl Listener {
             Arrival::Asked(asked) => ListenerEvent::Asked(asked),
             Arrival::Over(link) => ListenerEvent::Over(link),
             Arrival::Accepted(newcomer) => {
-                let Newcomer { claim, address, opened, tag, reports, .. } = *newcomer;
-                ListenerEvent::Accepted(Link::accepted(claim, reports, &self.driving), address, opened, tag)
+                let Newcomer { claim, client, opened, tag, reports, .. } = *newcomer;
+                ListenerEvent::Accepted(Link::accepted(claim, reports, &self.driving), client, opened, tag)
             }
         }
     }
@@ -352,10 +354,10 @@ impl Listener {
     }
 
     /// Changes whom it lets in, for every request whose head is not complete.
-    /// For a room that is its listener's to say.
+    /// A room has limits and origins of its own, which count beside those of its listener; everything else is that one's to say.
     pub fn set_admission(&self, admission: Admission) {
-        if self.room.is_some() {
-            return;
+        if let Some(room) = &self.room {
+            return room.set_admission(admission);
         }
         self.shared.set_admission(admission);
         self.driving.push(Command::ResumeAccepting(self.shared.id)); // `max_pending` may have grown

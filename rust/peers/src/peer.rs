@@ -1,12 +1,12 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
-    is_valid_close_code, shown_url,
+    admission::Endpoint, is_valid_close_code, shown_url,
 };
 
 use crate::{
@@ -48,7 +48,7 @@ pub type PeerState = Locked<Peer>;
 
 /// The text is made when a script asks for it: few do, and every member has an address.
 enum Remote {
-    Address(SocketAddr),
+    Address(Endpoint),
     /// As the engine's stream tells it.
     OfStream(String, u16),
 }
@@ -105,7 +105,7 @@ impl Peer {
     pub(crate) fn fed_member(
         settings: Arc<Settings>,
         carrier: Box<dyn Carrier>,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         request: Option<Arc<Asking>>,
         close_requests: (Arc<CloseRequests>, i32),
@@ -128,7 +128,7 @@ impl Peer {
     pub(crate) fn taken(
         settings: Arc<Settings>,
         carrier: Box<dyn Carrier>,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         request: Option<Arc<Asking>>,
     ) -> Self {
@@ -190,7 +190,7 @@ impl Peer {
     /// The other side's address and port, empty and 0 without a connection.
     pub fn remote(&self) -> (String, u16) {
         match &self.remote {
-            Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
+            Some(Remote::Address(end)) => (address_text(end.address), end.port),
             Some(Remote::OfStream(host, port)) => (host.clone(), *port),
             None => (String::new(), 0),
         }
@@ -557,7 +557,7 @@ impl Peer {
 fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
     match event {
         LinkEvent::Connected(address) => {
-            *remote = Some(Remote::Address(address));
+            *remote = Some(Remote::Address(address.into()));
             None
         }
         LinkEvent::Protocol(event) => Some(event),

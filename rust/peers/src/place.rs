@@ -1,6 +1,8 @@
 //! Where a server listens.
 
-use rust_websocket_net::{ListenError, ListenOptions, LocalAddress, Reporting, ServerTls};
+use rust_websocket_net::{CertificateChange, ListenError, ListenOptions, LocalAddress, Reporting, ServerTls};
+
+use rust_websocket_proto::ServerName;
 
 use crate::{Refused, Settings};
 
@@ -39,4 +41,29 @@ impl Place {
         listen(ListenOptions { address, port, link, tls, admission, reporting })
             .map_err(|problem| Refused::Listen { call, address: shown, port, problem })
     }
+}
+
+/// What `set_tls_options` asks for.
+///
+/// # Errors
+/// [`Refused::ServerName`], and [`Refused::Tls`] for no options without a name.
+pub(crate) fn certificate_change(
+    call: &'static str,
+    name: &str,
+    tls: Option<ServerTls>,
+) -> Result<CertificateChange, Refused> {
+    Ok(match (name, tls) {
+        ("", Some(tls)) => CertificateChange::ForEverybodyElse(tls),
+        ("", None) => {
+            let problem =
+                "null takes the certificate of a name away; the one for everybody else can only be \
+                               exchanged"
+                    .to_owned();
+            return Err(Refused::Tls { call, problem });
+        }
+        (name, tls) => {
+            let name = ServerName::parse(name).map_err(|problem| Refused::ServerName { call, problem })?;
+            CertificateChange::ForName(name, tls)
+        }
+    })
 }

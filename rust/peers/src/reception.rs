@@ -12,7 +12,9 @@ use rust_websocket_proto::is_valid_close_code;
 
 use crate::{
     Asking, Class, Listening, Locked, Now, Peer, PeerState, Property, Refused, Settings, SharedSettings,
-    Subject, place::Place, requests::Requests,
+    Subject,
+    place::{Place, certificate_change},
+    requests::Requests,
 };
 
 /// Listens, asks the script about requests, and hands out a peer for each connection.
@@ -204,6 +206,28 @@ impl<L: Listening> Reception<L> {
         let listener = self.listener.as_ref().ok_or(Refused::NotListening("create_server_from"))?;
         let room = listener.room(path).ok_or_else(|| Refused::RoomTaken(path.into()))?;
         Ok((room, self.shared.clone()))
+    }
+
+    /// Whether it listens with TLS, so that its certificates can be exchanged.
+    ///
+    /// # Errors
+    /// [`Refused::NotListening`], [`Refused::NoTls`].
+    pub fn check_tls(&self, call: &'static str) -> Result<(), Refused> {
+        let listener = self.listener.as_ref().ok_or(Refused::NotListening(call))?;
+        if listener.is_tls() { Ok(()) } else { Err(Refused::NoTls(call)) }
+    }
+
+    /// Exchanges the certificate for handshakes to come, as [`Multiplayer::set_tls`](crate::Multiplayer::set_tls) does.
+    ///
+    /// # Errors
+    /// As there, and [`Refused::NotListening`].
+    pub fn set_tls(&mut self, call: &'static str, name: &str, tls: Option<ServerTls>) -> Result<(), Refused> {
+        self.check_tls(call)?;
+        let change = certificate_change(call, name, tls)?;
+        if let Some(listener) = &self.listener {
+            listener.change_certificate(change);
+        }
+        Ok(())
     }
 
     /// Whether the script decides on requests that come from now on.

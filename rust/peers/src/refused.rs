@@ -9,6 +9,7 @@ use std::{
 use rust_websocket_net::{ListenError, LocalAddressError};
 use rust_websocket_proto::{
     HandshakeLineError, Quoted, ServerNameError, TargetError,
+    admission::{NetworkError, OriginError},
     http::{AnswerError, DecisionError},
 };
 use thiserror::Error;
@@ -72,7 +73,9 @@ pub enum Refused {
     #[error("{0}: this multiplayer peer is no server; call create_server first.")]
     NotServer(&'static str),
     /// Certificates for a server that speaks no TLS.
-    #[error("{0}: this server listens without TLS; pass TLS options to create_server to have wss://.")]
+    #[error(
+        "{0}: this server listens without TLS; pass TLS options to create_server or listen to have wss://."
+    )]
     NoTls(&'static str),
     /// A name that no client announces.
     #[error("{call}: {problem}.")]
@@ -234,6 +237,12 @@ pub enum Refused {
     /// A path that another room has.
     #[error("create_server_from: another multiplayer peer has the path {0:?} of this server.")]
     RoomTaken(Box<str>),
+    /// An entry of `allowed_origins`; the list keeps what it had.
+    #[error("allowed_origins keeps what it had: {0}.")]
+    Origins(Box<OriginError>),
+    /// An entry of `trusted_proxies`; the list keeps what it had.
+    #[error("trusted_proxies keeps what it had: {0}.")]
+    Proxies(Box<NetworkError>),
     /// A property's value out of range; it keeps the one before.
     #[error("{property} must be {allowed}, not {value}.")]
     OutOfRange {

@@ -7,7 +7,7 @@ use std::{
 
 use rust_websocket_net::{Asked, LinkId};
 use rust_websocket_proto::{
-    admission::{Address, Remote},
+    admission::Remote,
     http::{Answer, Decision, DecisionError, Request},
 };
 
@@ -73,20 +73,12 @@ impl RequestHead {
 
     /// The client's address and port; 0 if only a proxy knows it.
     pub fn remote(&self) -> (String, u16) {
-        (shown(self.remote.client.address), self.remote.client.port)
+        (address_text(self.remote.client.address), self.remote.client.port)
     }
 
     /// Who really connected; empty without a proxy.
     pub fn proxy_address(&self) -> String {
-        self.remote.proxy.map(|proxy| shown(proxy.address)).unwrap_or_default()
-    }
-}
-
-/// An address as the engine writes it.
-fn shown(address: Address) -> String {
-    match address {
-        Address::Ip(address) => address_text(address),
-        Address::Unix => "unix".to_owned(),
+        self.remote.proxy.map(|proxy| address_text(proxy.address)).unwrap_or_default()
     }
 }
 

@@ -1,12 +1,12 @@
 //! The server side: a listener and its members.
 
-use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{
     Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
 };
-use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
+use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened, admission::Endpoint};
 
 use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
@@ -199,6 +199,10 @@ impl<L: Listening> Server<L> {
             }
         }
         while let Some(event) = self.events.pop_front() {
+            if self.must_wait(&event, settings) {
+                self.events.push_front(event);
+                break;
+            }
             let signal = match event {
                 ListenerEvent::Accepted(link, address, opened, tag) => {
                     let request = self.requests.opened(L::id_of(&link), tag);
@@ -223,10 +227,17 @@ impl<L: Listening> Server<L> {
         self.requests.next().map(Happening::Ask)
     }
 
+    /// A newcomer whose place was that of a member whose end is kept back: scripts never count more than `max_clients`.
+    fn must_wait(&self, event: &ListenerEvent<L::Link>, settings: &Settings) -> bool {
+        matches!(event, ListenerEvent::Accepted(..))
+            && !self.held.is_empty()
+            && usize::try_from(settings.max_clients).is_ok_and(|most| self.members.len() >= most)
+    }
+
     fn welcome(
         &mut self,
         mut link: L::Link,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         request: Option<Arc<Asking>>,
         settings: &Arc<Settings>,

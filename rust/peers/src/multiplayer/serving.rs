@@ -1,10 +1,9 @@
 //! What only a server does.
 
-use rust_websocket_net::{CertificateChange, ServerTls};
-use rust_websocket_proto::ServerName;
+use rust_websocket_net::ServerTls;
 
 use super::{Listening, Multiplayer, Session, server::Server};
-use crate::{Refused, settings::SharedSettings};
+use crate::{Refused, place::certificate_change, settings::SharedSettings};
 
 impl<L: Listening> Multiplayer<L> {
     /// Becomes a server that gets its clients from another, by their path: `room` is asked for what brings them, and tells the
@@ -56,21 +55,7 @@ impl<L: Listening> Multiplayer<L> {
     /// As [`check_tls`](Self::check_tls), [`Refused::ServerName`], and [`Refused::Tls`] for `None` without a name.
     pub fn set_tls(&mut self, call: &'static str, name: &str, tls: Option<ServerTls>) -> Result<(), Refused> {
         self.check_tls(call)?;
-        let change = match (name, tls) {
-            ("", Some(tls)) => CertificateChange::ForEverybodyElse(tls),
-            ("", None) => {
-                let problem =
-                    "null takes the certificate of a name away; the one for everybody else can only be \
-                               exchanged"
-                        .to_owned();
-                return Err(Refused::Tls { call, problem });
-            }
-            (name, tls) => {
-                let name =
-                    ServerName::parse(name).map_err(|problem| Refused::ServerName { call, problem })?;
-                CertificateChange::ForName(name, tls)
-            }
-        };
+        let change = certificate_change(call, name, tls)?;
         if let Session::Server(server) = &self.session {
             server.change_certificate(change);
         }

@@ -3,6 +3,7 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -235,9 +236,9 @@ struct StreetState {
     accepting: bool,
     open: bool,
     options: Option<LinkOptions>,
+    admission: Admission,
     is_tls: bool,
     changes: Vec<CertificateChange>,
-    admission: Option<Admission>,
     /// What was decided on requests, and what came with it.
     decisions: Arc<Mutex<Vec<Decided>>>,
     rooms: Vec<(String, Street)>,
@@ -296,10 +297,6 @@ impl Street {
         self.with(|state| std::mem::take(&mut *state.decisions.lock().expect("no panic")))
     }
 
-    pub(crate) fn admission(&self) -> Option<Admission> {
-        self.with(|state| state.admission.clone())
-    }
-
     /// Somebody completes the handshake.
     pub(crate) fn comes(&self) -> Visitor {
         self.opens(None, None)
@@ -315,7 +312,7 @@ impl Street {
             let Event::Opened(opened) = opened() else { unreachable!("it is that") };
             state.events.push(ListenerEvent::Accepted(
                 link,
-                "10.0.0.1:5000".parse().expect("an address"),
+                "10.0.0.1:5000".parse::<SocketAddr>().expect("an address").into(),
                 opened,
                 tag,
             ));
@@ -339,6 +336,10 @@ impl Street {
     /// The certificates that were exchanged since the last call.
     pub(crate) fn changes(&self) -> Vec<CertificateChange> {
         self.with(|state| std::mem::take(&mut state.changes))
+    }
+
+    pub(crate) fn admission(&self) -> Admission {
+        self.with(|state| state.admission.clone())
     }
 
     pub(crate) fn options(&self) -> Option<LinkOptions> {
@@ -410,7 +411,7 @@ impl Listening for FakeListener {
     }
 
     fn set_admission(&self, admission: Admission) {
-        self.0.with(|state| state.admission = Some(admission));
+        self.0.with(|state| state.admission = admission);
     }
 
     fn room(&self, path: &str) -> Option<Self> {
