@@ -190,6 +190,11 @@ impl Link {
         }
     }
 
+    /// Whether something was reported since the last [`take_events`](Self::take_events).
+    pub fn has_events(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.reports.is_filled())
+    }
+
     /// The owner has taken a message of `bytes` payload bytes out of its queue: room for another.
     pub fn consumed(&self, bytes: usize) {
         if self.claim.receiving.consumed(bytes) {
