@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    rc::Rc,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
@@ -35,7 +34,7 @@ use crate::{
 };
 
 /// A multiplayer peer as its engine object holds it.
-type MultiplayerState = Locked<Multiplayer>;
+pub(crate) type MultiplayerState = Locked<Multiplayer>;
 
 static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
 
@@ -50,7 +49,7 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
     /// The requests of the members that the script has let in.
     pub(crate) requests: Mutex<HashMap<i64, Gd<RustWebSocketRequest>>>,
-    pub(crate) decider: Rc<Decider>,
+    pub(crate) decider: Arc<Decider>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`].
@@ -63,9 +62,13 @@ impl RustWebSocketMultiplayerPeer {
     /// ours.
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
-        let decider = Rc::clone(&this.bind().decider);
-        state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
-        decider.sweep().map(|refused| report::refuse(&*state, &refused));
+        let is_asked = state.with(|multiplayer| {
+            multiplayer.begin_poll(&Instant::now);
+            multiplayer.has_asked()
+        });
+        if is_asked {
+            Self::sweep_requests(&this, &state);
+        }
         while let Some(outcome) = state.with(|multiplayer| multiplayer.next_outcome(&Instant::now)) {
             let emission = match outcome {
                 Outcome::Emit(emission) => emission,
@@ -74,7 +77,7 @@ impl RustWebSocketMultiplayerPeer {
                     continue;
                 }
                 Outcome::Ask(asking) => {
-                    decider.ask(asking).map(|refused| report::refuse(&*state, &refused));
+                    Self::ask(&this, &state, asking);
                     continue;
                 }
             };
@@ -117,7 +120,7 @@ impl RustWebSocketMultiplayerPeer {
         let objects = std::mem::take(&mut *this.bind().lock_objects());
         let requests = std::mem::take(&mut *this.bind().lock_requests());
         drop((objects, requests)); // after the locks are gone
-        let decider = Rc::clone(&this.bind().decider);
+        let decider = Arc::clone(&this.bind().decider);
         decider.clear();
     }
 
@@ -185,7 +188,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
             state: Arc::default(),
             objects: Mutex::default(),
             requests: Mutex::default(),
-            decider: Rc::default(),
+            decider: Arc::default(),
             holder: Holder::default(),
             id: OnceLock::new(),
         }

@@ -2,18 +2,17 @@
 
 use std::{
     collections::HashMap,
-    rc::Rc,
-    sync::{MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
 };
 
 use godot::global::Error;
 use godot::prelude::*;
-use rust_websocket_peers::Refused;
+use rust_websocket_peers::{Asking, Refused};
 
 use crate::{
     convert::Nullable,
     decider,
-    multiplayer_peer::RustWebSocketMultiplayerPeer,
+    multiplayer_peer::{MultiplayerState, RustWebSocketMultiplayerPeer},
     own_virtuals,
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -24,6 +23,22 @@ use crate::{
 impl RustWebSocketMultiplayerPeer {
     pub(crate) fn lock_requests(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketRequest>>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the script decide.
+    pub(crate) fn ask(this: &Gd<Self>, state: &MultiplayerState, asking: Arc<Asking>) {
+        let decider = Arc::clone(&this.bind().decider);
+        if let Some(refused) = decider.ask(asking) {
+            _ = report::refuse(state, &refused);
+        }
+    }
+
+    /// Looks at requests that wait.
+    pub(crate) fn sweep_requests(this: &Gd<Self>, state: &MultiplayerState) {
+        let decider = Arc::clone(&this.bind().decider);
+        if let Some(refused) = decider.sweep() {
+            _ = report::refuse(state, &refused);
+        }
     }
 
     /// Keeps the request behind a new member, with what the script has noted on it.
@@ -66,7 +81,7 @@ impl RustWebSocketMultiplayerPeer {
     #[func(gd_self)]
     fn set_request_callback(this: Gd<Self>, callback: Callable) {
         fence((), || {
-            let decider = Rc::clone(&this.bind().decider);
+            let decider = Arc::clone(&this.bind().decider);
             let asks = decider.set_callback(callback);
             Self::state_of(&this).with(|multiplayer| multiplayer.set_asks(asks));
         });

@@ -1,7 +1,6 @@
 //! `RustWebSocketServer`, as the engine sees it. See `websocket_peer.rs` for how calls find their state.
 
 use std::{
-    rc::Rc,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -30,7 +29,7 @@ static SERVERS: StateTable<ReceptionState> = StateTable::new();
 #[class(tool, base = RefCounted)]
 pub(crate) struct RustWebSocketServer {
     state: Arc<ReceptionState>,
-    decider: Rc<Decider>,
+    decider: Arc<Decider>,
     /// Set once the object is in [`SERVERS`].
     id: OnceLock<InstanceId>,
 }
@@ -80,7 +79,7 @@ impl Drop for RustWebSocketServer {
 #[godot_api]
 impl IRefCounted for RustWebSocketServer {
     fn init(_base: Base<RefCounted>) -> Self {
-        Self { state: Arc::default(), decider: Rc::default(), id: OnceLock::new() }
+        Self { state: Arc::default(), decider: Arc::default(), id: OnceLock::new() }
     }
 }
 
@@ -108,11 +107,15 @@ impl RustWebSocketServer {
     fn poll(this: Gd<Self>) -> Error {
         fence(Error::ERR_BUG, || {
             let state = Self::state_of(&this);
-            let decider = Rc::clone(&this.bind().decider);
+            let decider = Arc::clone(&this.bind().decider);
             let error = report::answer(&*state, Reception::begin_poll);
-            decider.sweep().map(|refused| report::refuse(&*state, &refused));
+            if let Some(refused) = decider.sweep() {
+                _ = report::refuse(&*state, &refused);
+            }
             while let Some(asking) = state.with(Reception::next_request) {
-                decider.ask(asking).map(|refused| report::refuse(&*state, &refused));
+                if let Some(refused) = decider.ask(asking) {
+                    _ = report::refuse(&*state, &refused);
+                }
             }
             error
         })
@@ -159,7 +162,7 @@ impl RustWebSocketServer {
             problem.map_or(stopped, Err)
         });
         fence((), || {
-            let decider = Rc::clone(&this.bind().decider);
+            let decider = Arc::clone(&this.bind().decider);
             decider.clear();
         });
     }
@@ -196,7 +199,7 @@ impl RustWebSocketServer {
     #[func(gd_self)]
     fn set_request_callback(this: Gd<Self>, callback: Callable) {
         fence((), || {
-            let decider = Rc::clone(&this.bind().decider);
+            let decider = Arc::clone(&this.bind().decider);
             let asks = decider.set_callback(callback);
             Self::state_of(&this).with(|server| server.set_asks(asks));
         });

@@ -79,6 +79,8 @@ pub struct Multiplayer<L: Listening = Listener> {
     refuses_new_connections: bool,
     /// The script decides on requests.
     asks: bool,
+    /// It has at some time.
+    has_asked: bool,
     session: Session<L>,
     /// Of the session before, while there is none.
     past: Past,
@@ -102,6 +104,7 @@ impl<L: Listening> Default for Multiplayer<L> {
             target_peer: 0,
             refuses_new_connections: false,
             asks: false,
+            has_asked: false,
             session: Session::Idle,
             past: Past::default(),
             session_number: 0,

@@ -31,7 +31,13 @@ impl<L: Listening> Multiplayer<L> {
     /// Whether the script decides on requests that come from now on.
     pub fn set_asks(&mut self, asks: bool) {
         self.asks = asks;
+        self.has_asked |= asks;
         self.apply_settings();
+    }
+
+    /// Whether it ever has: requests may wait for an answer.
+    pub fn has_asked(&self) -> bool {
+        self.has_asked
     }
 
     pub(super) fn apply_settings(&self) {
