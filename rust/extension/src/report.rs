@@ -35,7 +35,8 @@ fn error_of(refused: &Refused) -> Error {
         Refused::NoConnection(_)
         | Refused::NotListening(_)
         | Refused::NotConnected { .. }
-        | Refused::NotServer(_) => Error::ERR_UNCONFIGURED,
+        | Refused::NotServer(_)
+        | Refused::RoomTls(_) => Error::ERR_UNCONFIGURED,
         Refused::NoTls(_) => Error::ERR_UNAVAILABLE,
         Refused::Recipient { refused, .. } => error_of(refused),
         // Everything else is a wrong argument or property.

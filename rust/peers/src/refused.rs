@@ -72,6 +72,11 @@ pub enum Refused {
     /// A call that needs a server.
     #[error("{0}: this multiplayer peer is no server; call create_server first.")]
     NotServer(&'static str),
+    /// Certificates for a room, which does not listen itself.
+    #[error(
+        "{0}: this multiplayer peer gets its clients from a RustWebSocketServer; exchange the certificate of that one."
+    )]
+    RoomTls(&'static str),
     /// Certificates for a server that speaks no TLS.
     #[error(
         "{0}: this server listens without TLS; pass TLS options to create_server or listen to have wss://."

@@ -245,6 +245,24 @@ fn members_of_a_room_have_the_server_s_settings_and_the_room_s_own() {
     });
 }
 
+/// Limits of a room are its own, also those that were set before; certificates are its server's.
+#[test]
+fn a_room_has_limits_and_no_certificate() {
+    let street = Street::default();
+    street.speaks_tls();
+    let server = reception(&street);
+    let mut room = Multiplayer::<FakeListener>::default();
+    room.set::<property::max_clients>(3).unwrap();
+    room.create_room("/room", |path| server.room(path)).unwrap();
+    let way_in = street.last_room().unwrap();
+    assert_eq!(way_in.admission().limits.max_clients, Some(3));
+    room.set::<property::max_clients>(4).unwrap();
+    assert_eq!(way_in.admission().limits.max_clients, Some(4));
+    assert_eq!(street.admission().limits.max_clients, None, "the server's are its own");
+    way_in.speaks_tls();
+    assert!(matches!(room.set_tls("set_tls_options", "", None), Err(Refused::RoomTls(_))));
+}
+
 #[test]
 fn a_request_of_the_server_s_goes_to_the_room() {
     let street = Street::default();

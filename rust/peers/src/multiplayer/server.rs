@@ -139,6 +139,10 @@ impl<L: Listening> Server<L> {
         self.listener.set_accepting(accepting);
     }
 
+    pub(crate) fn is_room(&self) -> bool {
+        self.base.is_some()
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         self.listener.is_tls()
     }

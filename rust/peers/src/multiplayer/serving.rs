@@ -22,6 +22,7 @@ impl<L: Listening> Multiplayer<L> {
         }
         let (listener, base) = room(path)?;
         let server = Server::in_room(listener, base);
+        server.apply_settings(&self.settings, self.asks);
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
         Ok(())
@@ -48,9 +49,12 @@ impl<L: Listening> Multiplayer<L> {
     /// Whether it is a server that listens with TLS, whose certificates can be exchanged.
     ///
     /// # Errors
-    /// [`Refused::NotServer`], [`Refused::NoTls`].
+    /// [`Refused::NotServer`], [`Refused::RoomTls`], [`Refused::NoTls`].
     pub fn check_tls(&self, call: &'static str) -> Result<(), Refused> {
         let Session::Server(server) = &self.session else { return Err(Refused::NotServer(call)) };
+        if server.is_room() {
+            return Err(Refused::RoomTls(call));
+        }
         if server.is_tls() { Ok(()) } else { Err(Refused::NoTls(call)) }
     }
 
