@@ -1,18 +1,17 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
-    admission::{Address, Endpoint},
-    is_valid_close_code, shown_url,
+    admission::Endpoint, is_valid_close_code, shown_url,
 };
 
 use crate::{
-    Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
-    Refused, Settings, Subject, close_requests::CloseRequests,
+    Asking, Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
+    Refused, Settings, Subject, address_text, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -30,6 +29,10 @@ pub struct Peer {
     close_requests: Option<(Arc<CloseRequests>, i32)>,
     /// The other side's address and port while there is a connection.
     remote: Option<Remote>,
+    /// Of a server's connection that its script has let in.
+    request: Option<Arc<Asking>>,
+    /// What shows a server's connection in the engine: an instance id.
+    pub object: Option<i64>,
     /// What `put_packet` sends.
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
@@ -88,6 +91,8 @@ impl Peer {
             is_fed: false,
             close_requests: None,
             remote: None,
+            request: None,
+            object: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
             events: Vec::new(),
@@ -102,9 +107,11 @@ impl Peer {
         carrier: Box<dyn Carrier>,
         address: Endpoint,
         opened: Opened,
+        request: Option<Arc<Asking>>,
         close_requests: (Arc<CloseRequests>, i32),
     ) -> Self {
         let mut peer = Self::fed(settings, String::new(), carrier);
+        peer.request = request;
         peer.view.apply([Event::Opened(opened)]);
         peer.remote = Some(Remote::Address(address));
         peer.close_requests = Some(close_requests);
@@ -115,6 +122,34 @@ impl Peer {
     /// [`take_events`](Self::take_events) and brings what is to be shown with [`feed`](Self::feed).
     pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, carrier: Box<dyn Carrier>) -> Self {
         Self::fed(settings, url.to_owned(), carrier)
+    }
+
+    /// The server's end of a connection that is the script's own.
+    pub(crate) fn taken(
+        settings: Arc<Settings>,
+        carrier: Box<dyn Carrier>,
+        address: Endpoint,
+        opened: Opened,
+        request: Option<Arc<Asking>>,
+    ) -> Self {
+        let mut view = PeerView::new();
+        view.start_server();
+        view.apply([Event::Opened(opened)]);
+        let mut peer = Self { request, ..Self::with(settings, view) };
+        peer.remote = Some(Remote::Address(address));
+        peer.start(carrier);
+        peer
+    }
+
+    /// The request behind a server's connection that its script has let in.
+    pub fn request(&self) -> Option<&Arc<Asking>> {
+        self.request.as_ref()
+    }
+
+    /// What shows it in the engine, if a poll or a read would bring something.
+    pub fn active_object(&self) -> Option<i64> {
+        let has_news = || self.carrier.as_ref().is_some_and(|carrier| carrier.has_news());
+        self.object.filter(|_| self.view.available() > 0 || has_news())
     }
 
     fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
@@ -214,6 +249,7 @@ impl Peer {
         self.is_fed = false;
         self.close_requests = None;
         self.remote = None;
+        self.request = None;
         self.last_packet = None;
         self.refusal = None;
     }
@@ -489,6 +525,11 @@ impl Peer {
         time.map_or(-1.0, |time| time.as_secs_f64())
     }
 
+    /// Where that is counted what the connection carries, also after its end.
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     /// What the connection has carried so far.
     pub fn statistics(&self) -> Statistics {
         // A live connection counts what was sent when it is asked for its counters.
@@ -538,29 +579,4 @@ pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
     Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
-}
-
-/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed. A Unix socket is `unix`.
-pub fn address_text(address: impl Into<Address>) -> String {
-    match address.into() {
-        Address::Ip(IpAddr::V6(address)) => {
-            address.segments().map(|segment| format!("{segment:x}")).join(":")
-        }
-        address => address.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_as_the_engine_does() {
-        let text = |address: &str| address_text(address.parse::<IpAddr>().unwrap());
-        assert_eq!(text("127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
-        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
-        assert_eq!(address_text(Address::Unix), "unix");
-    }
 }
