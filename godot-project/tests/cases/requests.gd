@@ -257,6 +257,27 @@ func test_callbacks_that_end_their_server() -> void:
 	equal(body(last), "last words", "all of it")
 
 
+func test_a_callback_that_polls_its_server() -> void:
+	if is_builtin():
+		return
+	var server := new_server()
+	var depth := {"now": 0, "most": 0}
+	server.request_callback = func(request: RefCounted) -> void:
+		depth.now += 1
+		depth.most = maxi(depth.most, depth.now)
+		server.poll()
+		request.respond(200, "ok")
+		depth.now -= 1
+	unwatch(server)
+	var clients: Array[RawPeer] = []
+	for i in 300:
+		clients.append(ask(server))
+	watch(server)
+	for client in clients:
+		equal(status(client), "HTTP/1.1 200 OK", "an answer")
+	equal(depth.most, 1, "callbacks within one another")
+
+
 func test_smuggled_and_pipelined_requests() -> void:
 	if is_builtin():
 		return

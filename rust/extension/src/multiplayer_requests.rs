@@ -7,7 +7,7 @@ use std::{
 
 use godot::global::Error;
 use godot::prelude::*;
-use rust_websocket_peers::{Asking, Refused};
+use rust_websocket_peers::{Asking, Multiplayer, Refused};
 
 use crate::{
     convert::Nullable,
@@ -28,7 +28,9 @@ impl RustWebSocketMultiplayerPeer {
     /// Has the script decide.
     pub(crate) fn ask(this: &Gd<Self>, state: &MultiplayerState, asking: Arc<Asking>) {
         let decider = Arc::clone(&this.bind().decider);
-        if let Some(refused) = decider.ask(asking) {
+        let refused = decider.ask(asking);
+        state.with(Multiplayer::asked);
+        if let Some(refused) = refused {
             _ = report::refuse(state, &refused);
         }
     }

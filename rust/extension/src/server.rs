@@ -113,7 +113,9 @@ impl RustWebSocketServer {
                 _ = report::refuse(&*state, &refused);
             }
             while let Some(asking) = state.with(Reception::next_request) {
-                if let Some(refused) = decider.ask(asking) {
+                let refused = decider.ask(asking);
+                state.with(Reception::asked);
+                if let Some(refused) = refused {
                     _ = report::refuse(&*state, &refused);
                 }
             }

@@ -86,7 +86,8 @@ impl<L: Listening> Reception<L> {
         Ok(())
     }
 
-    /// Takes what has come since the last poll; then ask for [`next_request`](Self::next_request).
+    /// Takes what has come since the last poll; then ask for [`next_request`](Self::next_request), and call
+    /// [`asked`](Self::asked) after each.
     ///
     /// # Errors
     /// It does not listen.
@@ -116,6 +117,11 @@ impl<L: Listening> Reception<L> {
     /// The next request that the script is to decide on in this poll.
     pub fn next_request(&mut self) -> Option<Arc<Asking>> {
         self.requests.next()
+    }
+
+    /// The script's function for that has returned.
+    pub fn asked(&mut self) {
+        self.requests.asked();
     }
 
     /// Whether it listens.

@@ -19,11 +19,15 @@ pub(crate) struct Requests {
     waiting: VecDeque<Arc<Asking>>,
     /// In this poll.
     asked: usize,
+    /// The script is deciding. If it polls meanwhile, that asks nothing further: it would end as deep as there are requests.
+    is_asking: bool,
 }
 
 impl Requests {
     pub(crate) fn begin_poll(&mut self) {
-        self.asked = 0;
+        if !self.is_asking {
+            self.asked = 0;
+        }
     }
 
     /// One has come.
@@ -49,14 +53,20 @@ impl Requests {
 
     /// The next that the script is to decide on in this poll.
     pub(crate) fn next(&mut self) -> Option<Arc<Asking>> {
-        while self.asked < CALLBACKS_PER_POLL {
+        while self.asked < CALLBACKS_PER_POLL && !self.is_asking {
             let asking = self.waiting.pop_front()?;
             if asking.is_pending() {
                 self.asked += 1;
+                self.is_asking = true;
                 return Some(asking);
             }
         }
         None
+    }
+
+    /// The script's function for the last one has returned.
+    pub(crate) fn asked(&mut self) {
+        self.is_asking = false;
     }
 
     /// The server ends.

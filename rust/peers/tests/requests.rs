@@ -33,7 +33,10 @@ fn poll(server: &mut Multiplayer<FakeListener>) -> (Vec<Arc<Asking>>, Vec<Signal
     let (mut asked, mut signals) = (Vec::new(), Vec::new());
     while let Some(outcome) = server.next_outcome(&Clock::new().now()) {
         match outcome {
-            Outcome::Ask(asking) => asked.push(asking),
+            Outcome::Ask(asking) => {
+                asked.push(asking);
+                server.asked();
+            }
             Outcome::Emit(emission) => {
                 signals.push(emission.signal);
                 server.emitted(emission, &Clock::new().now());
@@ -46,7 +49,11 @@ fn poll(server: &mut Multiplayer<FakeListener>) -> (Vec<Arc<Asking>>, Vec<Signal
 
 fn polled(server: &mut Reception<FakeListener>) -> Vec<Arc<Asking>> {
     server.begin_poll().unwrap();
-    std::iter::from_fn(|| server.next_request()).collect()
+    std::iter::from_fn(|| {
+        server.asked();
+        server.next_request()
+    })
+    .collect()
 }
 
 fn only<T>(mut all: Vec<T>) -> T {
@@ -146,6 +153,25 @@ fn a_poll_asks_256_times() {
     }
     let counts = [(); 4].map(|()| poll(&mut server).0.len());
     assert_eq!(counts, [256, 256, 88, 0]);
+}
+
+#[test]
+fn a_poll_within_a_callback_asks_nothing_further() {
+    let street = Street::default();
+    let mut server = reception(&street);
+    for _ in 0..300 {
+        street.asks(PLAIN);
+    }
+    server.begin_poll().unwrap();
+    assert!(server.next_request().is_some());
+    server.begin_poll().unwrap();
+    assert!(server.next_request().is_none(), "the first is being decided on");
+    server.asked();
+    let rest = std::iter::from_fn(|| {
+        server.asked();
+        server.next_request()
+    });
+    assert_eq!(rest.count(), 255);
 }
 
 #[test]

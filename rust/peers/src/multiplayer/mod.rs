@@ -38,7 +38,7 @@ pub enum Outcome {
     Emit(Emission),
     /// A client's attempt has failed, to be printed.
     Failed(FailedAttempt),
-    /// The script is to decide on it.
+    /// The script is to decide on it; call [`Multiplayer::asked`] once it has run.
     Ask(Arc<Asking>),
 }
 

@@ -123,6 +123,10 @@ impl<L: Listening> Server<L> {
         Self { base: Some(base), ..Self::new(listener) }
     }
 
+    pub(crate) fn asked(&mut self) {
+        self.requests.asked();
+    }
+
     pub(crate) fn member(&self, id: i32) -> Option<&Arc<PeerState>> {
         self.members.get(&id).map(|member| &member.state)
     }

@@ -35,6 +35,13 @@ impl<L: Listening> Multiplayer<L> {
         self.apply_settings();
     }
 
+    /// The script's function for the request that a poll has returned last has returned.
+    pub fn asked(&mut self) {
+        if let Session::Server(server) = &mut self.session {
+            server.asked();
+        }
+    }
+
     /// Whether it ever has: requests may wait for an answer.
     pub fn has_asked(&self) -> bool {
         self.has_asked
