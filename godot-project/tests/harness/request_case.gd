@@ -10,6 +10,7 @@ var _askers: Array[WeakRef] = []
 
 
 func is_builtin() -> bool:
+	checks += 1
 	return not impl_is_ours() or not other == "rust"
 
 
