@@ -101,6 +101,13 @@ one_per_address() {
     gets "101" "$1" 127.0.0.1 127.0.0.8 "$tls" && gets "101" "$1" ::1 "" "$tls"
 }
 
+# A plain request through the proxy at port $1 is answered by the script, which sees the client $3 behind the proxy.
+is_seen() {
+  local answer
+  answer=$(curl -s --max-time 20 --interface "$3" --cacert "$fixtures/root.crt" "https://localhost:$1/health" --connect-to "::$2:")
+  [[ $answer == "$3 0, proxy 127.0.0.1, secure true" ]] || { echo "got '$answer'" >&2; return 1; }
+}
+
 # The fingerprint of the certificate that the server at port $1 shows to who asks for the name $2, or with -noservername for none.
 shown_certificate() {
   local name=(-servername "$2")
@@ -148,6 +155,7 @@ need openssl openssl
 need nginx nginx-light
 need haproxy haproxy
 need chromium chromium
+need curl curl
 need "$stream_module" libnginx-mod-stream
 find_godot
 ensure_addon
@@ -197,6 +205,11 @@ check "one client of each address" one_per_address "$limited"
 serve full trusted=127.0.0.1 max=0
 check "a full server" gets "503 Retry-After: 5" "$port" 127.0.0.1 ""
 check "a full server and a browser" gets "101 1013 the server is full" "$port" 127.0.0.1 "" "header=Origin: https://game.example"
+serve asking trusted=127.0.0.1 asks=yes
+asking=$(free_port)
+check "HAProxy in front of a callback" start_haproxy "$asking" "$(free_port)" "$(free_port)" "$port" "$through"
+check "a health check through it" is_seen "$asking" 127.0.0.1 127.0.0.7
+check "a player through it" is_shown asking "127.0.0.8 0" "wss://$url" "$asking" 127.0.0.1 127.0.0.8 "$tls"
 serve named "certificates=$scratch/certificates" "names=eu.game.example:ec_leaf,*.game.example:p384"
 for row in "eu.game.example ec_leaf" "us.game.example p384" "game.example leaf" "localhost leaf" "-noservername leaf"; do
   read -r name fixture <<<"$row"

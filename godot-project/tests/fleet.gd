@@ -8,6 +8,7 @@ extends SceneTree
 ##   certificates=FOLDER TLS with fullchain.pem and privkey.pem there, read again when the file
 ##                       `renewed` is touched, as docs/servers.md shows it
 ##
+##   asks=yes            a request_callback, which answers plain requests with what it sees
 ##   names=NAME:FILE,... a certificate of tests/fixtures/tls for each name (set_tls_options)
 ##
 ## Prints LISTENING with its port, and a line for each client: FLEET in ADDRESS PORT URL.
@@ -30,6 +31,8 @@ func _initialize() -> void:
 	_peer.proxy_protocol = arguments.has("proxy")
 	_peer.max_clients = arguments.get("max", "-1").to_int()
 	_peer.max_clients_per_address = arguments.get("address", "-1").to_int()
+	if arguments.has("asks"):
+		_peer.request_callback = _answer
 	_certificates = arguments.get("certificates", "")
 	var options: TLSOptions = null
 	if not _certificates.is_empty():
@@ -59,6 +62,14 @@ func _name(names: String) -> void:
 		var certificate := X509Certificate.new()
 		certificate.load(path + ".crt")
 		_peer.set_tls_options(TLSOptions.server(key, certificate), entry.get_slice(":", 0))
+
+
+func _answer(request: Object) -> void:
+	if request.is_websocket():
+		request.accept()
+		return
+	request.respond(200, "%s %d, proxy %s, secure %s\n" % [request.get_remote_address(),
+		request.get_remote_port(), request.get_proxy_address(), request.is_secure()])
 
 
 func _show(id: int) -> void:

@@ -114,7 +114,6 @@ func test_rooms_on_one_port() -> void:
 	settle()
 	equal(clients[1].get_available_packet_count(), 0, "stays in its room")
 	check(not server.is_connection_available(), "the server hands out none of them")
-	expect_warning("404")
 	var lost: MultiplayerPeer = watch(new_mp())
 	lost.create_client("ws://127.0.0.1:%d/green" % server.get_local_port())
 	check(until(func() -> bool: return disconnected(lost)), "an unknown path")
