@@ -31,6 +31,7 @@ func test_a_server_with_tls() -> void:
 	check(until(server.is_connection_available), "it comes in")
 	var peer: PacketPeer = watch(server.take_connection())
 	check(peer.get_requested_url().begins_with("wss://"), "its URL")
+	check(until(func() -> bool: return state(client) == OPEN), "the client knows")
 	client.send_text("over TLS")
 	equal(receive_text(peer, 1), PackedStringArray(["over TLS"]), "a message")
 	var room: MultiplayerPeer = watch(new_mp())
