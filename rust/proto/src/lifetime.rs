@@ -1,9 +1,23 @@
-//! A queue in which some entries grow stale (`unreliable_lifetime`).
+//! What is not worth sending for ever: how a message is delivered, and a queue in which some entries grow stale
+//! (`unreliable_lifetime`).
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
+
+/// What becomes of a message that has to wait because the transport is slower than what is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// It arrives, in its place.
+    #[default]
+    Reliable,
+    /// It was put at that time, and is dropped once it has waited for longer than the connection's unreliable lifetime. Without one it
+    /// arrives.
+    Unreliable(Instant),
+    /// It takes the place of one with the same key that waits, but stands at the end of the queue.
+    Latest(i64),
+}
 
 /// Entries in order, of which the unreliable ones are worth sending for a while only.
 ///
@@ -16,11 +30,13 @@ pub struct LifetimeQueue<T> {
     entries: VecDeque<Entry<T>>,
 }
 
+/// An entry that was taken out of a [`LifetimeQueue`], with what is needed to put it back.
 #[derive(Debug)]
-struct Entry<T> {
+pub struct Entry<T> {
     /// `None`: reliable.
     put_at: Option<Instant>,
-    item: T,
+    /// What was put.
+    pub item: T,
 }
 
 impl<T> Default for LifetimeQueue<T> {
@@ -46,14 +62,58 @@ impl<T> LifetimeQueue<T> {
     }
 
     /// Takes the next entry that is worth sending. Those before it are handed to `dropped`.
-    pub fn pop(&mut self, now: Instant, mut dropped: impl FnMut(T)) -> Option<T> {
+    pub fn pop(&mut self, now: Instant, dropped: impl FnMut(T)) -> Option<T> {
+        self.pop_entry(now, dropped).map(|entry| entry.item)
+    }
+
+    /// As [`pop`](Self::pop), for who may have to [put it back](Self::put_back).
+    pub fn pop_entry(&mut self, now: Instant, mut dropped: impl FnMut(T)) -> Option<Entry<T>> {
         loop {
             let entry = self.entries.pop_front()?;
-            if !is_stale(self.lifetime, entry.put_at, now) {
-                return Some(entry.item);
+            if !self.is_stale(&entry, now) {
+                return Some(entry);
             }
             dropped(entry.item);
         }
+    }
+
+    /// Puts an entry back to where it was taken from, at the front.
+    pub fn put_back(&mut self, entry: Entry<T>) {
+        self.entries.push_front(entry);
+    }
+
+    /// Whether an entry that was taken out is stale by now.
+    pub fn is_stale(&self, entry: &Entry<T>, now: Instant) -> bool {
+        is_stale(self.lifetime, entry.put_at, now)
+    }
+
+    /// The last moment at which that entry is worth sending; `None`: there is no last one.
+    pub fn fresh_until(&self, entry: &Entry<T>) -> Option<Instant> {
+        entry.put_at?.checked_add(self.lifetime?)
+    }
+
+    /// The last moment at which the first unreliable entry is worth sending.
+    pub fn first_fresh_until(&self) -> Option<Instant> {
+        self.lifetime?;
+        self.fresh_until(self.entries.iter().find(|entry| entry.put_at.is_some())?)
+    }
+
+    /// Takes out the entry that `is_meant` finds first.
+    pub fn remove(&mut self, mut is_meant: impl FnMut(&T) -> bool) -> Option<T> {
+        let place = self.entries.iter().position(|entry| is_meant(&entry.item))?;
+        self.entries.remove(place).map(|entry| entry.item)
+    }
+
+    /// Gives back memory while nothing waits.
+    pub fn release_memory(&mut self) {
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    /// How long unreliable entries are worth sending; `None`: for ever.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
     }
 
     /// Drops every stale entry, wherever it stands: for a queue that is full while nothing is taken out of it.
