@@ -23,6 +23,7 @@
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))] // a socket option, see `socket`
 
+mod admission;
 mod conn;
 mod drive;
 mod helper;
@@ -44,6 +45,7 @@ mod tls;
 mod transport;
 mod wire;
 
+pub use admission::Admission;
 pub use ids::{IdMap, SpreadBits};
 pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
@@ -51,7 +53,7 @@ pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
-pub use seam::{Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
+pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

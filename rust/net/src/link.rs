@@ -12,6 +12,7 @@ use rust_websocket_proto::{
 };
 
 use crate::{
+    admission::Admission,
     conn::Conn,
     drive::Driving,
     listener::{Acceptor, ListenError, ListenOptions, ListenerShared},
@@ -20,7 +21,7 @@ use crate::{
     reactor::Command,
     route::Route,
     seam::{
-        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, Shared,
+        Arrival, Asked, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, Shared,
         Stopped, next_id,
     },
     thread,
@@ -33,6 +34,11 @@ const KEPT_REPORTS: usize = 1024;
 /// What a listener reports.
 #[derive(Debug)]
 pub enum ListenerEvent<L = Link> {
+    /// A request waits for a decision ([`Admission::asks_owner`]). If that is to accept it, `Accepted` follows with its id.
+    Asked(Asked),
+    /// A connection that had asked ended before it was open: the client left, the time for the decision passed, or it is
+    /// answered.
+    Over(LinkId),
     /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`]. Dropping
     /// the link turns it away.
     Accepted(L, SocketAddr, Opened),
@@ -275,6 +281,8 @@ impl Listener {
         for arrival in self.taken.drain(..) {
             events.push(match arrival {
                 Arrival::Link(link, event) => ListenerEvent::Link(link, event),
+                Arrival::Asked(asked) => ListenerEvent::Asked(asked),
+                Arrival::Over(link) => ListenerEvent::Over(link),
                 Arrival::Accepted(claim, address, opened) => {
                     accepted += 1;
                     ListenerEvent::Accepted(Link::accepted(claim), address, opened)
@@ -297,6 +305,12 @@ impl Listener {
     /// Changes what connections accepted from now on are told.
     pub fn set_link_options(&self, options: LinkOptions) {
         self.shared.set_link_options(options);
+    }
+
+    /// Changes whom it lets in, for every request whose head is not complete.
+    pub fn set_admission(&self, admission: Admission) {
+        self.shared.set_admission(admission);
+        self.driving.push(Command::ResumeAccepting(self.shared.id)); // `max_pending` may have grown
     }
 }
 
@@ -374,6 +388,7 @@ mod tests {
             port: 0,
             link: options(),
             tls: None,
+            admission: Admission::default(),
         })
         .unwrap();
         let url = format!("ws://{}/", listener.local_address());

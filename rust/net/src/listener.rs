@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Type};
 use thiserror::Error;
 
 use crate::{
+    admission::Admission,
     local_address::LocalAddress,
     seam::{Arrivals, LinkOptions, lock, next_id},
     socket::{Listening, Socket, exclude_others},
@@ -25,11 +26,6 @@ use crate::{
 /// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again
 /// after a second. Linux lowers it to `net.core.somaxconn` (4096).
 const BACKLOG: i32 = 4096;
-
-/// Connections per listener that the script has not seen: their handshake is pending, or complete and no poll
-/// has come since. The others wait in the backlog, so that a server that stalls does not use up its file
-/// descriptors.
-const MAX_UNSEEN: usize = 4096;
 
 /// Connections accepted per turn; the rest waits until the others have had their share.
 const ACCEPTS_PER_TURN: usize = 256;
@@ -48,6 +44,8 @@ pub struct ListenOptions {
     pub link: LinkOptions,
     /// `None`: plain.
     pub tls: Option<ServerTls>,
+    /// Can be changed later.
+    pub admission: Admission,
 }
 
 /// Why listening is not possible.
@@ -129,6 +127,7 @@ pub(crate) struct ListenerShared {
     socket: Mutex<Option<Box<dyn Listening>>>,
     accepting: AtomicBool,
     link_options: Mutex<LinkOptions>,
+    admission: Mutex<Arc<Admission>>,
     tls: Option<ServerTls>,
     pub(crate) arrivals: Arc<Arrivals>,
 }
@@ -143,6 +142,7 @@ impl ListenerShared {
             socket: Mutex::new(Some(Box::new(socket))),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
+            admission: Mutex::new(Arc::new(options.admission)),
             tls: options.tls,
             arrivals: Arc::default(),
         })
@@ -177,6 +177,15 @@ impl ListenerShared {
 
     pub(crate) fn set_link_options(&self, options: LinkOptions) {
         *lock(&self.link_options) = options;
+    }
+
+    /// Whom it lets in as of now.
+    pub(crate) fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&lock(&self.admission))
+    }
+
+    pub(crate) fn set_admission(&self, admission: Admission) {
+        *lock(&self.admission) = Arc::new(admission);
     }
 }
 
@@ -234,7 +243,7 @@ impl Acceptor {
         }
         self.retry_at = None;
         while self.readable && self.shared.is_accepting() {
-            if self.pending + self.shared.arrivals.unseen() >= MAX_UNSEEN {
+            if self.pending + self.shared.arrivals.unseen() >= self.shared.admission().max_pending {
                 if self.shared.arrivals.hold_back() {
                     return Accepted::Nothing;
                 }

@@ -22,7 +22,7 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 use rust_websocket_net::{
-    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How, Link, LinkOptions,
+    Admission, CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How, Link, LinkOptions,
     ListenOptions, Listener, SendLimits, ServerTls, ServerTrust, TlsError,
 };
 use rust_websocket_proto::MessageKind;
@@ -104,9 +104,10 @@ fn server_with(tls: ServerTls, link: LinkOptions) -> Server {
         port: 0,
         link,
         tls: Some(tls),
+        admission: Admission::default(),
     })
     .unwrap();
-    Server { listener, links: std::collections::HashMap::new(), echoes: false }
+    Server::of(listener)
 }
 
 fn connect(address: SocketAddr, tls: &ClientTls) -> Client {

@@ -29,6 +29,9 @@ impl Conn {
                 Polled::BudgetSpent => true,
                 Polled::Idle | Polled::Full => false,
             };
+            if self.pending.is_some() && self.consider_request() {
+                continue;
+            }
             let waits = self.endpoint.is_holding() || self.endpoint.is_paused();
             // What was consumed since the last look makes room now; what is consumed from here on is ordered (`Resume`).
             if waits && !self.shared.receiving.pause() && self.note_consumed(turn.now) {
@@ -93,11 +96,16 @@ impl Conn {
         }
     }
 
-    /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported.
+    /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported, unless its request
+    /// was.
     pub(super) fn report_closed(&mut self, closed: Closed) {
         self.refuse_sends();
-        if self.pending.is_none() {
-            self.report(Event::Closed(closed));
+        match (&self.pending, &self.owner) {
+            (None, _) => self.report(Event::Closed(closed)),
+            (Some(pending), Owner::Listener(arrivals)) if pending.is_owner_asked => {
+                arrivals.reports.push(Arrival::Over(self.shared.id));
+            }
+            (Some(_), _) => {}
         }
         self.owner = Owner::Gone;
     }

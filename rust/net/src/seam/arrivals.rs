@@ -7,11 +7,15 @@ use std::{
 
 use rust_websocket_proto::{Event, Opened};
 
-use super::{Claim, LinkId, Reports};
+use super::{Asked, Claim, LinkId, Reports};
 
 /// A report of a listener's connection.
 #[derive(Debug)]
 pub(crate) enum Arrival {
+    /// Its request waits for the owner's decision.
+    Asked(Asked),
+    /// It ended before it was open, and had asked. Without a decision it is too late for one.
+    Over(LinkId),
     /// It has completed its handshake; dropping the claim turns it away.
     Accepted(Claim, SocketAddr, Opened),
     /// Something happened on one that was reported.

@@ -2,6 +2,7 @@
 //! wait. It knows no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
 
 mod arrivals;
+mod asked;
 mod commands;
 mod counters;
 mod limits;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     types::next_id,
 };
 pub use self::{
+    asked::Asked,
     counters::Counters,
     outbox::{Batch, How, Outbox},
     types::{LinkEvent, LinkId, LinkOptions},

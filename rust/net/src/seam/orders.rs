@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use rust_websocket_proto::MessageKind;
+use rust_websocket_proto::{MessageKind, http::Decision};
 
 /// From a link's owner to the I/O thread, in order.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(crate) enum Order {
     Send(MessageKind, Bytes),
     Close(u16, String),
     Leave,
+    /// What becomes of the request that was reported.
+    Decide(Box<Decision>),
     /// The owner is gone: leave unless a close handshake is under way, report nothing any more.
     Abandon,
     /// There is room for messages again.

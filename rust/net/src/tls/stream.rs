@@ -67,6 +67,14 @@ impl TlsLayer {
         !self.session.is_handshaking()
     }
 
+    /// The server name that a client has asked for (SNI).
+    pub(crate) fn server_name(&self) -> Option<Box<str>> {
+        match &*self.session {
+            Connection::Server(session) => session.server_name().map(Into::into),
+            Connection::Client(_) => None,
+        }
+    }
+
     /// Whether TLS has something to write by itself.
     pub(crate) fn has_pending_output(&self) -> bool {
         self.session.wants_write()

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
+    Admission, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
 };
 use rust_websocket_proto::{ClientRequest, HttpResponse};
 
@@ -132,7 +132,13 @@ impl<L: Listening> Multiplayer<L> {
         let address = parse_bind_address(bind_address)?;
         let tls = tls?;
         self.settings.check_handshake()?;
-        let options = ListenOptions { address, port, link: self.settings.link_options(), tls };
+        let options = ListenOptions {
+            address,
+            port,
+            link: self.settings.link_options(),
+            tls,
+            admission: Admission::default(),
+        };
         let listener = listen(options).map_err(|problem| Refused::Listen {
             address: bind_address.to_owned(),
             port,

@@ -174,6 +174,7 @@ impl<L: Listening> Server<L> {
                     Some(self.welcome(link, address, opened, settings))
                 }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
+                ListenerEvent::Asked(_) | ListenerEvent::Over(_) => None,
             };
             if signal.is_some() {
                 return signal;
