@@ -11,7 +11,7 @@ use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom};
 use rust_websocket_proto::{
-    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Endpoint, EndpointOptions, Farewell,
+    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Farewell,
     MessageKind, Polled, Scheme, SendError, TransportEnd,
 };
 
@@ -230,7 +230,11 @@ impl Local {
     /// Offers what is to be written; what the stream does not take stays.
     fn write(&mut self, stream: &mut OpenStream, now: Instant) {
         let is_tls = self.stream.is_tls();
-        while self.is_writable(stream) {
+        loop {
+            self.endpoint.fill_output(now, &mut self.compressor);
+            if !self.is_writable(stream) {
+                break;
+            }
             let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
             self.endpoint.wrote(taken, now);
@@ -238,6 +242,10 @@ impl Local {
             // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
             // that is: it must be the same, no more and no less.
             self.repeated = (is_tls && left > 0).then_some(left);
+            if self.repeated.is_some() {
+                self.endpoint.write_held(now);
+                break;
+            }
             if left > 0 {
                 self.endpoint.write_refused(now);
                 break;
@@ -286,13 +294,18 @@ impl Local {
     }
 
     /// Sends at once what the stream takes.
-    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    pub(crate) fn send(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+    ) -> Result<(), SendError> {
         let now = Instant::now();
         if !self.endpoint.has_send_room(payload.len()) {
             self.write_now(now);
         }
         self.sent_since_poll = true;
-        let sent = self.endpoint.send(kind, payload, &mut self.compressor);
+        let sent = self.endpoint.send_as(kind, payload, delivery, &mut self.compressor);
         self.counters.add(&self.endpoint.take_statistics());
         sent?;
         self.write_now(now);
@@ -348,6 +361,11 @@ impl Local {
 
     pub(crate) fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
         self.endpoint.set_heartbeat_interval(interval, now);
+    }
+
+    /// How much of it the engine's socket holds cannot be bounded from here.
+    pub(crate) fn set_unreliable_lifetime(&mut self, lifetime: Option<Duration>) {
+        self.endpoint.set_unreliable_lifetime(lifetime);
     }
 
     pub(crate) fn set_close_timeout(&mut self, timeout: Duration) {

@@ -124,7 +124,7 @@ impl RustWebSocketMultiplayerPeer {
     /// Sends a packet; each peer that refuses it prints why, once.
     fn put(this: &Gd<Self>, payload: Bytes) -> Error {
         let state = Self::state_of(this);
-        match state.attempt(|multiplayer| multiplayer.put_packet(payload)) {
+        match state.attempt(|multiplayer| multiplayer.put_packet(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)
@@ -145,7 +145,7 @@ impl RustWebSocketMultiplayerPeer {
 
     /// A property's setter.
     pub(crate) fn set_property<P: Property>(this: &Gd<Self>, value: P::Value) {
-        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value));
+        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value, &Instant::now));
     }
 }
 

@@ -143,4 +143,5 @@ properties! {
         RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool);
     connect_timeout: get_connect_timeout, set_connect_timeout, RustWebSocketPeer(timeout: f64);
     handshake_timeout: get_handshake_timeout, set_handshake_timeout, RustWebSocketMultiplayerPeer(timeout: f64);
+    unreliable_lifetime: get_unreliable_lifetime, set_unreliable_lifetime, RustWebSocketMultiplayerPeer(lifetime: i64);
 }

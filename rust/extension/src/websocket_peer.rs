@@ -217,6 +217,17 @@ impl RustWebSocketPeer {
     }
 
     #[func(gd_self)]
+    fn send_latest(
+        this: Gd<Self>,
+        message: PackedByteArray,
+        #[opt(default = 0)] key: i64,
+        #[opt(default = WriteMode(1))] write_mode: WriteMode,
+    ) -> Error {
+        let payload = Bytes::copy_from_slice(message.as_slice());
+        Self::answer(&this, |peer| peer.send_latest(write_mode.kind(), payload, key))
+    }
+
+    #[func(gd_self)]
     fn send_text(this: Gd<Self>, message: GString) -> Error {
         let text = text::read_plain(&message).map(Bytes::from);
         Self::answer(&this, |peer| peer.send_text(text))

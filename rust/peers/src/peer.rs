@@ -7,10 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Event, HttpResponse, Message, MessageKind, Opened, SendError, Target,
-    is_valid_close_code, shown_url,
+    ClientRequest, CloseCause, Delivery, Event, HttpResponse, Message, MessageKind, Opened, SendError,
+    Target, is_valid_close_code, shown_url,
 };
 
 use crate::{
@@ -143,6 +143,13 @@ impl Peer {
             carrier.set(setting, now);
         }
         Ok(())
+    }
+
+    /// What the owner of a fed peer has set for all its connections.
+    pub(crate) fn set_live(&mut self, setting: LiveSetting, now: Now<'_>) {
+        if let Some(carrier) = self.carrier.as_mut().filter(|_| self.is_fed) {
+            carrier.set(setting, now);
+        }
     }
 
     /// What a script sees of the connection.
@@ -368,9 +375,14 @@ impl Peer {
         self.send(self.write_mode, payload)
     }
 
-    /// Sends one of the copies of a packet to many.
-    pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refused> {
-        self.push(self.write_mode, payload, How::With(batch))
+    /// Sends a packet of a multiplayer peer.
+    pub(crate) fn put_packet_as(
+        &mut self,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), Refused> {
+        self.push(self.write_mode, payload, delivery, how)
     }
 
     /// Sends a message.
@@ -378,7 +390,15 @@ impl Peer {
     /// # Errors
     /// The connection is not open, the outbound limits are reached, or it is a text and not UTF-8; nothing is sent then.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
-        self.push(kind, payload, How::Now)
+        self.push(kind, payload, Delivery::Reliable, How::Now)
+    }
+
+    /// Sends a message that takes the place of one with the same key which was not handed to the system yet.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_latest(&mut self, kind: MessageKind, payload: Bytes, key: i64) -> Result<(), Refused> {
+        self.push(kind, payload, Delivery::Latest(key), How::Now)
     }
 
     /// Sends a text message.
@@ -394,7 +414,13 @@ impl Peer {
         }
     }
 
-    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
+    fn push(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), Refused> {
         if !self.view.can_send() {
             return Err(self.why_closed());
         }
@@ -409,7 +435,7 @@ impl Peer {
             self.counters.send_refused();
             return Err(Refused::TooBig { size, limit });
         }
-        carrier.push(kind, payload, how).map_err(|error| match error {
+        carrier.push(kind, payload, delivery, how).map_err(|error| match error {
             SendError::BufferFull => Refused::Full,
             _ => Refused::Lost,
         })

@@ -63,7 +63,7 @@ fn take(server: &mut Server) -> Option<(i32, String)> {
 
 fn send(server: &mut Server, target: i32, payload: &'static str) -> usize {
     server.target_peer = target;
-    server.put_packet(text(payload)).expect("a target that exists").len()
+    server.put_packet(text(payload), &Clock::new().now()).expect("a target that exists").len()
 }
 
 #[test]
@@ -71,7 +71,10 @@ fn f37_status_id_and_port() {
     let mut server = Server::default();
     let street = Street::default();
     assert_eq!((server.status(), server.unique_id(), server.local_port()), (Status::Disconnected, 0, 0));
-    assert!(matches!(server.put_packet(text("x")), Err(Refused::NotConnected { call: "put_packet", .. })));
+    assert!(matches!(
+        server.put_packet(text("x"), &Clock::new().now()),
+        Err(Refused::NotConnected { call: "put_packet", .. })
+    ));
     assert!(matches!(server.next_packet(), Err(Refused::NotConnected { call: "get_packet", .. })));
     server.create_server(0, "*", Ok(None), |_| Ok(street.listener())).unwrap();
     assert_eq!((server.status(), server.unique_id(), server.local_port()), (Status::Connected, 1, 4321));
@@ -144,7 +147,7 @@ fn ids_are_not_given_twice() {
 
 #[test]
 fn targets() {
-    let (mut server, _street, _clock, visitors, ids) = server_with(3);
+    let (mut server, _street, clock, visitors, ids) = server_with(3);
     let got = || visitors.iter().map(|visitor| visitor.sent().join(",")).collect::<Vec<_>>();
     assert_eq!(send(&mut server, 0, "all"), 0);
     assert_eq!(got(), ["all", "all", "all"]);
@@ -156,7 +159,9 @@ fn targets() {
     assert_eq!(got(), ["all", "all", "all"]);
     let nobody = (2..).find(|id| !ids.contains(id)).unwrap();
     server.target_peer = nobody;
-    assert!(matches!(server.put_packet(text("x")), Err(Refused::UnknownTarget(id)) if id == nobody));
+    assert!(
+        matches!(server.put_packet(text("x"), &clock.now()), Err(Refused::UnknownTarget(id)) if id == nobody)
+    );
     assert_eq!(send(&mut server, -nobody, "all but nobody"), 0);
     assert_eq!(got(), ["all but nobody"; 3]);
 }
@@ -168,7 +173,7 @@ fn targets_that_a_script_has_changed() {
     let peer = Arc::clone(server.peer(ids[0]).unwrap());
     peer.with(|peer| peer.set::<property::outbound_buffer_size>(2, &clock.now())).unwrap();
     server.target_peer = 0;
-    let refused = server.put_packet(text("long")).unwrap();
+    let refused = server.put_packet(text("long"), &clock.now()).unwrap();
     let [(of, Refused::Recipient { id, refused })] = &refused[..] else { panic!("{}", refused.len()) };
     assert!(Arc::ptr_eq(of, &peer) && *id == ids[0]);
     assert!(matches!(**refused, Refused::TooBig { size: 4, limit: 2 }));
@@ -177,10 +182,10 @@ fn targets_that_a_script_has_changed() {
 
 #[test]
 fn overflow_of_one_member() {
-    let (mut server, _street, _clock, visitors, ids) = server_with(3);
+    let (mut server, _street, clock, visitors, ids) = server_with(3);
     visitors[1].remote.with(|wire| wire.refuses = Some(SendError::BufferFull));
     server.target_peer = 0;
-    let refused = server.put_packet(text("x")).unwrap();
+    let refused = server.put_packet(text("x"), &clock.now()).unwrap();
     let sentence = refused[0].1.to_string();
     assert!(
         refused.len() == 1 && sentence.starts_with(&format!("Peer {}: The outbound buffer", ids[1])),
@@ -354,9 +359,9 @@ fn f23_who_takes_nothing_is_shown_the_end() {
 
 #[test]
 fn settings_reach_connections_to_come() {
-    let (mut server, street, _clock) = server();
-    server.set::<property::handshake_timeout>(7.5).unwrap();
-    assert!(server.set::<property::handshake_timeout>(0.0).is_err());
+    let (mut server, street, clock) = server();
+    server.set::<property::handshake_timeout>(7.5, &clock.now()).unwrap();
+    assert!(server.set::<property::handshake_timeout>(0.0, &clock.now()).is_err());
     let options = street.options().unwrap();
     assert_eq!(options.config.connect_timeout.as_secs_f64(), 7.5);
     assert_eq!(*server.get::<property::handshake_timeout>(), 7.5);

@@ -28,6 +28,8 @@ pub enum Delivery {
 pub struct LifetimeQueue<T> {
     lifetime: Option<Duration>,
     entries: VecDeque<Entry<T>>,
+    /// How many of them are unreliable.
+    unreliable: usize,
 }
 
 /// An entry that was taken out of a [`LifetimeQueue`], with what is needed to put it back.
@@ -41,7 +43,7 @@ pub struct Entry<T> {
 
 impl<T> Default for LifetimeQueue<T> {
     fn default() -> Self {
-        Self { lifetime: None, entries: VecDeque::new() }
+        Self { lifetime: None, entries: VecDeque::new(), unreliable: 0 }
     }
 }
 
@@ -58,6 +60,7 @@ impl<T> LifetimeQueue<T> {
 
     /// Puts an entry that may grow stale at the end.
     pub fn push_unreliable(&mut self, item: T, now: Instant) {
+        self.unreliable += 1;
         self.entries.push_back(Entry { put_at: Some(now), item });
     }
 
@@ -70,6 +73,7 @@ impl<T> LifetimeQueue<T> {
     pub fn pop_entry(&mut self, now: Instant, mut dropped: impl FnMut(T)) -> Option<Entry<T>> {
         loop {
             let entry = self.entries.pop_front()?;
+            self.unreliable -= usize::from(entry.put_at.is_some());
             if !self.is_stale(&entry, now) {
                 return Some(entry);
             }
@@ -79,6 +83,7 @@ impl<T> LifetimeQueue<T> {
 
     /// Puts an entry back to where it was taken from, at the front.
     pub fn put_back(&mut self, entry: Entry<T>) {
+        self.unreliable += usize::from(entry.put_at.is_some());
         self.entries.push_front(entry);
     }
 
@@ -94,14 +99,18 @@ impl<T> LifetimeQueue<T> {
 
     /// The last moment at which the first unreliable entry is worth sending.
     pub fn first_fresh_until(&self) -> Option<Instant> {
-        self.lifetime?;
+        if self.unreliable == 0 || self.lifetime.is_none() {
+            return None;
+        }
         self.fresh_until(self.entries.iter().find(|entry| entry.put_at.is_some())?)
     }
 
     /// Takes out the entry that `is_meant` finds first.
     pub fn remove(&mut self, mut is_meant: impl FnMut(&T) -> bool) -> Option<T> {
         let place = self.entries.iter().position(|entry| is_meant(&entry.item))?;
-        self.entries.remove(place).map(|entry| entry.item)
+        let entry = self.entries.remove(place)?;
+        self.unreliable -= usize::from(entry.put_at.is_some());
+        Some(entry.item)
     }
 
     /// Gives back memory while nothing waits.
@@ -119,11 +128,15 @@ impl<T> LifetimeQueue<T> {
     /// Drops every stale entry, wherever it stands: for a queue that is full while nothing is taken out of it.
     pub fn drop_stale(&mut self, now: Instant, mut dropped: impl FnMut(T)) {
         let lifetime = self.lifetime;
-        if lifetime.is_none() || !self.entries.iter().any(|entry| is_stale(lifetime, entry.put_at, now)) {
+        if self.unreliable == 0
+            || lifetime.is_none()
+            || !self.entries.iter().any(|entry| is_stale(lifetime, entry.put_at, now))
+        {
             return;
         }
         for entry in std::mem::take(&mut self.entries) {
             if is_stale(lifetime, entry.put_at, now) {
+                self.unreliable -= 1;
                 dropped(entry.item);
             } else {
                 self.entries.push_back(entry);

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rust_websocket_net::{
     Admission, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
 };
-use rust_websocket_proto::{ClientRequest, HttpResponse};
+use rust_websocket_proto::{ClientRequest, Delivery, HttpResponse};
 
 use self::{
     client::{Client, Step},
@@ -26,7 +26,7 @@ pub use self::{
     types::{Refusals, Signal, Status, TransferMode},
 };
 use crate::{
-    Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
+    Carrier, Class, FailedAttempt, LiveSetting, Now, Peer, PeerState, Property, Refused, Settings, Subject,
     peer::parse_target,
 };
 
@@ -67,7 +67,7 @@ struct Past {
 pub struct Multiplayer<L: Listening = Listener> {
     /// Shared with the members of a server.
     settings: Arc<Settings>,
-    /// As set; nothing depends on it.
+    /// As set. What is not reliable is dropped where it has waited for longer than `unreliable_lifetime`.
     pub transfer_mode: TransferMode,
     /// As set; nothing depends on it.
     pub transfer_channel: i32,
@@ -324,17 +324,26 @@ impl<L: Listening> Multiplayer<L> {
     ///
     /// # Errors
     /// Nobody is sent anything: not connected, or an unknown target.
-    pub fn put_packet(&mut self, payload: Bytes) -> Result<Refusals, Refused> {
+    pub fn put_packet(&mut self, payload: Bytes, now: Now<'_>) -> Result<Refusals, Refused> {
         self.check_connected("put_packet")?;
+        let delivery = self.delivery(now);
         let refused = match &self.session {
-            Session::Server(server) => server.send(self.target_peer, &payload)?,
-            Session::Client(client) => client.send(payload).map(|()| Vec::new())?,
+            Session::Server(server) => server.send(self.target_peer, &payload, delivery)?,
+            Session::Client(client) => client.send(payload, delivery).map(|()| Vec::new())?,
             Session::Idle => Vec::new(),
         };
         if let Some((_, last)) = refused.last() {
             self.note_refusal(last);
         }
         Ok(refused)
+    }
+
+    /// Of a packet that is put now. The time is asked only where something depends on it.
+    fn delivery(&self, now: Now<'_>) -> Delivery {
+        if self.transfer_mode == TransferMode::Reliable || self.settings.lifetime().is_none() {
+            return Delivery::Reliable;
+        }
+        Delivery::Unreliable(now())
     }
 
     /// Packets to read.
@@ -480,17 +489,29 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
+    fn set_live(&self, setting: LiveSetting, now: Now<'_>) {
+        let set = |state: &Arc<PeerState>| state.with(|peer| peer.set_live(setting, now));
+        match &self.session {
+            Session::Server(server) => server.members().for_each(set),
+            Session::Client(client) => set(client.server()),
+            Session::Idle => {}
+        }
+    }
+
     /// A property's value.
     pub fn get<P: Property>(&self) -> &P::Value {
         P::get(&self.settings)
     }
 
-    /// Changes a property, for connections made after.
+    /// Changes a property, for connections made after; `unreliable_lifetime` for all of them.
     ///
     /// # Errors
     /// [`Refused::OutOfRange`]; it keeps its value then.
-    pub fn set<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
+    pub fn set<P: Property>(&mut self, value: P::Value, now: Now<'_>) -> Result<(), Refused> {
         P::set(Arc::make_mut(&mut self.settings), value)?;
+        if let Some(setting @ LiveSetting::UnreliableLifetime(_)) = P::live(&self.settings) {
+            self.set_live(setting, now);
+        }
         if let Session::Server(server) = &self.session {
             server.apply_settings(&self.settings);
         }

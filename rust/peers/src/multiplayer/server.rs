@@ -4,7 +4,7 @@ use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Batch, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom};
-use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
+use rust_websocket_proto::{Closed, Delivery, Event, Message, MessageKind, Opened};
 
 use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
@@ -195,7 +195,7 @@ impl<L: Listening> Server<L> {
         let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
         // Refused only if the client is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
-        _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
+        _ = link.push(MessageKind::Binary, greeting, Delivery::Reliable, How::With(&mut self.welcomed));
         let requests = (Arc::clone(&self.close_requests), id);
         let peer = Peer::fed_member(Arc::clone(settings), Box::new(link), address, opened, requests);
         let member = Member {
@@ -282,13 +282,13 @@ impl<L: Listening> Server<L> {
     ///
     /// # Errors
     /// The target does not exist.
-    pub(crate) fn send(&self, target: i32, payload: &Bytes) -> Result<Refusals, Refused> {
+    pub(crate) fn send(&self, target: i32, payload: &Bytes, delivery: Delivery) -> Result<Refusals, Refused> {
         let recipients = server_recipients(target, |id| self.members.contains_key(&id))
             .map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
         let mut refused = Vec::new();
         if let Recipients::One(id) = recipients {
             if let Some(member) = self.members.get(&id) {
-                member.send(id, |peer| peer.put_packet(payload.clone()), &mut refused);
+                member.send(id, |peer| peer.put_packet_as(payload.clone(), delivery, How::Now), &mut refused);
             }
             return Ok(refused);
         }
@@ -298,11 +298,15 @@ impl<L: Listening> Server<L> {
         let mut batch = Batch::default();
         for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
             if !member.is_shown()
-                && member.outbox.push(MessageKind::Binary, payload, How::With(&mut batch)).is_ok()
+                && member.outbox.push(MessageKind::Binary, payload, delivery, How::With(&mut batch)).is_ok()
             {
                 continue;
             }
-            member.send(*id, |peer| peer.put_packet_in(&mut batch, payload.clone()), &mut refused);
+            member.send(
+                *id,
+                |peer| peer.put_packet_as(payload.clone(), delivery, How::With(&mut batch)),
+                &mut refused,
+            );
         }
         Ok(refused)
     }
