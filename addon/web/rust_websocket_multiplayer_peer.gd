@@ -24,6 +24,25 @@ var compression_threshold: int = 1024:
 var compression_context_takeover: bool = false:
 	set = set_compression_context_takeover,
 	get = get_compression_context_takeover
+# A browser takes whatever it is given: nothing is dropped.
+var unreliable_lifetime: int = 0:
+	set = set_unreliable_lifetime,
+	get = get_unreliable_lifetime
+var max_clients: int = -1:
+	set = set_max_clients,
+	get = get_max_clients
+var max_clients_per_address: int = -1:
+	set = set_max_clients_per_address,
+	get = get_max_clients_per_address
+var allowed_origins := PackedStringArray():
+	set = set_allowed_origins,
+	get = get_allowed_origins
+var trusted_proxies := PackedStringArray():
+	set = set_trusted_proxies,
+	get = get_trusted_proxies
+var proxy_protocol: bool = false:
+	set = set_proxy_protocol,
+	get = get_proxy_protocol
 
 var _packets_peers := PackedInt32Array()
 # A client's connection, for what it says when it has ended.
@@ -32,6 +51,33 @@ var _server: RustWebSocketPeer
 
 func _init() -> void:
 	peer_connected.connect(_dress)
+
+
+# The engine's peer ends a connection without saying why; its connection says it.
+func disconnect_peer_with_code(id: int, code: int = 1000, reason: String = "") -> void:
+	var peer := get_peer(id)
+	if peer:
+		peer.close(_sendable(code), reason)
+
+
+func close_with_code(code: int = 1001, reason: String = "") -> void:
+	if _server:
+		_server.close(_sendable(code), reason)
+	close()
+
+
+func get_close_code() -> int:
+	return _server.get_close_code() if _server else -1
+
+
+func get_close_reason() -> String:
+	return _server.get_close_reason() if _server else ""
+
+
+@warning_ignore("unused_parameter")
+# gdlint:ignore = unused-argument
+func set_tls_options(options: TLSOptions, server_name: String = "") -> Error:
+	return ERR_UNCONFIGURED
 
 
 func get_error_message() -> String:
@@ -79,6 +125,14 @@ func get_statistics() -> Dictionary:
 		"bytes_out": 0,
 		"sends_refused": 0,
 		"reads_paused": 0,
+		"wire_bytes_in": 0,
+		"wire_bytes_out": 0,
+		"pings_out": 0,
+		"unreliable_dropped": 0,
+		"unread_messages": 0,
+		"unread_bytes": 0,
+		"unsent_bytes": 0,
+		"opened_at": 0,
 	}
 
 
@@ -124,6 +178,59 @@ func set_compression_context_takeover(enabled: bool) -> void:
 
 func get_compression_context_takeover() -> bool:
 	return compression_context_takeover
+
+
+func set_unreliable_lifetime(lifetime: int) -> void:
+	unreliable_lifetime = lifetime
+
+
+func get_unreliable_lifetime() -> int:
+	return unreliable_lifetime
+
+
+func set_max_clients(count: int) -> void:
+	max_clients = count
+
+
+func get_max_clients() -> int:
+	return max_clients
+
+
+func set_max_clients_per_address(count: int) -> void:
+	max_clients_per_address = count
+
+
+func get_max_clients_per_address() -> int:
+	return max_clients_per_address
+
+
+func set_allowed_origins(origins: PackedStringArray) -> void:
+	allowed_origins = origins
+
+
+func get_allowed_origins() -> PackedStringArray:
+	return allowed_origins
+
+
+func set_trusted_proxies(proxies: PackedStringArray) -> void:
+	trusted_proxies = proxies
+
+
+func get_trusted_proxies() -> PackedStringArray:
+	return trusted_proxies
+
+
+func set_proxy_protocol(enabled: bool) -> void:
+	proxy_protocol = enabled
+
+
+func get_proxy_protocol() -> bool:
+	return proxy_protocol
+
+
+# Browsers let a page send no other codes.
+func _sendable(code: int) -> int:
+	return code if code < 0 or code >= 3000 else 1000
 
 
 # A peer of the engine's class gets the further members of ours, before the handlers of scripts.

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions};
 use rust_websocket_peers::{Accepted, Carrier, LiveSetting, NO_DELAY, Now};
-use rust_websocket_proto::{ClientRequest, Delivery, MessageKind, SendError};
+use rust_websocket_proto::{Amount, ClientRequest, Delivery, MessageKind, SendError};
 
 use crate::{engine_stream::EngineStream, local::Local};
 
@@ -84,6 +84,10 @@ impl Carrier for Local {
 
     fn counters(&self) -> &Arc<Counters> {
         Local::counters(self)
+    }
+
+    fn unread(&self) -> Amount {
+        Local::unread(self)
     }
 
     fn buffered_amount(&self) -> usize {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom};
 use rust_websocket_proto::{
-    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Farewell,
-    MessageKind, Polled, Scheme, SendError, TransportEnd,
+    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Event,
+    Farewell, MessageKind, Polled, Scheme, SendError, TransportEnd,
 };
 
 use crate::{
@@ -223,6 +223,9 @@ impl Local {
 
     fn take_events(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
         while let Polled::Event(event) = self.endpoint.poll_event(budget, now) {
+            if matches!(event, Event::Opened(_)) {
+                self.counters.opened();
+            }
             events.push(LinkEvent::Protocol(event));
         }
     }
@@ -387,6 +390,10 @@ impl Local {
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    pub(crate) fn unread(&self) -> Amount {
+        self.endpoint.unread()
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {

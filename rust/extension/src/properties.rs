@@ -141,6 +141,14 @@ properties! {
         RustWebSocketPeer(size: i64), RustWebSocketMultiplayerPeer(size: i64);
     compression_context_takeover: get_compression_context_takeover, set_compression_context_takeover,
         RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool);
+    max_clients: get_max_clients, set_max_clients, RustWebSocketMultiplayerPeer(count: i64);
+    max_clients_per_address: get_max_clients_per_address, set_max_clients_per_address,
+        RustWebSocketMultiplayerPeer(count: i64);
+    allowed_origins: get_allowed_origins, set_allowed_origins,
+        RustWebSocketMultiplayerPeer(origins: PackedStringArray);
+    trusted_proxies: get_trusted_proxies, set_trusted_proxies,
+        RustWebSocketMultiplayerPeer(proxies: PackedStringArray);
+    proxy_protocol: get_proxy_protocol, set_proxy_protocol, RustWebSocketMultiplayerPeer(enabled: bool);
     connect_timeout: get_connect_timeout, set_connect_timeout, RustWebSocketPeer(timeout: f64);
     handshake_timeout: get_handshake_timeout, set_handshake_timeout, RustWebSocketMultiplayerPeer(timeout: f64);
     unreliable_lifetime: get_unreliable_lifetime, set_unreliable_lifetime, RustWebSocketMultiplayerPeer(lifetime: i64);

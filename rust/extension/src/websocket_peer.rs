@@ -13,7 +13,6 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::Statistics;
 use rust_websocket_peers::{Peer, PeerState, Property, ReadyState, Refused};
 
 use crate::{
@@ -249,11 +248,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn close(this: Gd<Self>, #[opt(default = 1000)] code: i64, #[opt(default = "")] reason: GString) {
-        // Whoever closes is rid of the connection, whatever the reason: what is no text is left out.
-        let (reason, problem) = match text::read("close: the reason", &reason) {
-            Ok(reason) => (reason, None),
-            Err(refused) => (String::new(), Some(refused)),
-        };
+        let (reason, problem) = text::read_or_drop("close: the reason", &reason);
         _ = Self::answer(&this, |peer| {
             let closed = peer.close(code, &reason, &Instant::now);
             problem.map_or(closed, Err)
@@ -347,7 +342,7 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Peer::statistics))
+        statistics_to_godot(self.read(<_>::default(), |peer| (peer.statistics(), peer.levels())))
     }
 
     // Godot 3's.

@@ -14,15 +14,16 @@ use std::{
 use mio::Token;
 use rust_websocket_proto::{
     Budget, ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions,
-    Farewell, Random, Scheme, TransportEnd,
+    Farewell, Random, Scheme, TransportEnd, admission,
 };
 
 use crate::{
     listener::ListenerShared,
     lookup::Lookup,
+    places::Place,
     race::{Outcome, Race},
     route::Route,
-    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared},
+    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared, Tag},
     socket::{self, Sockets, UnsentLimit},
     tls::Received,
     transport::Transport,
@@ -88,11 +89,32 @@ enum Owner {
 struct Pending {
     /// Through which it came.
     listener: Arc<ListenerShared>,
+    /// Who has connected.
     address: SocketAddr,
+    /// The client, by what a complete request says.
+    forwarded: Option<admission::Endpoint>,
     /// Its request is complete.
     has_asked: bool,
     /// The owner decides on it.
     is_owner_asked: bool,
+    /// Of its request, where that says who takes it.
+    path: Option<Box<str>>,
+    /// What came with the owner's decision.
+    tag: Option<Tag>,
+}
+
+impl Pending {
+    fn new(listener: Arc<ListenerShared>, address: SocketAddr) -> Self {
+        Self {
+            listener,
+            address,
+            forwarded: None,
+            has_asked: false,
+            is_owner_asked: false,
+            path: None,
+            tag: None,
+        }
+    }
 }
 
 pub(crate) struct Conn {
@@ -102,6 +124,8 @@ pub(crate) struct Conn {
     endpoint: Endpoint,
     owner: Owner,
     pending: Option<Box<Pending>>,
+    /// Among the listener's clients.
+    place: Option<Place>,
     stage: Stage,
     no_delay: bool,
     has_heartbeat: bool,
@@ -165,7 +189,7 @@ impl Conn {
         let mut conn = Self::new(shared, endpoint, owner, stage, options.no_delay);
         conn.booked = Some(0);
         conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
-        conn.pending = Some(Box::new(Pending { listener, address, has_asked: false, is_owner_asked: false }));
+        conn.pending = Some(Box::new(Pending::new(listener, address)));
         conn
     }
 
@@ -176,6 +200,7 @@ impl Conn {
             endpoint,
             owner,
             pending: None,
+            place: None,
             stage,
             no_delay,
             has_heartbeat: false,
@@ -306,6 +331,7 @@ impl Conn {
         }
         self.refuse_sends();
         self.pending = None;
+        self.place = None;
     }
 
     fn carry_out_orders(&mut self, orders: &mut Orders, compressor: &mut Compressor, now: Instant) {
@@ -321,9 +347,14 @@ impl Conn {
                 }
                 Order::Close(code, reason) => self.endpoint.close(code, &reason, now),
                 Order::Leave => self.endpoint.leave(),
-                Order::Decide(decision) => self.endpoint.decide(*decision),
+                Order::Decide(decided) => {
+                    let (decision, tag) = *decided;
+                    self.decide(decision, tag);
+                }
                 Order::Abandon => {
                     self.owner = Owner::Gone;
+                    // Whoever is sent away makes room at once, whenever the close handshake is complete.
+                    self.place = None;
                     self.endpoint.abandon();
                 }
                 Order::Resume => {} // `receive` looks for itself

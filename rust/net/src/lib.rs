@@ -33,10 +33,12 @@ mod listener;
 mod local_address;
 mod lookup;
 mod pace;
+mod places;
 mod race;
 mod random;
 mod reactor;
 mod ready;
+mod rooms;
 mod route;
 mod seam;
 mod socket;
@@ -52,11 +54,13 @@ pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
+pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
-pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
+pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, Tag};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{
-    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+    CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls,
+    ServerTrust, TlsError,
 };

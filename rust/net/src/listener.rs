@@ -11,16 +11,22 @@ use std::{
 };
 
 use mio::{Token, net::TcpListener};
+use rust_websocket_proto::{
+    admission::{Address, Limits, Refusal, Remote},
+    http::Request,
+};
 use socket2::{Domain, Protocol, Type};
 use thiserror::Error;
 
 use crate::{
     admission::Admission,
     local_address::LocalAddress,
-    seam::{Arrivals, LinkOptions, lock, next_id},
+    places::{Gate, Place},
+    rooms::{Reporting, Room, Rooms},
+    seam::{Arrivals, LinkOptions, UnseenCount, lock, next_id},
     socket::{Listening, Socket, exclude_others},
-    tls::{ServerTls, TlsSession},
-    transport::Transport,
+    tls::{CertificateChange, ServerSessions, ServerTls, TlsSession},
+    transport::{Preamble, ProxyPreamble, Transport},
 };
 
 /// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again
@@ -29,6 +35,9 @@ const BACKLOG: i32 = 4096;
 
 /// Connections accepted per turn; the rest waits until the others have had their share.
 const ACCEPTS_PER_TURN: usize = 256;
+
+/// Where no owner is asked, the time that a decision may take is of no interest.
+const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How long to wait when the process has no more file descriptors.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -46,6 +55,8 @@ pub struct ListenOptions {
     pub tls: Option<ServerTls>,
     /// Can be changed later.
     pub admission: Admission,
+    /// Where connections report.
+    pub reporting: Reporting,
 }
 
 /// Why listening is not possible.
@@ -128,24 +139,34 @@ pub(crate) struct ListenerShared {
     accepting: AtomicBool,
     link_options: Mutex<LinkOptions>,
     admission: Mutex<Arc<Admission>>,
-    tls: Option<ServerTls>,
+    tls: Option<ServerSessions>,
+    reporting: Reporting,
     pub(crate) arrivals: Arc<Arrivals>,
+    pub(crate) unseen: Arc<UnseenCount>,
+    rooms: Mutex<Rooms>,
+    gate: Arc<Gate>,
 }
 
 impl ListenerShared {
     /// Listens.
     pub(crate) fn bind(options: ListenOptions) -> Result<Self, ListenError> {
         let (socket, local_address) = bind(options.address, options.port)?;
-        Ok(Self {
+        let shared = Self {
             id: next_id(),
             local_address,
             socket: Mutex::new(Some(Box::new(socket))),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
             admission: Mutex::new(Arc::new(options.admission)),
-            tls: options.tls,
+            tls: options.tls.map(ServerSessions::new),
+            reporting: options.reporting,
             arrivals: Arc::default(),
-        })
+            unseen: Arc::default(),
+            rooms: Mutex::default(),
+            gate: Arc::default(),
+        };
+        shared.share_request_timeout();
+        Ok(shared)
     }
 
     pub(crate) fn local_address(&self) -> SocketAddr {
@@ -171,12 +192,33 @@ impl ListenerShared {
         drop(lock(&self.socket).take());
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Of no effect without TLS.
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        if let Some(sessions) = &self.tls {
+            sessions.change(change);
+        }
+    }
+
     pub(crate) fn link_options(&self) -> LinkOptions {
         lock(&self.link_options).clone()
     }
 
     pub(crate) fn set_link_options(&self, options: LinkOptions) {
         *lock(&self.link_options) = options;
+        self.share_request_timeout();
+    }
+
+    /// So that no connection needs a configuration of its own for that.
+    fn share_request_timeout(&self) {
+        let timeout = self.request_timeout();
+        let mut options = lock(&self.link_options);
+        if options.config.request_timeout != timeout {
+            Arc::make_mut(&mut options.config).request_timeout = timeout;
+        }
     }
 
     /// Whom it lets in as of now.
@@ -186,6 +228,58 @@ impl ListenerShared {
 
     pub(crate) fn set_admission(&self, admission: Admission) {
         *lock(&self.admission) = Arc::new(admission);
+        self.share_request_timeout();
+    }
+
+    /// How long a complete request may wait for its decision; `None`: nobody needs to see it.
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
+        let admission = self.admission();
+        let needs_request = self.reporting == Reporting::Each || admission.has_rules();
+        admission.asks_owner.or(needs_request.then_some(DECIDED_AT_ONCE))
+    }
+
+    /// What the rules say about a complete and valid request, in their order: its place if there is nothing against it. A plain
+    /// request takes none, and is subject to none.
+    pub(crate) fn admit(
+        &self,
+        request: &Request,
+        remote: &Remote,
+        admission: &Admission,
+    ) -> Result<Option<Place>, Refusal> {
+        if !request.is_upgrade() {
+            return Ok(None);
+        }
+        let place = self.gate.enter(remote.client.address, &admission.limits)?;
+        admission.check_origin(request)?;
+        let room = lock(&self.rooms).route(&request.path(), admission.asks_owner.is_some())?;
+        match room {
+            Some(room) => Ok(Some(place.with(room.admit(request, remote)?))),
+            None => Ok(Some(place)),
+        }
+    }
+
+    /// A place for a client that no rule is about.
+    pub(crate) fn enter(&self, client: Address) -> Option<Place> {
+        self.gate.enter(client, &Limits::default()).ok()
+    }
+
+    /// Whether links are to be told apart by their path, and each reports for itself.
+    pub(crate) fn is_routed(&self) -> bool {
+        self.reporting == Reporting::Each
+    }
+
+    /// The room for a path, if there is one.
+    pub(crate) fn room(&self, path: &str) -> Option<Arc<Room>> {
+        lock(&self.rooms).find(path).cloned()
+    }
+
+    /// False if the path is taken.
+    pub(crate) fn add_room(&self, room: &Arc<Room>) -> bool {
+        lock(&self.rooms).add(room)
+    }
+
+    pub(crate) fn remove_room(&self, room: &Arc<Room>) {
+        lock(&self.rooms).remove(room);
     }
 }
 
@@ -226,9 +320,11 @@ impl Acceptor {
     }
 
     /// Stacks the transport of an accepted connection on its socket. The error is one phrase for people.
-    pub(crate) fn transport(&self, socket: Box<dyn Socket>) -> Result<Transport, String> {
+    pub(crate) fn transport(&self, socket: Box<dyn Socket>, from: SocketAddr) -> Result<Transport, String> {
         let session = self.shared.tls.as_ref().map(TlsSession::server).transpose()?;
-        Ok(Transport::new(socket, None, session))
+        let has_header = self.shared.admission().expects_proxy_header(from.ip().into());
+        let preamble = has_header.then(|| Box::new(ProxyPreamble::default()) as Box<dyn Preamble>);
+        Ok(Transport::new(socket, preamble, session))
     }
 
     /// A handshake is complete, or its connection is gone.
@@ -243,8 +339,8 @@ impl Acceptor {
         }
         self.retry_at = None;
         while self.readable && self.shared.is_accepting() {
-            if self.pending + self.shared.arrivals.unseen() >= self.shared.admission().max_pending {
-                if self.shared.arrivals.hold_back() {
+            if self.pending + self.shared.unseen.get() >= self.shared.admission().max_pending {
+                if self.shared.unseen.hold_back() {
                     return Accepted::Nothing;
                 }
                 continue;

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::{Counters, How, Link, LinkEvent, SendLimits};
-use rust_websocket_proto::{Delivery, MessageKind, SendError};
+use rust_websocket_proto::{Amount, Delivery, MessageKind, SendError};
 
 /// Asks for the time. It is asked only where it matters: reading the clock costs a quarter of an
 /// idle poll.
@@ -67,6 +67,11 @@ pub trait Carrier: Send {
     /// What the connection has carried; readable after its end too.
     fn counters(&self) -> &Arc<Counters>;
 
+    /// What has arrived and the script has not taken.
+    fn unread(&self) -> Amount {
+        Amount::default()
+    }
+
     /// Payload bytes accepted and not yet taken by the system.
     fn buffered_amount(&self) -> usize;
 
@@ -119,6 +124,10 @@ impl Carrier for Link {
 
     fn counters(&self) -> &Arc<Counters> {
         Link::counters(self)
+    }
+
+    fn unread(&self) -> Amount {
+        Link::unread(self)
     }
 
     fn buffered_amount(&self) -> usize {

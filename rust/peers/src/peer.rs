@@ -1,20 +1,18 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Delivery, Event, HttpResponse, Message, MessageKind, Opened, SendError,
-    Target, is_valid_close_code, shown_url,
+    Amount, ClientRequest, CloseCause, Delivery, Event, HttpResponse, Message, MessageKind, Opened,
+    SendError, Target,
+    admission::{Address, Endpoint},
+    is_valid_close_code, shown_url,
 };
 
 use crate::{
-    Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
+    Carrier, Class, FailedAttempt, Levels, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
     Refused, Settings, Subject, close_requests::CloseRequests,
 };
 
@@ -48,7 +46,7 @@ pub type PeerState = Locked<Peer>;
 
 /// The text is made when a script asks for it: few do, and every member has an address.
 enum Remote {
-    Address(SocketAddr),
+    Address(Endpoint),
     /// As the engine's stream tells it.
     OfStream(String, u16),
 }
@@ -103,7 +101,7 @@ impl Peer {
     pub(crate) fn fed_member(
         settings: Arc<Settings>,
         carrier: Box<dyn Carrier>,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         close_requests: (Arc<CloseRequests>, i32),
     ) -> Self {
@@ -165,7 +163,7 @@ impl Peer {
     /// The other side's address and port, empty and 0 without a connection.
     pub fn remote(&self) -> (String, u16) {
         match &self.remote {
-            Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
+            Some(Remote::Address(end)) => (address_text(end.address), end.port),
             Some(Remote::OfStream(host, port)) => (host.clone(), *port),
             None => (String::new(), 0),
         }
@@ -462,21 +460,21 @@ impl Peer {
         if let (Some((requests, id)), true) = (&self.close_requests, self.carrier.is_some()) {
             requests.push(*id);
         }
-        if code < 0 {
+        let checked = checked_close_code(code);
+        let Some(sent) = *checked.as_ref().unwrap_or(&Some(1000)) else {
             self.abort();
             return Ok(());
-        }
-        let valid_code = u16::try_from(code).ok().filter(|_| is_valid_close_code(code));
+        };
         self.view.close_called();
         match &mut self.carrier {
             Some(carrier) if self.view.ready_state() == ReadyState::Closing => {
-                carrier.close(valid_code.unwrap_or(1000), reason, now);
+                carrier.close(sent, reason, now);
             }
             // It was connecting: nobody waits for anything.
             carrier => *carrier = None,
         }
         self.let_go_if_closed();
-        valid_code.map(|_| ()).ok_or(Refused::CloseCode(code))
+        checked.map(|_| ())
     }
 
     fn abort(&mut self) {
@@ -524,6 +522,12 @@ impl Peer {
         self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
     }
 
+    /// What waits on the connection, and since when it is open.
+    pub fn levels(&self) -> Levels {
+        let unread = self.carrier.as_ref().map_or(Amount::default(), |carrier| carrier.unread());
+        Levels { unread, unsent_bytes: self.buffered_amount(), opened_at: self.counters.opened_at() }
+    }
+
     /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended.
     /// Empty while all is well, after a clean close, and from the next attempt on.
     pub fn error_message(&self) -> String {
@@ -545,10 +549,22 @@ impl Peer {
 fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
     match event {
         LinkEvent::Connected(address) => {
-            *remote = Some(Remote::Address(address));
+            *remote = Some(Remote::Address(address.into()));
             None
         }
         LinkEvent::Protocol(event) => Some(event),
+    }
+}
+
+/// The code of a close frame; `None` for a negative one, which ends the connection without a frame.
+///
+/// # Errors
+/// [`Refused::CloseCode`]; 1000 is sent then.
+pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
+    match u16::try_from(code) {
+        _ if code < 0 => Ok(None),
+        Ok(short) if is_valid_close_code(code) => Ok(Some(short)),
+        _ => Err(Refused::CloseCode { call: "close", code }),
     }
 }
 
@@ -557,11 +573,13 @@ pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
     Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
 }
 
-/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
-pub fn address_text(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
+/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed. A Unix socket is `unix`.
+pub fn address_text(address: impl Into<Address>) -> String {
+    match address.into() {
+        Address::Ip(IpAddr::V6(address)) => {
+            address.segments().map(|segment| format!("{segment:x}")).join(":")
+        }
+        address => address.to_string(),
     }
 }
 
@@ -571,10 +589,11 @@ mod tests {
 
     #[test]
     fn addresses_are_written_as_the_engine_does() {
-        let text = |address: &str| address_text(address.parse().unwrap());
+        let text = |address: &str| address_text(address.parse::<IpAddr>().unwrap());
         assert_eq!(text("127.0.0.1"), "127.0.0.1");
         assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
         assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
         assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
+        assert_eq!(address_text(Address::Unix), "unix");
     }
 }

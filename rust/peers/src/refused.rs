@@ -7,7 +7,10 @@ use std::{
 };
 
 use rust_websocket_net::{ListenError, LocalAddressError};
-use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
+use rust_websocket_proto::{
+    HandshakeLineError, Quoted, ServerNameError, TargetError,
+    admission::{NetworkError, OriginError},
+};
 use thiserror::Error;
 
 use crate::NotText;
@@ -52,6 +55,20 @@ pub enum Refused {
         call: &'static str,
         /// A phrase.
         problem: String,
+    },
+    /// A call that needs a server.
+    #[error("{0}: this multiplayer peer is no server; call create_server first.")]
+    NotServer(&'static str),
+    /// Certificates for a server that speaks no TLS.
+    #[error("{0}: this server listens without TLS; pass TLS options to create_server to have wss://.")]
+    NoTls(&'static str),
+    /// A name that no client announces.
+    #[error("{call}: {problem}.")]
+    ServerName {
+        /// The script's call.
+        call: &'static str,
+        /// What is wrong with it.
+        problem: ServerNameError,
     },
     /// A stream that is neither TCP nor TLS over TCP.
     #[error("accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.")]
@@ -124,8 +141,13 @@ pub enum Refused {
         why: String,
     },
     /// A close code that may not be sent; 1000 was.
-    #[error("close: {0} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
-    CloseCode(i64),
+    #[error("{call}: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
+    CloseCode {
+        /// The script's call.
+        call: &'static str,
+        /// As passed.
+        code: i64,
+    },
     /// A call that needs a connection.
     #[error("{0}: there is no connection.")]
     NoConnection(&'static str),
@@ -156,6 +178,12 @@ pub enum Refused {
         /// Why not.
         refused: Box<Refused>,
     },
+    /// An entry of `allowed_origins`; the list keeps what it had.
+    #[error("allowed_origins keeps what it had: {0}.")]
+    Origins(Box<OriginError>),
+    /// An entry of `trusted_proxies`; the list keeps what it had.
+    #[error("trusted_proxies keeps what it had: {0}.")]
+    Proxies(Box<NetworkError>),
     /// A property's value out of range; it keeps the one before.
     #[error("{property} must be {allowed}, not {value}.")]
     OutOfRange {
@@ -169,6 +197,15 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The same about another call of the script.
+    pub(crate) fn of_call(self, call: &'static str) -> Self {
+        match self {
+            Self::CloseCode { code, .. } => Self::CloseCode { call, code },
+            Self::UnknownPeer { id, .. } => Self::UnknownPeer { call, id },
+            other => other,
+        }
+    }
+
     /// Whether a script's author is to read of it.
     pub fn is_reported(&self) -> bool {
         !matches!(self, Self::Lost)

@@ -267,6 +267,50 @@ fn kicking_through_the_peer() {
     assert_eq!(poll(&mut server, &clock), []);
 }
 
+/// `disconnect_peer` that says why: the same timing and the same dropped packets.
+#[test]
+fn kicking_with_a_code() {
+    let (mut server, _street, clock, visitors, ids) = server_with(3);
+    visitors[0].says("unread");
+    poll(&mut server, &clock);
+    server.disconnect_peer_with_code(ids[0].into(), 4003, "cheating", &clock.now()).unwrap();
+    assert_eq!(visitors[0].remote.with(|wire| wire.closed.clone()), Some((4003, "cheating".to_owned())));
+    assert_eq!(server.available_packets(), 0, "nobody wants its packets");
+    assert_eq!(poll(&mut server, &clock), [Signal::Disconnected(ids[0])]);
+    let refused = server.disconnect_peer_with_code(ids[1].into(), 1005, "", &clock.now()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "disconnect_peer_with_code: 1005 is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is."
+    );
+    assert_eq!(visitors[1].remote.with(|wire| wire.closed.clone()), Some((1000, String::new())));
+    // As with a peer's own `close`: no close frame.
+    server.disconnect_peer_with_code(ids[2].into(), -1, "", &clock.now()).unwrap();
+    assert!(visitors[2].remote.with(|wire| wire.left && wire.closed.is_none()));
+    assert_eq!(poll(&mut server, &clock), [Signal::Disconnected(ids[1]), Signal::Disconnected(ids[2])]);
+    for id in [i64::from(ids[0]), 1, 0, -5, i64::MAX] {
+        let refused = server.disconnect_peer_with_code(id, 1000, "", &clock.now()).unwrap_err();
+        assert_eq!(refused.to_string(), format!("disconnect_peer_with_code: there is no peer {id}."));
+    }
+    assert_eq!((server.close_code(), server.close_reason()), (-1, String::new()), "a client's alone");
+}
+
+#[test]
+fn closing_with_a_code() {
+    for (code, sent) in [(1012, Some(1012)), (4999, Some(4999)), (999, Some(1000)), (-1, None)] {
+        let (mut server, street, clock, visitors, ids) = server_with(1);
+        let unseen = street.comes();
+        let closed = server.close_with_code(code, "restarting", &clock.now());
+        assert_eq!(closed.is_err(), code == 999);
+        for remote in [&visitors[0].remote, &unseen.remote] {
+            let expected = sent.map(|code| (code, "restarting".to_owned()));
+            assert_eq!(remote.with(|wire| (wire.closed.clone(), wire.left)), (expected, sent.is_none()));
+        }
+        assert!(!street.is_open() && server.peer(ids[0]).is_none());
+        assert_eq!(poll(&mut server, &clock), []);
+        assert_eq!(server.close_code(), -1);
+    }
+}
+
 #[test]
 fn refusing_new_connections() {
     let (mut server, street, clock) = server();
@@ -365,6 +409,42 @@ fn settings_reach_connections_to_come() {
     let options = street.options().unwrap();
     assert_eq!(options.config.connect_timeout.as_secs_f64(), 7.5);
     assert_eq!(*server.get::<property::handshake_timeout>(), 7.5);
+}
+
+#[test]
+fn whom_it_lets_in_can_be_changed_at_any_time() {
+    let (mut server, street, clock) = server();
+    server.set::<property::max_clients>(2, &Clock::new().now()).unwrap();
+    assert_eq!(street.admission().limits.max_clients, Some(2));
+    assert!(
+        server.set::<property::trusted_proxies>(vec![Ok("nginx".to_owned())], &Clock::new().now()).is_err()
+    );
+    assert!(street.admission().trusted.is_empty());
+    server.set::<property::max_clients>(0, &Clock::new().now()).unwrap();
+    assert_eq!(street.admission().limits.max_clients, Some(0));
+    // Who was let in before is welcome.
+    street.comes();
+    assert_eq!(poll(&mut server, &clock).len(), 1);
+}
+
+/// The I/O thread gives a place to somebody else once its client has gone. A script that still reads that one's packets does
+/// not count both.
+#[test]
+fn a_place_that_changes_hands_while_packets_are_unread() {
+    let (mut server, street, clock, visitors, ids) = server_with(2);
+    server.set::<property::max_clients>(2, &Clock::new().now()).unwrap();
+    visitors[0].says("one");
+    visitors[0].says("two");
+    visitors[0].closes(1000);
+    let next = street.comes();
+    visitors[1].says("meanwhile");
+    assert_eq!(poll(&mut server, &clock), []);
+    assert_eq!(take(&mut server), Some((ids[0], "one".to_owned())));
+    assert_eq!(poll(&mut server, &clock), [], "it is read");
+    assert_eq!(take(&mut server), Some((ids[0], "two".to_owned())));
+    let signals = poll(&mut server, &clock);
+    assert_eq!(signals, [Signal::Disconnected(ids[0]), Signal::Connected(next.id())]);
+    assert_eq!(take(&mut server), Some((ids[1], "meanwhile".to_owned())));
 }
 
 /// A handler may poll, close, kick or send: what it changes holds for the rest of the poll.

@@ -13,7 +13,6 @@ use std::{
 
 use bytes::Bytes;
 
-use self::waiting::Waiting;
 use crate::{
     Budget, ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Event, MessageKind, Random,
     Scheme, SendError, TransportEnd,
@@ -24,6 +23,7 @@ use crate::{
     mask::MaskSource,
     message::{Decoder, Item},
     timer::{Heartbeat, Timer, Timers, deadline},
+    waiting::Waiting,
 };
 
 /// A compression context that is not used for one to two times this long is freed.

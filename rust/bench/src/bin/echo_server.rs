@@ -19,7 +19,7 @@ use std::{
 
 use rust_websocket_net::{
     Admission, How, Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits,
-    SendLimits,
+    Reporting, SendLimits,
 };
 use rust_websocket_proto::{Config, DeflateConfig, Event, Message};
 
@@ -54,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tls: None,
         link: link_options(deflate),
         admission: Admission::default(),
+        reporting: Reporting::Together,
     })?;
     println!("LISTENING {}", listener.local_address().port());
     loop {

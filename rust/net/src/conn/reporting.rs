@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
 
-use super::{Conn, Owner, Stage, Turn};
-use crate::seam::{Arrival, Claim, LinkEvent};
+use super::{Conn, Owner, Turn};
+use crate::seam::{Arrival, Claim, LinkEvent, Newcomer, Unseen};
 
 impl Conn {
     /// Tells the owner that this connection ended with the I/O thread.
@@ -83,17 +83,35 @@ impl Conn {
     }
 
     fn report_opened(&mut self, opened: Opened) {
-        match (self.pending.take(), &self.owner) {
-            (Some(pending), Owner::Listener(arrivals)) => {
-                let announced = match &self.stage {
-                    Stage::Connected(wire) => wire.transport.announced_address(),
-                    _ => None,
-                };
-                let claim = Claim::new(Arc::clone(&self.shared));
-                arrivals.report_accepted(claim, announced.unwrap_or(pending.address), opened);
-            }
-            _ => self.report(Event::Opened(opened)),
+        self.shared.counters.opened();
+        let Some(mut pending) = self.pending.take() else {
+            self.report(Event::Opened(opened));
+            return;
+        };
+        let client = pending.client(&self.stage);
+        if self.place.is_none() {
+            self.place = pending.listener.enter(client.address);
         }
+        let owner = pending.owner();
+        let tag = pending.tag.take();
+        let listener = &pending.listener;
+        let (arrivals, reports) = match &owner {
+            Owner::Listener(arrivals) => (arrivals, None),
+            Owner::Link(reports) => (&listener.arrivals, Some(Arc::clone(reports))),
+            Owner::Gone => return,
+        };
+        if pending.is_owner_asked && !Arc::ptr_eq(arrivals, &listener.arrivals) {
+            listener.arrivals.reports.push(Arrival::Over(self.shared.id));
+        }
+        arrivals.reports.push(Arrival::Accepted(Box::new(Newcomer {
+            claim: Claim::new(Arc::clone(&self.shared)),
+            client,
+            opened,
+            tag,
+            reports,
+            _unseen: Unseen::new(Arc::clone(&listener.unseen), self.shared.runner(), listener.id),
+        })));
+        self.owner = owner;
     }
 
     /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported, unless its request
@@ -107,6 +125,7 @@ impl Conn {
             }
             (Some(_), _) => {}
         }
+        self.place = None;
         self.owner = Owner::Gone;
     }
 

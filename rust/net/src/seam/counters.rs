@@ -1,6 +1,9 @@
 //! What a connection has carried so far, for people who look for overflow.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use rust_websocket_proto::Statistics;
 
@@ -19,6 +22,8 @@ pub struct Counters {
     wire_bytes_out: AtomicU64,
     pings_out: AtomicU64,
     unreliable_dropped: AtomicU64,
+    /// Unix seconds; 0 before.
+    opened_at: AtomicU64,
 }
 
 impl Counters {
@@ -65,6 +70,17 @@ impl Counters {
     /// A message was refused for want of room.
     pub fn send_refused(&self) {
         self.sends_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The connection is open from now on.
+    pub fn opened(&self) {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.opened_at.store(time.as_secs(), Ordering::Relaxed);
+    }
+
+    /// When the connection was opened, in Unix seconds; 0 before.
+    pub fn opened_at(&self) -> u64 {
+        self.opened_at.load(Ordering::Relaxed)
     }
 
     /// The counts as they are now.

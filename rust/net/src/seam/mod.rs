@@ -14,7 +14,7 @@ mod reports;
 mod types;
 
 pub(crate) use self::{
-    arrivals::{Arrival, Arrivals},
+    arrivals::{Arrival, Arrivals, Newcomer, Unseen, UnseenCount},
     commands::{Commands, Wakeup},
     locks::lock,
     orders::{Order, Orders},
@@ -25,6 +25,7 @@ pub(crate) use self::{
 pub use self::{
     asked::Asked,
     counters::Counters,
+    orders::Tag,
     outbox::{Batch, How, Outbox},
     types::{LinkEvent, LinkId, LinkOptions},
 };

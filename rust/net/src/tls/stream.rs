@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 
 use rustls::Connection;
 
-use super::{ClientTls, ServerTls, words};
+use super::{ClientTls, ServerSessions, words};
 
 /// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
 const MAX_PENDING: usize = 64 * 1024;
@@ -31,8 +31,8 @@ impl TlsSession {
     }
 
     /// The server's end of an accepted connection.
-    pub(crate) fn server(tls: &ServerTls) -> Result<Self, String> {
-        Self::new(tls.begin().map(Connection::from))
+    pub(crate) fn server(sessions: &ServerSessions) -> Result<Self, String> {
+        Self::new(sessions.begin().map(Connection::from))
     }
 
     fn new(session: Result<Connection, rustls::Error>) -> Result<Self, String> {

@@ -11,9 +11,11 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{
     Admission, Asked, How, Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent,
-    ReceiveLimits, SendLimits,
+    ReceiveLimits, Reporting, SendLimits,
 };
-use rust_websocket_proto::{ClientRequest, Closed, Event, Message, MessageKind, Target};
+use rust_websocket_proto::{
+    ClientRequest, Closed, Event, Message, MessageKind, Opened, Target, admission::Endpoint,
+};
 
 /// Longer than anything here takes on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,8 +31,15 @@ pub fn options() -> LinkOptions {
 
 pub fn listen(link: LinkOptions) -> Listener {
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
-    Listener::bind(ListenOptions { address, port: 0, link, tls: None, admission: Admission::default() })
-        .expect("a free port")
+    Listener::bind(ListenOptions {
+        address,
+        port: 0,
+        link,
+        tls: None,
+        admission: Admission::default(),
+        reporting: Reporting::Together,
+    })
+    .expect("a free port")
 }
 
 pub fn request(address: SocketAddr) -> ClientRequest {
@@ -105,6 +114,9 @@ pub struct Server {
     pub asked: Vec<Asked>,
     /// Requests that are over.
     pub over: Vec<LinkId>,
+    /// Of all links that came in, in that order.
+    pub ends: Vec<Endpoint>,
+    pub opened: Vec<Opened>,
 }
 
 impl Server {
@@ -119,6 +131,8 @@ impl Server {
             echoes: false,
             asked: Vec::new(),
             over: Vec::new(),
+            ends: Vec::new(),
+            opened: Vec::new(),
         }
     }
 
@@ -133,7 +147,9 @@ impl Server {
             match event {
                 ListenerEvent::Asked(asked) => self.asked.push(asked),
                 ListenerEvent::Over(id) => self.over.push(id),
-                ListenerEvent::Accepted(link, _, _) => {
+                ListenerEvent::Accepted(link, end, opened, _) => {
+                    self.ends.push(end);
+                    self.opened.push(opened);
                     let id = link.id();
                     let mut client = Client::of(link);
                     client.open = true;

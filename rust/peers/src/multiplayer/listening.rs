@@ -1,7 +1,9 @@
 //! What brings a server its clients.
 
 use bytes::Bytes;
-use rust_websocket_net::{How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+use rust_websocket_net::{
+    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
+};
 use rust_websocket_proto::{Delivery, MessageKind, SendError};
 
 use crate::Carrier;
@@ -30,6 +32,15 @@ pub trait Listening {
 
     /// Changes the options of connections accepted from now on.
     fn set_link_options(&self, options: LinkOptions);
+
+    /// Changes whom it lets in.
+    fn set_admission(&self, admission: Admission);
+
+    /// Whether it listens with TLS.
+    fn is_tls(&self) -> bool;
+
+    /// Exchanges a certificate for handshakes to come.
+    fn change_certificate(&self, change: CertificateChange);
 }
 
 /// Takes copies of messages that go to many.
@@ -76,6 +87,18 @@ impl Listening for Listener {
 
     fn set_link_options(&self, options: LinkOptions) {
         Listener::set_link_options(self, options);
+    }
+
+    fn set_admission(&self, admission: Admission) {
+        Listener::set_admission(self, admission);
+    }
+
+    fn is_tls(&self) -> bool {
+        Listener::is_tls(self)
+    }
+
+    fn change_certificate(&self, change: CertificateChange) {
+        Listener::change_certificate(self, change);
     }
 }
 

@@ -1,10 +1,12 @@
 //! The server side: a listener and its members.
 
-use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom};
-use rust_websocket_proto::{Closed, Delivery, Event, Message, MessageKind, Opened};
+use rust_websocket_net::{
+    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
+};
+use rust_websocket_proto::{Closed, Delivery, Event, Message, MessageKind, Opened, admission::Endpoint};
 
 use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, close_requests::CloseRequests,
-    held_end::HeldEnd,
+    held_end::HeldEnd, peer::checked_close_code,
 };
 
 /// A burst does not keep its memory.
@@ -118,9 +120,18 @@ impl<L: Listening> Server<L> {
         self.listener.set_accepting(accepting);
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.listener.is_tls()
+    }
+
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        self.listener.change_certificate(change);
+    }
+
     /// What the script has set counts for connections accepted from now on.
     pub(crate) fn apply_settings(&self, settings: &Settings) {
         self.listener.set_link_options(settings.link_options());
+        self.listener.set_admission(settings.admission());
     }
 
     /// Collects what has happened since the last poll.
@@ -167,10 +178,14 @@ impl<L: Listening> Server<L> {
             }
         }
         while let Some(event) = self.events.pop_front() {
+            if self.must_wait(&event, settings) {
+                self.events.push_front(event);
+                break;
+            }
             let signal = match event {
                 // Dropping the link turns the client away.
                 ListenerEvent::Accepted(..) if refuses => None,
-                ListenerEvent::Accepted(link, address, opened) => {
+                ListenerEvent::Accepted(link, address, opened, _) => {
                     Some(self.welcome(link, address, opened, settings))
                 }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
@@ -184,10 +199,17 @@ impl<L: Listening> Server<L> {
         None
     }
 
+    /// A newcomer whose place was that of a member whose end is kept back: scripts never count more than `max_clients`.
+    fn must_wait(&self, event: &ListenerEvent<L::Link>, settings: &Settings) -> bool {
+        matches!(event, ListenerEvent::Accepted(..))
+            && !self.held.is_empty()
+            && usize::try_from(settings.max_clients).is_ok_and(|most| self.members.len() >= most)
+    }
+
     fn welcome(
         &mut self,
         mut link: L::Link,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
         settings: &Arc<Settings>,
     ) -> Signal {
@@ -311,17 +333,18 @@ impl<L: Listening> Server<L> {
         Ok(refused)
     }
 
-    /// Sends a member away: with a close frame, and `peer_disconnected` in the next poll.
+    /// Sends a member away: with a close frame as of [`Peer::close`], and `peer_disconnected` in the next poll.
     pub(crate) fn disconnect(
         &mut self,
         id: i32,
+        (code, reason): (i64, &str),
         incoming: &mut Incoming,
         now: Now<'_>,
     ) -> Result<(), Refused> {
         let member = self.members.get_mut(&id).ok_or_else(|| unknown_peer(id))?;
         incoming.forget(id);
         member.unread = 0;
-        member.state.with(|peer| peer.close(1000, "", now))
+        member.state.with(|peer| peer.close(code, reason, now))
     }
 
     /// Drops a member at once and without a signal.
@@ -339,20 +362,28 @@ impl<L: Listening> Server<L> {
         Ok(())
     }
 
-    /// Sends 1001 (going away) to everybody; the I/O thread finishes the connections.
-    pub(crate) fn close(mut self, now: Now<'_>) {
+    /// Says goodbye to everybody, as of [`Peer::close`]; the I/O thread finishes the connections.
+    ///
+    /// # Errors
+    /// [`Refused::CloseCode`], only to be reported.
+    pub(crate) fn close(mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
+        let checked = checked_close_code(code);
+        let sent = *checked.as_ref().unwrap_or(&Some(1000));
         self.begin_poll(false);
         for event in self.events.drain(..) {
-            if let ListenerEvent::Accepted(mut link, ..) = event {
-                link.close(1001, "", now);
+            let ListenerEvent::Accepted(mut link, ..) = event else { continue };
+            match sent {
+                Some(code) => link.close(code, reason, now),
+                None => link.leave(),
             }
         }
         for member in self.members.values() {
             member.state.with(|peer| {
-                _ = peer.close(1001, "", now); // a code that is never refused
+                _ = peer.close(sent.map_or(-1, i64::from), reason, now); // a code that is never refused
                 peer.release();
             });
         }
+        checked.map(|_| ())
     }
 }
 

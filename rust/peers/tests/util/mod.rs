@@ -3,12 +3,15 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent};
+use rust_websocket_net::{
+    Admission, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent,
+};
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, ConnectPhase, Delivery, Event, Message, MessageKind, Opened, SendError,
@@ -245,6 +248,9 @@ struct StreetState {
     accepting: bool,
     open: bool,
     options: Option<LinkOptions>,
+    admission: Admission,
+    is_tls: bool,
+    changes: Vec<CertificateChange>,
 }
 
 impl Street {
@@ -267,8 +273,9 @@ impl Street {
             let Event::Opened(opened) = opened() else { unreachable!("it is that") };
             state.events.push(ListenerEvent::Accepted(
                 link,
-                "10.0.0.1:5000".parse().expect("an address"),
+                "10.0.0.1:5000".parse::<SocketAddr>().expect("an address").into(),
                 opened,
+                None,
             ));
             state.links
         });
@@ -281,6 +288,19 @@ impl Street {
 
     pub(crate) fn is_open(&self) -> bool {
         self.with(|state| state.open)
+    }
+
+    pub(crate) fn speaks_tls(&self) {
+        self.with(|state| state.is_tls = true);
+    }
+
+    /// The certificates that were exchanged since the last call.
+    pub(crate) fn changes(&self) -> Vec<CertificateChange> {
+        self.with(|state| std::mem::take(&mut state.changes))
+    }
+
+    pub(crate) fn admission(&self) -> Admission {
+        self.with(|state| state.admission.clone())
     }
 
     pub(crate) fn options(&self) -> Option<LinkOptions> {
@@ -349,6 +369,18 @@ impl Listening for FakeListener {
 
     fn set_link_options(&self, options: LinkOptions) {
         self.0.with(|state| state.options = Some(options));
+    }
+
+    fn set_admission(&self, admission: Admission) {
+        self.0.with(|state| state.admission = admission);
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.with(|state| state.is_tls)
+    }
+
+    fn change_certificate(&self, change: CertificateChange) {
+        self.0.with(|state| state.changes.push(change));
     }
 }
 

@@ -218,7 +218,7 @@ impl World {
             5 => self.pass(MS * argument as u32),
             6 => self.ping(&vec![0; argument % 126]),
             _ => {
-                self.lifetime = (argument % 4 > 0).then(|| MS * (argument as u32));
+                self.lifetime = (!argument.is_multiple_of(4)).then(|| MS * (argument as u32));
                 self.sender.set_unreliable_lifetime(self.lifetime);
             }
         }
@@ -257,7 +257,7 @@ impl World {
 
 /// What arrives is a part of what was sent, in order, with every reliable message and nothing that was stale when the transport took
 /// it. The first byte says how the connection is, each further pair is something that happens.
-pub fn run(data: &[u8], start: Instant) {
+pub(crate) fn run(data: &[u8], start: Instant) {
     let Some((&flags, operations)) = data.split_first() else { return };
     let mut world = World::new(flags, start);
     for pair in operations.chunks_exact(2) {
