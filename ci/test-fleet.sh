@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Servers behind proxies: nginx and HAProxy with the configurations of ci/fleet/, which docs/servers.md quotes. Who a client
 # is comes through X-Forwarded-For and through PROXY headers of both versions, over IPv4 and IPv6; forged headers do not;
-# limits count by it. And certbot's hook, after which a server shows its new certificate. Installs Debian's nginx, HAProxy
-# and OpenSSL when they are missing, which needs root.
+# limits count by it. Certificates: one for each name, as OpenSSL and Chromium ask for it, and certbot's hook, after which a server
+# shows its new one. Installs Debian's nginx, HAProxy, OpenSSL and Chromium when they are missing, which needs root.
 #
 # Uses free ports of this machine only. The last line is "N passed, N failed".
 set -euo pipefail
@@ -101,15 +101,42 @@ one_per_address() {
     gets "101" "$1" 127.0.0.1 127.0.0.8 "$tls" && gets "101" "$1" ::1 "" "$tls"
 }
 
-# The fingerprint of the certificate that the server at port $1 shows.
+# A plain request through the proxy at port $1 is answered by the script, which sees the client $3 behind the proxy.
+is_seen() {
+  local answer
+  answer=$(curl -s --max-time 20 --interface "$3" --cacert "$fixtures/root.crt" "https://localhost:$1/health" --connect-to "::$2:")
+  [[ $answer == "$3 0, proxy 127.0.0.1, secure true" ]] || { echo "got '$answer'" >&2; return 1; }
+}
+
+# The fingerprint of the certificate that the server at port $1 shows to who asks for the name $2, or with -noservername for none.
 shown_certificate() {
-  openssl s_client -connect "127.0.0.1:$1" -servername localhost </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256
+  local name=(-servername "$2")
+  [[ $2 != -noservername ]] || name=(-noservername)
+  openssl s_client -connect "127.0.0.1:$1" "${name[@]}" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256
+}
+
+# The server at port $1 shows the certificate $3 of the fixtures to who asks for the name $2.
+shows() { [[ $(shown_certificate "$1" "$2") == "$(openssl x509 -in "$fixtures/$3.crt" -noout -fingerprint -sha256)" ]]; }
+
+# A browser takes the certificate whose key is that of fixture $3, and no other, and asks the server at port $1 for the name $2.
+browser_opens() {
+  local profile log=$scratch/browser-$2.log spki
+  spki=$(openssl x509 -in "$fixtures/$3.crt" -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64)
+  profile=$(mktemp -d)
+  at_exit "rm -rf '$profile'"
+  start "$log" env "HOME=$profile" timeout --kill-after=5 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+    --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync \
+    --ignore-certificate-errors-spki-list="$spki" --host-resolver-rules="MAP *.example 127.0.0.1" \
+    --user-data-dir="$profile/data" --enable-logging=stderr --v=0 "file://$fleet/names.html?wss://$2:$1/"
+  wait_for_line "$log" 'CONSOLE.*the socket (opens|fails)' 60 "$pid" || return 1
+  stop "$pid"
+  grep -q 'CONSOLE.*the socket opens' "$log"
 }
 
 # The server at port $1 is told of a renewal.
 renews() {
   local port=$1 old new
-  old=$(shown_certificate "$port")
+  old=$(shown_certificate "$port" localhost)
   [[ $old == "$(openssl x509 -in "$fixtures/leaf.crt" -noout -fingerprint -sha256)" ]] || return 1
   mkdir -p "$scratch/lineage"
   cp "$fixtures/ec_chain.crt" "$scratch/lineage/fullchain.pem"
@@ -117,7 +144,7 @@ renews() {
   sleep 1.1 # file times may count seconds
   RENEWED_LINEAGE=$scratch/lineage GAME_CERTIFICATES=$scratch/certificates GAME_USER=$(id -un) "$fleet/deploy-hook.sh" || return 1
   wait_for_line "$scratch/renewing.log" '^FLEET renewed' || return 1
-  new=$(shown_certificate "$port")
+  new=$(shown_certificate "$port" localhost)
   [[ $new == "$(openssl x509 -in "$fixtures/ec_leaf.crt" -noout -fingerprint -sha256)" ]]
 }
 
@@ -127,6 +154,8 @@ is_quoted() { python3 -c 'import sys; sys.exit(open(sys.argv[1]).read() not in o
 need openssl openssl
 need nginx nginx-light
 need haproxy haproxy
+need chromium chromium
+need curl curl
 need "$stream_module" libnginx-mod-stream
 find_godot
 ensure_addon
@@ -176,6 +205,20 @@ check "one client of each address" one_per_address "$limited"
 serve full trusted=127.0.0.1 max=0
 check "a full server" gets "503 Retry-After: 5" "$port" 127.0.0.1 ""
 check "a full server and a browser" gets "101 1013 the server is full" "$port" 127.0.0.1 "" "header=Origin: https://game.example"
+serve asking trusted=127.0.0.1 asks=yes
+asking=$(free_port)
+check "HAProxy in front of a callback" start_haproxy "$asking" "$(free_port)" "$(free_port)" "$port" "$through"
+check "a health check through it" is_seen "$asking" 127.0.0.1 127.0.0.7
+check "a player through it" is_shown asking "127.0.0.8 0" "wss://$url" "$asking" 127.0.0.1 127.0.0.8 "$tls"
+serve named "certificates=$scratch/certificates" "names=eu.game.example:ec_leaf,*.game.example:p384"
+for row in "eu.game.example ec_leaf" "us.game.example p384" "game.example leaf" "localhost leaf" "-noservername leaf"; do
+  read -r name fixture <<<"$row"
+  check "OpenSSL asks for $name" shows "$port" "$name" "$fixture"
+done
+for row in "eu.game.example ec_leaf" "us.game.example p384" "other.example leaf"; do
+  read -r name fixture <<<"$row"
+  check "Chromium asks for $name" browser_opens "$port" "$name" "$fixture"
+done
 serve renewing "certificates=$scratch/certificates"
 check "certbot's hook" renews "$port"
 finish

@@ -68,7 +68,7 @@ step_autobahn() { lacks autobahn "python3 with pip" has_pip || run_step autobahn
 step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm || run_step peers ci/test-peers.sh ws websockets; }
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
-step_fleet() { lacks fleet "openssl, nginx and haproxy (root could install them)" obtainable openssl nginx haproxy || run_step fleet ci/test-fleet.sh; }
+step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could install them)" obtainable openssl nginx haproxy chromium || run_step fleet ci/test-fleet.sh; }
 
 step_fuzz() { run_step fuzz ci/fuzz.sh 20; }
 

@@ -28,6 +28,15 @@ var compression_context_takeover: bool = false:
 var unreliable_lifetime: int = 0:
 	set = set_unreliable_lifetime,
 	get = get_unreliable_lifetime
+var request_callback := Callable():
+	set = set_request_callback,
+	get = get_request_callback
+var request_timeout: float = 10.0:
+	set = set_request_timeout,
+	get = get_request_timeout
+var max_pending_connections: int = 4096:
+	set = set_max_pending_connections,
+	get = get_max_pending_connections
 var max_clients: int = -1:
 	set = set_max_clients,
 	get = get_max_clients
@@ -240,3 +249,32 @@ func _dress(id: int) -> void:
 		peer.set_script(RustWebSocketPeer)
 	if id == TARGET_PEER_SERVER:
 		_server = peer as RustWebSocketPeer
+
+
+# gdlint:ignore = unused-argument
+func create_server_from(server: RustWebSocketServer, path: String = "") -> Error:
+	return ERR_UNAVAILABLE
+
+
+func get_request_callback() -> Callable:
+	return request_callback
+
+
+func set_request_callback(callback: Callable) -> void:
+	request_callback = callback
+
+
+func get_request_timeout() -> float:
+	return request_timeout
+
+
+func set_request_timeout(timeout: float) -> void:
+	request_timeout = timeout
+
+
+func get_max_pending_connections() -> int:
+	return max_pending_connections
+
+
+func set_max_pending_connections(max_connections: int) -> void:
+	max_pending_connections = max_connections

@@ -67,6 +67,10 @@ func send_latest(message: PackedByteArray, key: int = 0,
 	return send(message, write_mode)
 
 
+func get_request() -> RustWebSocketRequest:
+	return null
+
+
 func get_round_trip_time() -> float:
 	return -1.0
 

@@ -8,6 +8,9 @@ extends SceneTree
 ##   certificates=FOLDER TLS with fullchain.pem and privkey.pem there, read again when the file
 ##                       `renewed` is touched, as docs/servers.md shows it
 ##
+##   asks=yes            a request_callback, which answers plain requests with what it sees
+##   names=NAME:FILE,... a certificate of tests/fixtures/tls for each name (set_tls_options)
+##
 ## Prints LISTENING with its port, and a line for each client: FLEET in ADDRESS PORT URL.
 
 var _peer: MultiplayerPeer
@@ -28,12 +31,15 @@ func _initialize() -> void:
 	_peer.proxy_protocol = arguments.has("proxy")
 	_peer.max_clients = arguments.get("max", "-1").to_int()
 	_peer.max_clients_per_address = arguments.get("address", "-1").to_int()
+	if arguments.has("asks"):
+		_peer.request_callback = _answer
 	_certificates = arguments.get("certificates", "")
 	var options: TLSOptions = null
 	if not _certificates.is_empty():
 		options = _load_certificate()
 		_renewed = _renewal()
 	if _peer.create_server(arguments.port.to_int(), "127.0.0.1", options) == OK:
+		_name(arguments.get("names", ""))
 		print("LISTENING ", _peer.get_local_port())
 	else:
 		quit(1)
@@ -46,6 +52,24 @@ func _process(_delta: float) -> bool:
 		_peer.put_packet(_peer.get_packet())
 	_look_for_renewal()
 	return false
+
+
+func _name(names: String) -> void:
+	for entry in names.split(",", false):
+		var path := "res://tests/fixtures/tls/" + entry.get_slice(":", 1)
+		var key := CryptoKey.new()
+		key.load(path + ".key")
+		var certificate := X509Certificate.new()
+		certificate.load(path + ".crt")
+		_peer.set_tls_options(TLSOptions.server(key, certificate), entry.get_slice(":", 0))
+
+
+func _answer(request: Object) -> void:
+	if request.is_websocket():
+		request.accept()
+		return
+	request.respond(200, "%s %d, proxy %s, secure %s\n" % [request.get_remote_address(),
+		request.get_remote_port(), request.get_proxy_address(), request.is_secure()])
 
 
 func _show(id: int) -> void:

@@ -13,12 +13,12 @@ func _is_builtin() -> bool:
 
 
 ## A raw client of a server: its request has these header lines, and these bytes go before it.
-func _ask(server: MultiplayerPeer, headers := PackedStringArray(),
-		before := PackedByteArray()) -> RawPeer:
+func _ask(server: Object, headers := PackedStringArray(), before := PackedByteArray(),
+		path := "/") -> RawPeer:
 	var raw: RawPeer = watch(RawPeer.connect_to(server.get_meta("port")))
 	check(until(raw.is_connected_now), "the raw client is connected")
 	raw.masks = true
-	raw.send_bytes(before + RawPeer.upgrade_request("/", headers).to_utf8_buffer())
+	raw.send_bytes(before + RawPeer.upgrade_request(path, headers).to_utf8_buffer())
 	return raw
 
 
@@ -206,6 +206,34 @@ func test_origins() -> void:
 	server.allowed_origins = []
 	equal(_refused(server, ["Origin: https://evil.example"]), "HTTP/1.1 101 Switching Protocols",
 		"without a list")
+
+
+## A room has limits of its own beside those of its server.
+func test_limits_of_rooms() -> void:
+	if _is_builtin():
+		return
+	var server: Object = ClassDB.instantiate("RustWebSocketServer")
+	equal(server.listen(0, ANY_ADDRESS), OK, "listen")
+	server.set_meta("port", server.get_local_port())
+	server.max_clients = 3
+	watch(server)
+	var room := new_mp()
+	room.max_clients = 1
+	room.allowed_origins = [GAME]
+	equal(room.create_server_from(server, "/room"), OK, "a room")
+	watch(room)
+	var rest := new_mp()
+	equal(rest.create_server_from(server), OK, "another for all other paths")
+	watch(rest)
+	var answers := PackedStringArray()
+	for row: Array in [["/room", "Origin: https://evil.example"], ["/room", "Origin: " + GAME],
+			["/room", "X-No: origin"], ["/a", "Origin: https://evil.example"], ["/b", "X-No: origin"],
+			["/c", "X-No: origin"]]:
+		answers.append(_answer(_ask(server, [row[1]], PackedByteArray(), row[0])).get_slice(" ", 1))
+	equal(answers, PackedStringArray(["403", "101", "503", "101", "101", "503"]), "answers")
+	expect_error("exchange the certificate of that one")
+	equal(room.set_tls_options(null, "game.example"), ERR_UNCONFIGURED, "a room does not listen")
+	server.stop()
 
 
 func test_forwarded_addresses() -> void:

@@ -42,7 +42,7 @@ pub enum ListenerEvent<L = Link> {
     /// went to a [room](Listener::room).
     Over(LinkId),
     /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`], unless each link
-    /// reports for itself ([`Reporting::Each`]). Dropping the link turns it away. The endpoint is the client's, whoever passes its
+    /// reports for itself ([`Reporting::Each`](crate::Reporting::Each)). Dropping the link turns it away. The endpoint is the client's, whoever passes its
     /// bytes on. The tag is what came with the decision.
     Accepted(L, Endpoint, Opened, Option<Tag>),
     /// Something happened on one of its links.
@@ -204,6 +204,11 @@ impl Link {
         }
     }
 
+    /// Whether something was reported since the last [`take_events`](Self::take_events).
+    pub fn has_events(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.reports.is_filled())
+    }
+
     /// The owner has taken a message of `bytes` payload bytes out of its queue: room for another.
     pub fn consumed(&self, bytes: usize) {
         if self.claim.receiving.consumed(bytes) {
@@ -295,7 +300,7 @@ impl Listener {
     }
 
     /// A listener without a socket of its own, which takes the connections of this one whose path is exactly `path` (empty:
-    /// all that no other room has) and reports them together. This one has to report [each](Reporting::Each). With rooms and
+    /// all that no other room has) and reports them together. This one has to report [each](crate::Reporting::Each). With rooms and
     /// without [asking](Admission::asks_owner), other paths get 404. `None`: the path is taken, or this one is a room.
     ///
     /// Dropping it frees the path. It outlives this listener, but gets nobody any more then.

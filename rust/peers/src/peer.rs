@@ -1,19 +1,19 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+mod states;
+
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    Amount, ClientRequest, CloseCause, Delivery, Event, HttpResponse, Message, MessageKind, Opened,
-    SendError, Target,
-    admission::{Address, Endpoint},
-    is_valid_close_code, shown_url,
+    ClientRequest, CloseCause, Delivery, Event, HttpResponse, Message, MessageKind, Opened, SendError,
+    Target, admission::Endpoint, is_valid_close_code, shown_url,
 };
 
 use crate::{
-    Carrier, Class, FailedAttempt, Levels, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
-    Refused, Settings, Subject, close_requests::CloseRequests,
+    Asking, Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
+    Refused, Settings, Subject, address_text, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -31,6 +31,10 @@ pub struct Peer {
     close_requests: Option<(Arc<CloseRequests>, i32)>,
     /// The other side's address and port while there is a connection.
     remote: Option<Remote>,
+    /// Of a server's connection that its script has let in.
+    request: Option<Arc<Asking>>,
+    /// What shows a server's connection in the engine: an instance id.
+    pub object: Option<i64>,
     /// What `put_packet` sends.
     write_mode: MessageKind,
     /// The packet handed out last: the engine reads it after the call has returned.
@@ -89,6 +93,8 @@ impl Peer {
             is_fed: false,
             close_requests: None,
             remote: None,
+            request: None,
+            object: None,
             write_mode: MessageKind::Binary,
             last_packet: None,
             events: Vec::new(),
@@ -103,9 +109,11 @@ impl Peer {
         carrier: Box<dyn Carrier>,
         address: Endpoint,
         opened: Opened,
+        request: Option<Arc<Asking>>,
         close_requests: (Arc<CloseRequests>, i32),
     ) -> Self {
         let mut peer = Self::fed(settings, String::new(), carrier);
+        peer.request = request;
         peer.view.apply([Event::Opened(opened)]);
         peer.remote = Some(Remote::Address(address));
         peer.close_requests = Some(close_requests);
@@ -116,6 +124,34 @@ impl Peer {
     /// [`take_events`](Self::take_events) and brings what is to be shown with [`feed`](Self::feed).
     pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, carrier: Box<dyn Carrier>) -> Self {
         Self::fed(settings, url.to_owned(), carrier)
+    }
+
+    /// The server's end of a connection that is the script's own.
+    pub(crate) fn taken(
+        settings: Arc<Settings>,
+        carrier: Box<dyn Carrier>,
+        address: Endpoint,
+        opened: Opened,
+        request: Option<Arc<Asking>>,
+    ) -> Self {
+        let mut view = PeerView::new();
+        view.start_server();
+        view.apply([Event::Opened(opened)]);
+        let mut peer = Self { request, ..Self::with(settings, view) };
+        peer.remote = Some(Remote::Address(address));
+        peer.start(carrier);
+        peer
+    }
+
+    /// The request behind a server's connection that its script has let in.
+    pub fn request(&self) -> Option<&Arc<Asking>> {
+        self.request.as_ref()
+    }
+
+    /// What shows it in the engine, if a poll or a read would bring something.
+    pub fn active_object(&self) -> Option<i64> {
+        let has_news = || self.carrier.as_ref().is_some_and(|carrier| carrier.has_news());
+        self.object.filter(|_| self.view.available() > 0 || has_news())
     }
 
     fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
@@ -141,13 +177,6 @@ impl Peer {
             carrier.set(setting, now);
         }
         Ok(())
-    }
-
-    /// What the owner of a fed peer has set for all its connections.
-    pub(crate) fn set_live(&mut self, setting: LiveSetting, now: Now<'_>) {
-        if let Some(carrier) = self.carrier.as_mut().filter(|_| self.is_fed) {
-            carrier.set(setting, now);
-        }
     }
 
     /// What a script sees of the connection.
@@ -222,6 +251,7 @@ impl Peer {
         self.is_fed = false;
         self.close_requests = None;
         self.remote = None;
+        self.request = None;
         self.last_packet = None;
         self.refusal = None;
     }
@@ -373,30 +403,12 @@ impl Peer {
         self.send(self.write_mode, payload)
     }
 
-    /// Sends a packet of a multiplayer peer.
-    pub(crate) fn put_packet_as(
-        &mut self,
-        payload: Bytes,
-        delivery: Delivery,
-        how: How<'_>,
-    ) -> Result<(), Refused> {
-        self.push(self.write_mode, payload, delivery, how)
-    }
-
     /// Sends a message.
     ///
     /// # Errors
     /// The connection is not open, the outbound limits are reached, or it is a text and not UTF-8; nothing is sent then.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
         self.push(kind, payload, Delivery::Reliable, How::Now)
-    }
-
-    /// Sends a message that takes the place of one with the same key which was not handed to the system yet.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_latest(&mut self, kind: MessageKind, payload: Bytes, key: i64) -> Result<(), Refused> {
-        self.push(kind, payload, Delivery::Latest(key), How::Now)
     }
 
     /// Sends a text message.
@@ -516,16 +528,15 @@ impl Peer {
         time.map_or(-1.0, |time| time.as_secs_f64())
     }
 
+    /// Where that is counted what the connection carries, also after its end.
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     /// What the connection has carried so far.
     pub fn statistics(&self) -> Statistics {
         // A live connection counts what was sent when it is asked for its counters.
         self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
-    }
-
-    /// What waits on the connection, and since when it is open.
-    pub fn levels(&self) -> Levels {
-        let unread = self.carrier.as_ref().map_or(Amount::default(), |carrier| carrier.unread());
-        Levels { unread, unsent_bytes: self.buffered_amount(), opened_at: self.counters.opened_at() }
     }
 
     /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended.
@@ -571,29 +582,4 @@ pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
     Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
-}
-
-/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed. A Unix socket is `unix`.
-pub fn address_text(address: impl Into<Address>) -> String {
-    match address.into() {
-        Address::Ip(IpAddr::V6(address)) => {
-            address.segments().map(|segment| format!("{segment:x}")).join(":")
-        }
-        address => address.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_as_the_engine_does() {
-        let text = |address: &str| address_text(address.parse::<IpAddr>().unwrap());
-        assert_eq!(text("127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
-        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
-        assert_eq!(address_text(Address::Unix), "unix");
-    }
 }

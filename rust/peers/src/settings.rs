@@ -1,7 +1,10 @@
 //! The properties of both classes: one row each, from which fields, ranges, getters and setters
 //! come.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{
@@ -10,7 +13,7 @@ use rust_websocket_proto::{
 };
 
 use crate::{
-    Allowed, Line, LiveSetting, Refused,
+    Allowed, Carrier, Line, LiveSetting, Now, Refused,
     text::{all_text, texts},
 };
 
@@ -22,6 +25,8 @@ pub const NO_DELAY: bool = true;
 pub enum Class {
     /// One connection.
     Peer,
+    /// A server that hands out peers.
+    Server,
     /// A server with its clients, or one client.
     Multiplayer,
 }
@@ -112,6 +117,10 @@ properties! {
     connect_timeout: f64 = 30.0, seconds_above_zero, next_time;
     /// Of a multiplayer peer: seconds from accepting or connecting to the completed handshake.
     handshake_timeout: f64 = 3.0, seconds_above_zero, next_time;
+    /// Of a server: seconds that a request may wait for the script's answer.
+    request_timeout: f64 = 10.0, seconds_above_zero, next_time;
+    /// Of a server: connections that have not completed their handshake.
+    max_pending_connections: i64 = 4096, at_least(1), next_time;
     /// Of a server: clients at once; -1 is no limit, 0 refuses everybody.
     max_clients: i64 = -1, at_least(-1), next_time;
     /// Of a server: clients at once from one address; -1 is no limit.
@@ -153,7 +162,7 @@ impl Settings {
     pub(crate) fn connect_limit(&self) -> Duration {
         duration(match self.class {
             Class::Peer => self.connect_timeout,
-            Class::Multiplayer => self.handshake_timeout,
+            Class::Multiplayer | Class::Server => self.handshake_timeout,
         })
     }
 
@@ -197,6 +206,41 @@ impl Settings {
         Some(LiveSetting::CloseTimeout(duration(self.close_timeout)))
     }
 
+    /// Of a member of a room: what its server's connections begin with, changed by what the room's own script has set for live
+    /// ones.
+    pub(crate) fn for_room(&self, base: &Arc<Self>, carrier: &mut impl Carrier, now: Now<'_>) -> Arc<Self> {
+        let unset = Self::new(self.class);
+        let mut own = Arc::clone(base);
+        let mut apply = |change: fn(&mut Self, &Self), live: fn(&Self) -> Option<LiveSetting>| {
+            change(Arc::make_mut(&mut own), self);
+            if let Some(setting) = live(&own) {
+                carrier.set(setting, now);
+            }
+        };
+        if (self.outbound_buffer_size, self.max_queued_packets)
+            != (unset.outbound_buffer_size, unset.max_queued_packets)
+        {
+            let change = |own: &mut Self, room: &Self| {
+                own.outbound_buffer_size = room.outbound_buffer_size;
+                own.max_queued_packets = room.max_queued_packets;
+            };
+            apply(change, Self::live_send_limits);
+        }
+        if self.heartbeat_interval != unset.heartbeat_interval {
+            apply(|own, room| own.heartbeat_interval = room.heartbeat_interval, Self::live_heartbeat);
+        }
+        if self.close_timeout != unset.close_timeout {
+            apply(|own, room| own.close_timeout = room.close_timeout, Self::live_close_timeout);
+        }
+        if self.unreliable_lifetime != unset.unreliable_lifetime {
+            apply(
+                |own, room| own.unreliable_lifetime = room.unreliable_lifetime,
+                Self::live_unreliable_lifetime,
+            );
+        }
+        own
+    }
+
     /// For a connection that starts now.
     fn config(&self) -> Config {
         Config {
@@ -216,8 +260,8 @@ impl Settings {
         }
     }
 
-    /// Whom a server lets in.
-    pub fn admission(&self) -> Admission {
+    /// Whom a server lets in; `asks`: the script decides.
+    pub fn admission(&self, asks: bool) -> Admission {
         // What cannot be read was refused when it was set.
         Admission {
             limits: Limits {
@@ -227,7 +271,8 @@ impl Settings {
             origins: AllowedOrigins::parse(&texts(&self.allowed_origins)).unwrap_or_default(),
             trusted: Networks::parse(&texts(&self.trusted_proxies)).unwrap_or_default(),
             proxy_protocol: self.proxy_protocol,
-            ..Admission::default()
+            max_pending: to_limit(self.max_pending_connections),
+            asks_owner: asks.then(|| duration(self.request_timeout)),
         }
     }
 
@@ -239,6 +284,24 @@ impl Settings {
             receive_limits: self.receive_limits(),
             no_delay: NO_DELAY,
         }
+    }
+}
+
+/// Settings of a server that its rooms look at.
+#[derive(Debug, Clone)]
+pub struct SharedSettings(Arc<Mutex<Arc<Settings>>>);
+
+impl SharedSettings {
+    pub(crate) fn new(settings: &Arc<Settings>) -> Self {
+        Self(Arc::new(Mutex::new(Arc::clone(settings))))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, settings: &Arc<Settings>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(settings);
     }
 }
 
@@ -357,7 +420,7 @@ mod tests {
     fn who_may_come_in() {
         let lines = |texts: &[&str]| texts.iter().map(|text| Ok((*text).to_owned())).collect::<Vec<Line>>();
         let mut settings = Settings::new(Class::Multiplayer);
-        let nothing = settings.admission();
+        let nothing = settings.admission(false);
         assert_eq!((nothing.limits, nothing.proxy_protocol), (Limits::default(), false));
         assert!(nothing.origins.is_empty() && nothing.trusted.is_empty());
         property::max_clients::set(&mut settings, 0).unwrap();
@@ -365,7 +428,7 @@ mod tests {
         property::allowed_origins::set(&mut settings, lines(&["https://game.example"])).unwrap();
         property::trusted_proxies::set(&mut settings, lines(&["loopback", "10.0.0.0/8"])).unwrap();
         let wanted = Limits { max_clients: Some(0), max_clients_per_address: Some(4) };
-        let admission = settings.admission();
+        let admission = settings.admission(false);
         assert_eq!(admission.limits, wanted);
         assert!(!admission.origins.allows(Some("https://other.example")));
         let before = settings.clone();

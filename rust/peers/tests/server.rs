@@ -91,10 +91,13 @@ fn what_listening_refuses() {
     let mut server = Server::default();
     let never = |_| -> Result<FakeListener, ListenError> { panic!("nothing is opened") };
     for port in [-1, 65536, i64::MAX] {
-        assert!(matches!(server.create_server(port, "*", Ok(None), never), Err(Refused::Port(_))));
+        assert!(matches!(server.create_server(port, "*", Ok(None), never), Err(Refused::Port { .. })));
     }
     for address in ["", "localhost", "1.2.3"] {
-        assert!(matches!(server.create_server(0, address, Ok(None), never), Err(Refused::BindAddress(_))));
+        assert!(matches!(
+            server.create_server(0, address, Ok(None), never),
+            Err(Refused::BindAddress { .. })
+        ));
     }
     let in_use = server.create_server(80, "::1", Ok(None), |options| {
         assert_eq!((options.port, options.address), (80, Some("::1".parse().unwrap())));

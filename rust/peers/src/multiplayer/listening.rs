@@ -36,6 +36,11 @@ pub trait Listening {
     /// Changes whom it lets in.
     fn set_admission(&self, admission: Admission);
 
+    /// Takes the connections for one path; `None` if that is taken. See [`Listener::room`].
+    fn room(&self, path: &str) -> Option<Self>
+    where
+        Self: Sized;
+
     /// Whether it listens with TLS.
     fn is_tls(&self) -> bool;
 
@@ -91,6 +96,10 @@ impl Listening for Listener {
 
     fn set_admission(&self, admission: Admission) {
         Listener::set_admission(self, admission);
+    }
+
+    fn room(&self, path: &str) -> Option<Self> {
+        Listener::room(self, path)
     }
 
     fn is_tls(&self) -> bool {
