@@ -84,8 +84,7 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 		idle.get_packet()
 		return idle.get_packet_error(), ERR_UNCONFIGURED)
 	_each_time("create_server", func() -> int: return idle.create_server(70000), ERR_INVALID_PARAMETER)
-	for property: String in ["inbound_buffer_size", "handshake_timeout", "close_timeout",
-			"unreliable_lifetime"]:
+	for property: String in ["inbound_buffer_size", "handshake_timeout", "close_timeout"]:
 		_each_time(property, func() -> int:
 			idle.set(property, 0)
 			return OK, OK)

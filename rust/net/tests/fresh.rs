@@ -211,7 +211,7 @@ fn a_message_takes_the_place_of_the_one_before() {
         link.push_as(MessageKind::Binary, message(true, number, Duration::ZERO), delivery, How::Now).unwrap();
     };
     // The kernel's queue is kept short from the first message with a key on.
-    put(0, Delivery::Latest(0));
+    put(0, Delivery::Latest(7));
     for number in 1..=40 {
         put(number, Delivery::Reliable);
     }

@@ -32,6 +32,8 @@ pub(crate) struct Waiting {
     pub(crate) amount: Amount,
     /// In the output and not begun, as the last messages there.
     pub(crate) framed: VecDeque<Entry<Unframed>>,
+    /// Some have had a key: what is sent is bounded from then on, so that the next one finds those before it unframed.
+    pub(crate) has_keys: bool,
     /// How much is framed at once.
     pub(crate) chunk: u64,
     /// Messages dropped since that was asked for.
@@ -49,11 +51,12 @@ impl Waiting {
 
     /// Whether messages can be framed as they come: none has to wait for another, and none grows stale.
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue.lifetime().is_none() && self.queue.is_empty() && self.framed.is_empty()
+        self.queue.lifetime().is_none() && !self.has_keys && self.queue.is_empty() && self.framed.is_empty()
     }
 
     pub(crate) fn put(&mut self, message: Unframed, delivery: Delivery) {
         if let Some(key) = message.key {
+            self.has_keys = true;
             self.replace(key);
         }
         self.amount.bytes += message.payload.len();
