@@ -61,6 +61,7 @@ func get_packets(max: int = -1) -> Array[PackedByteArray]:
 
 
 # A browser's queue cannot be changed: each message is sent.
+# gdlint:ignore = unused-argument
 @warning_ignore("unused_parameter")
 func send_latest(message: PackedByteArray, key: int = 0,
 		write_mode: WriteMode = WRITE_MODE_BINARY) -> Error:

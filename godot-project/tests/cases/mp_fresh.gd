@@ -1,6 +1,6 @@
 extends "res://tests/harness/case.gd"
-## `unreliable_lifetime` and `send_latest`: at a reader that takes nothing for a while, states that are
-## stale by their turn are dropped, everything else arrives, in order.
+## `unreliable_lifetime` and `send_latest`: at a reader that takes nothing for a while, states that
+## are stale by their turn are dropped, everything else arrives, in order.
 
 const STATE := 4096
 ## More than what the systems hold on both sides of a connection whose reader stands still.
