@@ -61,8 +61,8 @@ func get_packets(max: int = -1) -> Array[PackedByteArray]:
 
 
 # A browser's queue cannot be changed: each message is sent.
-# gdlint:ignore = unused-argument
 @warning_ignore("unused_parameter")
+# gdlint:ignore = unused-argument
 func send_latest(message: PackedByteArray, key: int = 0,
 		write_mode: WriteMode = WRITE_MODE_BINARY) -> Error:
 	return send(message, write_mode)
