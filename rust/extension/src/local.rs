@@ -18,6 +18,7 @@ use rust_websocket_proto::{
 use crate::{
     engine_dial::Dial,
     engine_stream::{EngineStream, OpenStream, StreamState, TLS_RECORD},
+    gauges::Gauges,
 };
 
 /// Most bytes handed to the stream at once: they are copied into an array of the engine first.
@@ -57,6 +58,7 @@ pub(crate) struct Local {
     /// What a TLS stream has to be offered again.
     repeated: Option<usize>,
     counters: Arc<Counters>,
+    gauges: Gauges,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
     sent_since_poll: bool,
@@ -88,12 +90,14 @@ impl Local {
     }
 
     fn new(endpoint: Endpoint, stream: EngineStream, now: Instant) -> Self {
+        let counters = Arc::default();
         Self {
             endpoint,
             stream,
             dial: None,
             repeated: None,
-            counters: Arc::default(),
+            gauges: Gauges::new(&counters),
+            counters,
             compressor: Compressor::default(),
             sent_since_poll: false,
             polled_at: now,
@@ -115,6 +119,7 @@ impl Local {
             None => self.turn_without_stream(budget, events, now),
         });
         self.counters.add(&self.endpoint.take_statistics());
+        self.gauges.update(&self.endpoint);
     }
 
     fn turn(
@@ -226,6 +231,7 @@ impl Local {
             if matches!(event, Event::Opened(_)) {
                 self.counters.opened();
             }
+            self.gauges.saw(&event);
             events.push(LinkEvent::Protocol(event));
         }
     }
@@ -312,6 +318,7 @@ impl Local {
         self.counters.add(&self.endpoint.take_statistics());
         sent?;
         self.write_now(now);
+        self.gauges.update(&self.endpoint);
         Ok(())
     }
 
@@ -356,6 +363,7 @@ impl Local {
 
     pub(crate) fn consumed(&mut self, bytes: usize) {
         self.endpoint.consumed(Amount::message(bytes), self.polled_at);
+        self.gauges.update(&self.endpoint);
     }
 
     pub(crate) fn set_send_limits(&mut self, limits: SendLimits) {

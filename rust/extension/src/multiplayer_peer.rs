@@ -24,7 +24,7 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    own_virtuals,
+    monitors, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -391,6 +391,7 @@ impl RustWebSocketMultiplayerPeer {
             let error =
                 report::answer(&*state, |multiplayer| multiplayer.create_client(&url, dial, &Instant::now));
             if error == Error::OK {
+                monitors::add();
                 this.bind().holder.hold(held);
             }
             error
@@ -408,9 +409,13 @@ impl RustWebSocketMultiplayerPeer {
             own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
             let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
             let address = text::read("create_server: the address", &bind_address);
-            report::answer(&*Self::state_of(&this), |multiplayer| {
+            let error = report::answer(&*Self::state_of(&this), |multiplayer| {
                 multiplayer.create_server(port, &address?, tls, Listener::bind)
-            })
+            });
+            if error == Error::OK {
+                monitors::add();
+            }
+            error
         })
     }
 

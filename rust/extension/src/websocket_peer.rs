@@ -22,7 +22,7 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
-    own_virtuals,
+    monitors, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -197,6 +197,7 @@ impl RustWebSocketPeer {
             let dial = security.map(|security| move |request, options| security.dial(request, options));
             let error = report::answer(&*state, |peer| peer.connect(&url, dial));
             if error == Error::OK {
+                monitors::add();
                 this.bind().holder.hold(held);
             }
             error
@@ -211,6 +212,7 @@ impl RustWebSocketPeer {
             let start = engine_stream.map(|stream| move |options| driver::accept(stream, options));
             let error = report::answer(&*Self::state_of(&this), |peer| peer.accept(start));
             if error == Error::OK {
+                monitors::add();
                 this.bind().holder.hold(stream.0.into_iter().map(Gd::upcast).collect());
             }
             error

@@ -116,7 +116,7 @@ impl Link {
             Ok(driving) => driving,
             Err(error) => return Self::without_thread(reports, &error, &options),
         };
-        let shared = Arc::new(Shared::new(next_id(), Arc::clone(&driving) as _, &options));
+        let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
         // The one place where a client's way to its server is chosen.
         let route = Route::direct(&request.target, tls);
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
@@ -135,10 +135,7 @@ impl Link {
         reports.push(LinkEvent::Protocol(Event::Closed(Closed { code: None, reason: String::new(), cause })));
         let shared = Shared::new(0, Arc::new(Stopped), options);
         shared.refuse_sends();
-        Self {
-            claim: Claim::new(Arc::new(shared)),
-            own: Some(OwnReports { reports, driver: Driver::new(None) }),
-        }
+        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver: Driver::new(None) }) }
     }
 
     /// The link of an accepted connection, which reports through its listener if it has no reports of its own.

@@ -5,8 +5,8 @@ use std::{
     fmt,
     ops::Deref,
     sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, Weak,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,6 +16,7 @@ use rust_websocket_proto::{Amount, Delivery, MessageKind, Offered, SendAccount, 
 
 use super::{
     Counters, LinkId, LinkOptions,
+    census::{Counted, Membership, Phase, Standing},
     limits::Receiving,
     lock,
     orders::{Order, Orders},
@@ -52,11 +53,15 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
     round_trip_time: AtomicUsize,
+    /// A [`Phase`].
+    phase: AtomicU8,
+    _membership: Membership,
 }
 
 impl Shared {
-    pub(crate) fn new(id: usize, runner: Arc<dyn Notify>, options: &LinkOptions) -> Self {
-        Self {
+    pub(crate) fn new(id: usize, runner: Arc<dyn Notify>, options: &LinkOptions) -> Arc<Self> {
+        let counters = Arc::default();
+        Arc::new_cyclic(|shared: &Weak<Self>| Self {
             id: LinkId(id),
             runner,
             outbox: Mutex::new(Queue {
@@ -67,9 +72,11 @@ impl Shared {
                 sending: SendAccount::new(options.send_limits),
             }),
             receiving: Receiving::new(options.receive_limits),
-            counters: Arc::default(),
+            _membership: Membership::new(&counters, Weak::clone(shared) as Weak<dyn Counted>),
+            counters,
             round_trip_time: AtomicUsize::new(0),
-        }
+            phase: AtomicU8::new(Phase::Pending as u8),
+        })
     }
 
     /// Whoever runs the connection.
@@ -88,6 +95,11 @@ impl Shared {
         if micros != self.round_trip_time.load(Ordering::Relaxed) {
             self.round_trip_time.store(micros, Ordering::Relaxed);
         }
+    }
+
+    /// The handshake is through.
+    pub(crate) fn opened(&self) {
+        self.phase.store(Phase::Open as u8, Ordering::Relaxed);
     }
 
     /// Accepts a message. A refusal is not counted here.
@@ -172,10 +184,25 @@ impl Shared {
 
     /// The connection is over: later sends are refused.
     pub(crate) fn refuse_sends(&self) {
+        self.phase.store(Phase::Over as u8, Ordering::Relaxed);
         let mut outbox = self.lock_outbox();
         outbox.closed = true;
         outbox.orders.forget_sends();
         outbox.sending.clear();
+    }
+}
+
+impl Counted for Shared {
+    fn standing(&self) -> Standing {
+        self.count_sent();
+        let phase = self.phase.load(Ordering::Relaxed);
+        let is = |known: Phase| phase == known as u8;
+        Standing {
+            phase: [Phase::Pending, Phase::Open].into_iter().find(|known| is(*known)).unwrap_or(Phase::Over),
+            unsent_bytes: self.held_bytes(),
+            unread: self.receiving.unread(),
+            round_trip_time: self.round_trip_time(),
+        }
     }
 }
 
