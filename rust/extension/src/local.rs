@@ -11,8 +11,8 @@ use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom};
 use rust_websocket_proto::{
-    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Endpoint, EndpointOptions, Farewell,
-    MessageKind, Polled, Scheme, SendError, TransportEnd,
+    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Event,
+    Farewell, MessageKind, Polled, Scheme, SendError, TransportEnd,
 };
 
 use crate::{
@@ -228,6 +228,9 @@ impl Local {
 
     fn take_events(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
         while let Polled::Event(event) = self.endpoint.poll_event(budget, now) {
+            if matches!(event, Event::Opened(_)) {
+                self.counters.opened();
+            }
             self.gauges.saw(&event);
             events.push(LinkEvent::Protocol(event));
         }
@@ -236,7 +239,11 @@ impl Local {
     /// Offers what is to be written; what the stream does not take stays.
     fn write(&mut self, stream: &mut OpenStream, now: Instant) {
         let is_tls = self.stream.is_tls();
-        while self.is_writable(stream) {
+        loop {
+            self.endpoint.fill_output(now, &mut self.compressor);
+            if !self.is_writable(stream) {
+                break;
+            }
             let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
             self.endpoint.wrote(taken, now);
@@ -244,6 +251,10 @@ impl Local {
             // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
             // that is: it must be the same, no more and no less.
             self.repeated = (is_tls && left > 0).then_some(left);
+            if self.repeated.is_some() {
+                self.endpoint.write_held(now);
+                break;
+            }
             if left > 0 {
                 self.endpoint.write_refused(now);
                 break;
@@ -292,13 +303,18 @@ impl Local {
     }
 
     /// Sends at once what the stream takes.
-    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    pub(crate) fn send(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+    ) -> Result<(), SendError> {
         let now = Instant::now();
         if !self.endpoint.has_send_room(payload.len()) {
             self.write_now(now);
         }
         self.sent_since_poll = true;
-        let sent = self.endpoint.send(kind, payload, &mut self.compressor);
+        let sent = self.endpoint.send_as(kind, payload, delivery, &mut self.compressor);
         self.counters.add(&self.endpoint.take_statistics());
         sent?;
         self.write_now(now);
@@ -358,6 +374,11 @@ impl Local {
         self.endpoint.set_heartbeat_interval(interval, now);
     }
 
+    /// How much of it the engine's socket holds cannot be bounded from here.
+    pub(crate) fn set_unreliable_lifetime(&mut self, lifetime: Option<Duration>) {
+        self.endpoint.set_unreliable_lifetime(lifetime);
+    }
+
     pub(crate) fn set_close_timeout(&mut self, timeout: Duration) {
         self.endpoint.set_close_timeout(timeout);
     }
@@ -377,6 +398,10 @@ impl Local {
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    pub(crate) fn unread(&self) -> Amount {
+        self.endpoint.unread()
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {

@@ -13,7 +13,7 @@ use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::{Listener, Statistics};
+use rust_websocket_net::Listener;
 use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
@@ -146,7 +146,7 @@ impl RustWebSocketMultiplayerPeer {
     /// Sends a packet; each peer that refuses it prints why, once.
     fn put(this: &Gd<Self>, payload: Bytes) -> Error {
         let state = Self::state_of(this);
-        match state.attempt(|multiplayer| multiplayer.put_packet(payload)) {
+        match state.attempt(|multiplayer| multiplayer.put_packet(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)
@@ -167,7 +167,7 @@ impl RustWebSocketMultiplayerPeer {
 
     /// A property's setter.
     pub(crate) fn set_property<P: Property>(this: &Gd<Self>, value: P::Value) {
-        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value));
+        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value, &Instant::now));
     }
 }
 
@@ -538,7 +538,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Multiplayer::statistics))
+        statistics_to_godot(
+            self.read(<_>::default(), |multiplayer| (multiplayer.statistics(), multiplayer.levels())),
+        )
     }
 
     #[func]

@@ -7,8 +7,8 @@ use std::{
 
 use godot::global::Error;
 use godot::prelude::*;
-use rust_websocket_net::{Listener, Statistics};
-use rust_websocket_peers::{Locked, Property, Reception, Refused};
+use rust_websocket_net::Listener;
+use rust_websocket_peers::{Levels, Locked, Property, Reception, Refused};
 
 use crate::{
     convert::{Named, Nullable, OptionalTlsOptions, SERVER_CLASS, statistics_to_godot},
@@ -195,7 +195,7 @@ impl RustWebSocketServer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Reception::statistics))
+        statistics_to_godot(self.read(<_>::default(), |server| (server.statistics(), Levels::default())))
     }
 
     #[func]

@@ -13,7 +13,6 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::Statistics;
 use rust_websocket_peers::{Peer, PeerState, Property, ReadyState, Refused};
 
 use crate::{
@@ -230,6 +229,17 @@ impl RustWebSocketPeer {
     }
 
     #[func(gd_self)]
+    fn send_latest(
+        this: Gd<Self>,
+        message: PackedByteArray,
+        #[opt(default = 0)] key: i64,
+        #[opt(default = WriteMode(1))] write_mode: WriteMode,
+    ) -> Error {
+        let payload = Bytes::copy_from_slice(message.as_slice());
+        Self::answer(&this, |peer| peer.send_latest(write_mode.kind(), payload, key))
+    }
+
+    #[func(gd_self)]
     fn send_text(this: Gd<Self>, message: GString) -> Error {
         let text = text::read_plain(&message).map(Bytes::from);
         Self::answer(&this, |peer| peer.send_text(text))
@@ -355,7 +365,7 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Peer::statistics))
+        statistics_to_godot(self.read(<_>::default(), |peer| (peer.statistics(), peer.levels())))
     }
 
     // Godot 3's.

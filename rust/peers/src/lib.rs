@@ -22,6 +22,7 @@ mod attempt;
 mod carrier;
 mod close_requests;
 mod held_end;
+mod levels;
 mod locked;
 mod multiplayer;
 mod peer;
@@ -37,6 +38,7 @@ mod view;
 pub use address::address_text;
 pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
+pub use levels::Levels;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
     Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_proto::{Amount, MessageKind, Offered, SendAccount, SendError, SendLimits};
+use rust_websocket_proto::{Amount, Delivery, MessageKind, Offered, SendAccount, SendError, SendLimits};
 
 use super::{
     Counters, LinkId, LinkOptions,
@@ -103,11 +103,17 @@ impl Shared {
     }
 
     /// Accepts a message. A refusal is not counted here.
-    pub(crate) fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
+    pub(crate) fn push(
+        &self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
         let is_new = {
             let mut outbox = self.lock_outbox();
             outbox.check(payload.len())?;
-            outbox.push_send(kind, payload)
+            outbox.push_send(kind, payload, delivery)
         };
         match how {
             _ if !is_new => {}
@@ -255,13 +261,19 @@ impl Outbox {
         self.0.fetch();
     }
 
-    /// Like [`Link::push`](crate::Link::push), but a refusal is not counted: who sends copies asks again
+    /// Like [`Link::push_as`](crate::Link::push_as), but a refusal is not counted: who sends copies asks again
     /// through the link, which says why.
     ///
     /// # Errors
     /// As there.
-    pub fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
-        self.0.push(kind, payload.clone(), how)
+    pub fn push(
+        &self,
+        kind: MessageKind,
+        payload: &Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
+        self.0.push(kind, payload.clone(), delivery, how)
     }
 }
 
@@ -317,11 +329,11 @@ impl Queue {
         if self.sending.has_room(len) { Ok(()) } else { Err(SendError::BufferFull) }
     }
 
-    fn push_send(&mut self, kind: MessageKind, payload: Bytes) -> bool {
+    fn push_send(&mut self, kind: MessageKind, payload: Bytes, delivery: Delivery) -> bool {
         self.sending.accepted(payload.len());
         self.sent.bytes += payload.len();
         self.sent.messages += 1;
-        self.push(Order::Send(kind, payload))
+        self.push(Order::Send(kind, payload, delivery))
     }
 
     /// True if the I/O thread has to be notified.
