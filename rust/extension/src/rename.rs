@@ -11,7 +11,8 @@ const NAME: &str = "rust_websocket_rename";
 
 /// Puts it where scripts find it. To be called at the scene's initialization level.
 pub(crate) fn offer() {
-    if Os::singleton().has_feature("editor") {
+    // Not in the editor itself: a reloaded library leaves the engine with code that is gone.
+    if Os::singleton().has_feature("editor") && !Engine::singleton().is_editor_hint() {
         let callable = Callable::from_sync_fn(NAME, |arguments: &[&Variant]| {
             fence(VarDictionary::new(), || rename(arguments).unwrap_or_default())
         });
