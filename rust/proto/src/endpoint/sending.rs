@@ -110,7 +110,7 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Queues a message that another [`SendAccount`] has accepted and counted.
+    /// Queues a message that another [`SendAccount`](super::SendAccount) has accepted and counted.
     ///
     /// # Errors
     /// [`SendError::NotOpen`], as [`send`](Self::send).
@@ -136,7 +136,7 @@ impl Endpoint {
         self.sending.set_limits(limits);
     }
 
-    /// Changes at once for how long unreliable messages are worth sending; see [`Connection::set_unreliable_lifetime`].
+    /// Changes at once for how long unreliable messages are worth sending; see [`Connection::set_unreliable_lifetime`](crate::Connection::set_unreliable_lifetime).
     pub fn set_unreliable_lifetime(&mut self, lifetime: Option<Duration>) {
         self.protocol.set_unreliable_lifetime(lifetime);
     }
