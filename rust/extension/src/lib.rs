@@ -12,6 +12,7 @@ mod engine_dial;
 mod engine_stream;
 #[cfg(feature = "builtin-names")]
 mod entry;
+mod first_calls;
 mod local;
 mod mapped;
 mod multiplayer_peer;

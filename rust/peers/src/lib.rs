@@ -21,6 +21,7 @@ mod attempt;
 mod carrier;
 mod close_requests;
 mod held_end;
+mod lent;
 mod locked;
 mod multiplayer;
 mod peer;
@@ -31,6 +32,7 @@ mod view;
 
 pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
+pub use lent::Lent;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
     Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
