@@ -20,3 +20,4 @@ die() { say "$*"; exit 1; }
 . "$root_dir/ci/lib/install.sh"
 . "$root_dir/ci/lib/debian.sh"
 . "$root_dir/ci/lib/engine.sh"
+. "$root_dir/ci/lib/display.sh"

@@ -34,6 +34,33 @@ func _init() -> void:
 	peer_connected.connect(_dress)
 
 
+# The engine's peer ends a connection without saying why; its connection says it.
+func disconnect_peer_with_code(id: int, code: int = 1000, reason: String = "") -> void:
+	var peer := get_peer(id)
+	if peer:
+		peer.close(_sendable(code), reason)
+
+
+func close_with_code(code: int = 1001, reason: String = "") -> void:
+	if _server:
+		_server.close(_sendable(code), reason)
+	close()
+
+
+func get_close_code() -> int:
+	return _server.get_close_code() if _server else -1
+
+
+func get_close_reason() -> String:
+	return _server.get_close_reason() if _server else ""
+
+
+@warning_ignore("unused_parameter")
+# gdlint:ignore = unused-argument
+func set_tls_options(options: TLSOptions, server_name: String = "") -> Error:
+	return ERR_UNCONFIGURED
+
+
 func get_error_message() -> String:
 	if get_connection_status() != CONNECTION_DISCONNECTED:
 		return ""
@@ -124,6 +151,11 @@ func set_compression_context_takeover(enabled: bool) -> void:
 
 func get_compression_context_takeover() -> bool:
 	return compression_context_takeover
+
+
+# Browsers let a page send no other codes.
+func _sendable(code: int) -> int:
+	return code if code < 0 or code >= 3000 else 1000
 
 
 # A peer of the engine's class gets the further members of ours, before the handlers of scripts.

@@ -458,6 +458,63 @@ impl RustWebSocketMultiplayerPeer {
 
     // What the built-in does not have, like `heartbeat_interval`.
 
+    #[func(gd_self)]
+    fn set_tls_options(
+        this: Gd<Self>,
+        options: OptionalTlsOptions,
+        #[opt(default = "")] server_name: GString,
+    ) -> Error {
+        const CALL: &str = "set_tls_options";
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            // First of all, and without reading options that may take the engine a while.
+            if let Err(refused) = state.attempt(|multiplayer| multiplayer.check_tls(CALL)) {
+                return report::refuse(&*state, &refused);
+            }
+            let tls = tls_options::for_server(CALL, options.0.as_ref());
+            let name = text::read("set_tls_options: the server name", &server_name);
+            report::answer(&*state, |multiplayer| multiplayer.set_tls(CALL, &name?, tls?))
+        })
+    }
+
+    #[func(gd_self)]
+    fn disconnect_peer_with_code(
+        this: Gd<Self>,
+        id: i64,
+        #[opt(default = 1000)] code: i64,
+        #[opt(default = "")] reason: GString,
+    ) {
+        let (reason, problem) = text::read_or_drop("disconnect_peer_with_code: the reason", &reason);
+        _ = Self::answer(&this, |multiplayer| {
+            let closed = multiplayer.disconnect_peer_with_code(id, code, &reason, &Instant::now);
+            problem.map_or(closed, Err)
+        });
+    }
+
+    #[func(gd_self)]
+    fn close_with_code(
+        this: Gd<Self>,
+        #[opt(default = 1001)] code: i64,
+        #[opt(default = "")] reason: GString,
+    ) {
+        let (reason, problem) = text::read_or_drop("close_with_code: the reason", &reason);
+        _ = Self::answer(&this, |multiplayer| {
+            let closed = multiplayer.close_with_code(code, &reason, &Instant::now);
+            problem.map_or(closed, Err)
+        });
+        Self::forget_all_objects(&this);
+    }
+
+    #[func]
+    fn get_close_code(&self) -> i64 {
+        self.read(-1, |multiplayer| multiplayer.close_code().into())
+    }
+
+    #[func]
+    fn get_close_reason(&self) -> GString {
+        self.read(GString::new(), |multiplayer| GString::from(&multiplayer.close_reason()))
+    }
+
     #[func]
     fn is_compression_active(&self) -> bool {
         self.read(false, Multiplayer::is_compressed)

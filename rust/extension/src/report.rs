@@ -25,7 +25,10 @@ fn error_of(refused: &Refused) -> Error {
             Error::FAILED
         }
         Refused::Full | Refused::TooBig { .. } => Error::ERR_OUT_OF_MEMORY,
-        Refused::NoConnection(_) | Refused::NotConnected { .. } => Error::ERR_UNCONFIGURED,
+        Refused::NoConnection(_) | Refused::NotConnected { .. } | Refused::NotServer(_) => {
+            Error::ERR_UNCONFIGURED
+        }
+        Refused::NoTls(_) => Error::ERR_UNAVAILABLE,
         Refused::Recipient { refused, .. } => error_of(refused),
         // Everything else is a wrong argument or property.
         _ => Error::ERR_INVALID_PARAMETER,

@@ -14,6 +14,14 @@ pub(crate) fn read_plain(string: &GString) -> Result<String, NotText> {
     read_text(utf8_of(string))
 }
 
+/// Reads the reason of a close: whoever closes is rid of the connection, so what is no text is left out and reported.
+pub(crate) fn read_or_drop(what: &'static str, string: &GString) -> (String, Option<Refused>) {
+    match read(what, string) {
+        Ok(text) => (text, None),
+        Err(refused) => (String::new(), Some(refused)),
+    }
+}
+
 /// Reads a list; what is no text is refused when it is used.
 pub(crate) fn read_lines(strings: &PackedStringArray) -> Vec<Line> {
     strings.as_slice().iter().map(|string| read_line(utf8_of(string))).collect()

@@ -1,4 +1,4 @@
-//! The engine's `TLSOptions` as plain data, read on the calling thread and remembered per options object.
+//! The engine's `TLSOptions` as plain data, read on the calling thread and remembered.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -178,20 +178,21 @@ fn default_roots() -> Result<DefaultRoots, String> {
     Ok(ROOTS.get_or_init(|| DefaultRoots::load(pem.filter(|pem| pem.contains(BEGIN_CERTIFICATE)))).clone())
 }
 
+/// Read anew each time: what the engine's objects hold now is what counts.
 fn server_settings(options: &Gd<TlsOptions>) -> Result<ServerTls, String> {
-    static BY_OBJECT: Memory<InstanceId, ServerTls> = Memory::new();
-    let id = options.instance_id();
-    if let Some(settings) = BY_OBJECT.find(|known| *known == id) {
-        return Ok(settings);
-    }
+    // A certificate has one key.
+    static BY_CHAIN: Memory<CertificateChain, ServerTls> = Memory::new();
     let key = options.get_private_key().ok_or("the TLS options have no private key")?;
     let certificate = options.get_own_certificate().ok_or("the TLS options have no certificate")?;
     let key = read_key(&key)?;
     let chain =
         read_server_chain(options, &certificate).map_err(|problem| problem.of("server certificate"))?;
-    let settings = ServerTls::new(key.as_bytes(), chain)
+    let settings = ServerTls::new(key.as_bytes(), chain.clone())
         .map_err(|error| format!("the TLS options cannot be used: {error}"))?;
-    BY_OBJECT.keep(id, &settings);
+    if let Some(known) = BY_CHAIN.find(|known| *known == chain) {
+        return Ok(known);
+    }
+    BY_CHAIN.keep(chain, &settings);
     Ok(settings)
 }
 

@@ -248,11 +248,7 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn close(this: Gd<Self>, #[opt(default = 1000)] code: i64, #[opt(default = "")] reason: GString) {
-        // Whoever closes is rid of the connection, whatever the reason: what is no text is left out.
-        let (reason, problem) = match text::read("close: the reason", &reason) {
-            Ok(reason) => (reason, None),
-            Err(refused) => (String::new(), Some(refused)),
-        };
+        let (reason, problem) = text::read_or_drop("close: the reason", &reason);
         _ = Self::answer(&this, |peer| {
             let closed = peer.close(code, &reason, &Instant::now);
             problem.map_or(closed, Err)

@@ -1,5 +1,6 @@
 //! One connection: a transport, the protocol, and what passes between them and the owner.
 
+mod asking;
 mod reporting;
 
 use std::{
@@ -17,10 +18,11 @@ use rust_websocket_proto::{
 };
 
 use crate::{
+    listener::ListenerShared,
     lookup::Lookup,
     race::{Outcome, Race},
     route::Route,
-    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared},
+    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared, Tag},
     socket::{self, Sockets},
     tls::Received,
     transport::Transport,
@@ -84,9 +86,23 @@ enum Owner {
 /// An accepted connection until its handshake is complete: nobody knows of it.
 #[derive(Debug)]
 struct Pending {
-    /// The number of the listener through which it came.
-    listener: usize,
+    /// Through which it came.
+    listener: Arc<ListenerShared>,
     address: SocketAddr,
+    /// Its request is complete.
+    has_asked: bool,
+    /// The owner decides on it.
+    is_owner_asked: bool,
+    /// Of its request, where that says who takes it.
+    path: Option<Box<str>>,
+    /// What came with the owner's decision.
+    tag: Option<Tag>,
+}
+
+impl Pending {
+    fn new(listener: Arc<ListenerShared>, address: SocketAddr) -> Self {
+        Self { listener, address, has_asked: false, is_owner_asked: false, path: None, tag: None }
+    }
 }
 
 pub(crate) struct Conn {
@@ -141,9 +157,8 @@ impl Conn {
     pub(crate) fn accepted(
         transport: Transport,
         token: Token,
-        (listener, address): (usize, SocketAddr),
+        (listener, address): (Arc<ListenerShared>, SocketAddr),
         shared: Arc<Shared>,
-        arrivals: Arc<Arrivals>,
         options: LinkOptions,
     ) -> Self {
         let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
@@ -152,10 +167,11 @@ impl Conn {
         let mut endpoint = Endpoint::server(scheme, options.config, bounds, Instant::now());
         endpoint.set_connect_phase(transport.phase());
         let stage = Stage::Connected(Wire::new(transport, token, options.no_delay));
-        let mut conn = Self::new(shared, endpoint, Owner::Listener(arrivals), stage, options.no_delay);
+        let owner = Owner::Listener(Arc::clone(&listener.arrivals));
+        let mut conn = Self::new(shared, endpoint, owner, stage, options.no_delay);
         conn.booked = Some(0);
         conn.set_has_heartbeat(has_heartbeat);
-        conn.pending = Some(Box::new(Pending { listener, address }));
+        conn.pending = Some(Box::new(Pending::new(listener, address)));
         conn
     }
 
@@ -191,7 +207,7 @@ impl Conn {
 
     /// The listener through which it came, while its handshake is pending.
     pub(crate) fn pending_at(&self) -> Option<usize> {
-        self.pending.as_ref().map(|pending| pending.listener)
+        self.pending.as_ref().map(|pending| pending.listener.id)
     }
 
     /// What its next turn may cost.
@@ -224,6 +240,7 @@ impl Conn {
             wire.note(readiness);
         }
         self.carry_out_orders(turn.orders, turn.compressor, turn.now);
+        self.note_admission();
         self.connect(turn);
         self.book_read_ahead(turn);
         let mut more = self.receive(turn);
@@ -259,6 +276,9 @@ impl Conn {
     /// The I/O thread ends: offers what is left to the kernel once and closes.
     pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
         self.carry_out_orders(turn.orders, turn.compressor, turn.now);
+        if self.pending.is_some() {
+            self.deliver_events(turn); // a decision
+        }
         self.write(turn.now);
         if let Stage::Connected(wire) = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
@@ -302,6 +322,13 @@ impl Conn {
                 }
                 Order::Close(code, reason) => self.endpoint.close(code, &reason, now),
                 Order::Leave => self.endpoint.leave(),
+                Order::Decide(decided) => {
+                    let (decision, tag) = *decided;
+                    self.endpoint.decide(decision);
+                    if let Some(pending) = &mut self.pending {
+                        pending.tag = tag;
+                    }
+                }
                 Order::Abandon => {
                     self.owner = Owner::Gone;
                     self.endpoint.abandon();

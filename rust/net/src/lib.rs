@@ -23,6 +23,7 @@
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))] // a socket option, see `socket`
 
+mod admission;
 mod conn;
 mod drive;
 mod helper;
@@ -36,6 +37,7 @@ mod race;
 mod random;
 mod reactor;
 mod ready;
+mod rooms;
 mod route;
 mod seam;
 mod socket;
@@ -44,17 +46,20 @@ mod tls;
 mod transport;
 mod wire;
 
+pub use admission::Admission;
 pub use ids::{IdMap, SpreadBits};
 pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
 pub use random::SystemRandom;
+pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
-pub use seam::{Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox};
+pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, Tag};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{
-    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+    CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls,
+    ServerTrust, TlsError,
 };

@@ -12,19 +12,21 @@ use rust_websocket_proto::{
 };
 
 use crate::{
+    admission::Admission,
     conn::Conn,
     drive::Driving,
     listener::{Acceptor, ListenError, ListenOptions, ListenerShared},
     pace::{Pace, Step},
     random::SystemRandom,
     reactor::Command,
+    rooms::Room,
     route::Route,
     seam::{
-        Arrival, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Order, Outbox, Reports, Shared,
-        Stopped, next_id,
+        Arrival, Asked, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Newcomer, Order, Outbox,
+        Reports, Shared, Stopped, Tag, next_id,
     },
     thread,
-    tls::ClientTls,
+    tls::{CertificateChange, ClientTls},
 };
 
 /// Memory for so many reports is kept between two calls; a burst does not keep its own.
@@ -33,9 +35,14 @@ const KEPT_REPORTS: usize = 1024;
 /// What a listener reports.
 #[derive(Debug)]
 pub enum ListenerEvent<L = Link> {
-    /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`]. Dropping
-    /// the link turns it away.
-    Accepted(L, SocketAddr, Opened),
+    /// A request waits for a decision ([`Admission::asks_owner`]). If that is to accept it, `Accepted` follows with its id.
+    Asked(Asked),
+    /// Nothing more comes of a request: the client left, the time for the decision passed, it is answered, or its connection
+    /// went to a [room](Listener::room).
+    Over(LinkId),
+    /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`], unless each link
+    /// reports for itself ([`Reporting::Each`]). Dropping the link turns it away. The tag is what came with the decision.
+    Accepted(L, SocketAddr, Opened, Option<Tag>),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }
@@ -47,12 +54,12 @@ pub enum ListenerEvent<L = Link> {
 #[derive(Debug)]
 pub struct Link {
     claim: Claim,
-    /// Of a client; an accepted link reports through its listener.
-    client: Option<ClientEnd>,
+    /// Of a client; an accepted link mostly reports through its listener.
+    own: Option<OwnReports>,
 }
 
 #[derive(Debug)]
-struct ClientEnd {
+struct OwnReports {
     reports: Arc<Reports<LinkEvent>>,
     driver: Driver,
 }
@@ -113,7 +120,7 @@ impl Link {
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
-        Self { claim: Claim::new(shared), client: Some(ClientEnd { reports, driver }) }
+        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
     }
 
     /// One that has failed.
@@ -128,13 +135,14 @@ impl Link {
         shared.refuse_sends();
         Self {
             claim: Claim::new(Arc::new(shared)),
-            client: Some(ClientEnd { reports, driver: Driver::new(None) }),
+            own: Some(OwnReports { reports, driver: Driver::new(None) }),
         }
     }
 
-    /// The link of an accepted connection, which reports through its listener.
-    fn accepted(claim: Claim) -> Self {
-        Self { claim, client: None }
+    /// The link of an accepted connection, which reports through its listener if it has no reports of its own.
+    fn accepted(claim: Claim, reports: Option<Arc<Reports<LinkEvent>>>, driving: &Arc<Driving>) -> Self {
+        let own = |reports| OwnReports { reports, driver: Driver::new(Some(Arc::clone(driving))) };
+        Self { claim, own: reports.map(own) }
     }
 
     /// Its name.
@@ -171,7 +179,7 @@ impl Link {
     /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in
     /// here.
     pub fn take_events(&mut self, events: &mut Vec<LinkEvent>) {
-        let Some(ClientEnd { reports, driver }) = &mut self.client else { return };
+        let Some(OwnReports { reports, driver }) = &mut self.own else { return };
         driver.poll(reports.is_filled());
         let before = events.len();
         reports.take(events);
@@ -235,6 +243,8 @@ impl Link {
 #[derive(Debug)]
 pub struct Listener {
     shared: Arc<ListenerShared>,
+    /// It is one of the rooms of that listener.
+    room: Option<Arc<Room>>,
     driving: Arc<Driving>,
     driver: Driver,
     /// Empty; changes places with the reports, so that neither has to grow anew for each call.
@@ -250,8 +260,27 @@ impl Listener {
         let driving = thread::running().map_err(|error| ListenError::new(error, options.port))?;
         let shared = Arc::new(ListenerShared::bind(options)?);
         driving.push(Command::Listen(Acceptor::new(Arc::clone(&shared))));
+        Ok(Self::new(shared, None, driving))
+    }
+
+    fn new(shared: Arc<ListenerShared>, room: Option<Arc<Room>>, driving: Arc<Driving>) -> Self {
         let driver = Driver::new(Some(Arc::clone(&driving)));
-        Ok(Self { shared, driving, driver, taken: Vec::new() })
+        Self { shared, room, driving, driver, taken: Vec::new() }
+    }
+
+    /// A listener without a socket of its own, which takes the connections of this one whose path is exactly `path` (empty:
+    /// all that no other room has) and reports them together. This one has to report [each](Reporting::Each). With rooms and
+    /// without [asking](Admission::asks_owner), other paths get 404. `None`: the path is taken, or this one is a room.
+    ///
+    /// Dropping it frees the path. It outlives this listener, but gets nobody any more then.
+    pub fn room(&self, path: &str) -> Option<Self> {
+        let room = Arc::new(Room::new(path));
+        let is_free = self.room.is_none() && self.shared.is_routed() && self.shared.add_room(&room);
+        is_free.then(|| Self::new(Arc::clone(&self.shared), Some(room), Arc::clone(&self.driving)))
+    }
+
+    fn reports(&self) -> &Reports<Arrival> {
+        &self.room.as_ref().map_or(&self.shared.arrivals, |room| &room.arrivals).reports
     }
 
     /// Where it listens.
@@ -264,44 +293,77 @@ impl Listener {
     /// An owner that calls this in a tight loop while messages come and go runs the I/O thread's work in
     /// here.
     pub fn take_events(&mut self, events: &mut Vec<ListenerEvent>) {
-        let reports = &self.shared.arrivals.reports;
-        self.driver.poll(reports.is_filled());
-        reports.take(&mut self.taken);
-        if self.taken.is_empty() {
-            return;
+        let is_filled = self.reports().is_filled();
+        self.driver.poll(is_filled);
+        let mut taken = std::mem::take(&mut self.taken);
+        self.reports().take(&mut taken);
+        if !taken.is_empty() {
+            self.driver.pace.took(taken.len());
+            events.extend(taken.drain(..).map(|arrival| self.show(arrival)));
+            taken.shrink_to(KEPT_REPORTS);
         }
-        self.driver.pace.took(self.taken.len());
-        let mut accepted = 0;
-        for arrival in self.taken.drain(..) {
-            events.push(match arrival {
-                Arrival::Link(link, event) => ListenerEvent::Link(link, event),
-                Arrival::Accepted(claim, address, opened) => {
-                    accepted += 1;
-                    ListenerEvent::Accepted(Link::accepted(claim), address, opened)
-                }
-            });
-        }
-        self.taken.shrink_to(KEPT_REPORTS);
-        if accepted > 0 && self.shared.arrivals.seen(accepted) {
-            self.driving.push(Command::ResumeAccepting(self.shared.id));
+        self.taken = taken;
+    }
+
+    fn show(&self, arrival: Arrival) -> ListenerEvent {
+        match arrival {
+            Arrival::Link(link, event) => ListenerEvent::Link(link, event),
+            Arrival::Asked(asked) => ListenerEvent::Asked(asked),
+            Arrival::Over(link) => ListenerEvent::Over(link),
+            Arrival::Accepted(newcomer) => {
+                let Newcomer { claim, address, opened, tag, reports, .. } = *newcomer;
+                ListenerEvent::Accepted(Link::accepted(claim, reports, &self.driving), address, opened, tag)
+            }
         }
     }
 
     /// Stops or resumes accepting; connections wait in the kernel's backlog meanwhile.
+    /// A room answers instead that the server is full.
     pub fn set_accepting(&self, accepting: bool) {
-        if self.shared.set_accepting(accepting) {
+        if let Some(room) = &self.room {
+            room.set_accepting(accepting);
+        } else if self.shared.set_accepting(accepting) {
             self.driving.push(Command::ResumeAccepting(self.shared.id));
         }
     }
 
+    /// Whether it listens with TLS.
+    pub fn is_tls(&self) -> bool {
+        self.shared.is_tls()
+    }
+
+    /// Exchanges a certificate for TLS handshakes to come; without TLS nothing happens. Live connections, and the tickets
+    /// with which clients resume their sessions, stay.
+    pub fn change_certificate(&self, change: CertificateChange) {
+        self.shared.change_certificate(change);
+    }
+
     /// Changes what connections accepted from now on are told.
+    /// Those of a room are told what its listener says.
     pub fn set_link_options(&self, options: LinkOptions) {
-        self.shared.set_link_options(options);
+        if self.room.is_none() {
+            self.shared.set_link_options(options);
+        }
+    }
+
+    /// Changes whom it lets in, for every request whose head is not complete.
+    /// For a room that is its listener's to say.
+    pub fn set_admission(&self, admission: Admission) {
+        if self.room.is_some() {
+            return;
+        }
+        self.shared.set_admission(admission);
+        self.driving.push(Command::ResumeAccepting(self.shared.id)); // `max_pending` may have grown
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        if let Some(room) = &self.room {
+            self.shared.remove_room(room);
+            room.arrivals.reports.close();
+            return;
+        }
         // The port is free when this returns; the I/O thread only holds this lock for one accept at a time.
         self.shared.close_socket();
         // Reports may hold connections, which hold the mailbox: without this neither would ever go.
@@ -321,6 +383,7 @@ mod tests {
     use rust_websocket_proto::{ClientRequest, Closed, Event, MessageKind, Random, Target};
 
     use super::*;
+    use crate::rooms::Reporting;
     use rust_websocket_proto::ReceiveLimits;
 
     /// Stands for a bug: panics on the I/O thread once it is armed.
@@ -374,6 +437,8 @@ mod tests {
             port: 0,
             link: options(),
             tls: None,
+            admission: Admission::default(),
+            reporting: Reporting::Together,
         })
         .unwrap();
         let url = format!("ws://{}/", listener.local_address());

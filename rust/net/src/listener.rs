@@ -11,14 +11,20 @@ use std::{
 };
 
 use mio::{Token, net::TcpListener};
+use rust_websocket_proto::{
+    admission::{Refusal, Remote},
+    http::{Decision, Request},
+};
 use socket2::{Domain, Protocol, Type};
 use thiserror::Error;
 
 use crate::{
+    admission::Admission,
     local_address::LocalAddress,
-    seam::{Arrivals, LinkOptions, lock, next_id},
+    rooms::{Reporting, Room, Rooms},
+    seam::{Arrivals, LinkOptions, UnseenCount, lock, next_id},
     socket::{Listening, Socket, exclude_others},
-    tls::{ServerTls, TlsSession},
+    tls::{CertificateChange, ServerSessions, ServerTls, TlsSession},
     transport::Transport,
 };
 
@@ -26,13 +32,11 @@ use crate::{
 /// after a second. Linux lowers it to `net.core.somaxconn` (4096).
 const BACKLOG: i32 = 4096;
 
-/// Connections per listener that the script has not seen: their handshake is pending, or complete and no poll
-/// has come since. The others wait in the backlog, so that a server that stalls does not use up its file
-/// descriptors.
-const MAX_UNSEEN: usize = 4096;
-
 /// Connections accepted per turn; the rest waits until the others have had their share.
 const ACCEPTS_PER_TURN: usize = 256;
+
+/// Where no owner is asked, the time that a decision may take is of no interest.
+const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How long to wait when the process has no more file descriptors.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -48,6 +52,10 @@ pub struct ListenOptions {
     pub link: LinkOptions,
     /// `None`: plain.
     pub tls: Option<ServerTls>,
+    /// Can be changed later.
+    pub admission: Admission,
+    /// Where connections report.
+    pub reporting: Reporting,
 }
 
 /// Why listening is not possible.
@@ -129,23 +137,33 @@ pub(crate) struct ListenerShared {
     socket: Mutex<Option<Box<dyn Listening>>>,
     accepting: AtomicBool,
     link_options: Mutex<LinkOptions>,
-    tls: Option<ServerTls>,
+    admission: Mutex<Arc<Admission>>,
+    tls: Option<ServerSessions>,
+    reporting: Reporting,
     pub(crate) arrivals: Arc<Arrivals>,
+    pub(crate) unseen: Arc<UnseenCount>,
+    rooms: Mutex<Rooms>,
 }
 
 impl ListenerShared {
     /// Listens.
     pub(crate) fn bind(options: ListenOptions) -> Result<Self, ListenError> {
         let (socket, local_address) = bind(options.address, options.port)?;
-        Ok(Self {
+        let shared = Self {
             id: next_id(),
             local_address,
             socket: Mutex::new(Some(Box::new(socket))),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
-            tls: options.tls,
+            admission: Mutex::new(Arc::new(options.admission)),
+            tls: options.tls.map(ServerSessions::new),
+            reporting: options.reporting,
             arrivals: Arc::default(),
-        })
+            unseen: Arc::default(),
+            rooms: Mutex::default(),
+        };
+        shared.share_request_timeout();
+        Ok(shared)
     }
 
     pub(crate) fn local_address(&self) -> SocketAddr {
@@ -171,12 +189,91 @@ impl ListenerShared {
         drop(lock(&self.socket).take());
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Of no effect without TLS.
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        if let Some(sessions) = &self.tls {
+            sessions.change(change);
+        }
+    }
+
     pub(crate) fn link_options(&self) -> LinkOptions {
         lock(&self.link_options).clone()
     }
 
     pub(crate) fn set_link_options(&self, options: LinkOptions) {
         *lock(&self.link_options) = options;
+        self.share_request_timeout();
+    }
+
+    /// So that no connection needs a configuration of its own for that.
+    fn share_request_timeout(&self) {
+        let timeout = self.request_timeout();
+        let mut options = lock(&self.link_options);
+        if options.config.request_timeout != timeout {
+            Arc::make_mut(&mut options.config).request_timeout = timeout;
+        }
+    }
+
+    /// Whom it lets in as of now.
+    pub(crate) fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&lock(&self.admission))
+    }
+
+    pub(crate) fn set_admission(&self, admission: Admission) {
+        *lock(&self.admission) = Arc::new(admission);
+        self.share_request_timeout();
+    }
+
+    /// How long a complete request may wait for its decision; `None`: nobody needs to see it.
+    pub(crate) fn request_timeout(&self) -> Option<Duration> {
+        let is_routed = self.reporting == Reporting::Each;
+        self.admission().request_timeout().or(is_routed.then_some(DECIDED_AT_ONCE))
+    }
+
+    /// Decides on a complete and valid request; `None`: the owner is to be asked.
+    pub(crate) fn decide(&self, request: &Request, remote: Remote) -> Option<Decision> {
+        let admission = self.admission();
+        let refusal = admission.refusal(request, remote).or_else(|| self.path_refusal(request, &admission));
+        match refusal {
+            Some(refusal) => Some(refusal.decision(request)),
+            None if admission.asks_owner.is_some() => None,
+            None => Some(Decision::accept()),
+        }
+    }
+
+    /// With rooms and nobody to ask, every path has its room.
+    fn path_refusal(&self, request: &Request, admission: &Admission) -> Option<Refusal> {
+        let rooms = lock(&self.rooms);
+        if rooms.is_empty() || !request.is_upgrade() {
+            return None;
+        }
+        match rooms.find(&request.path()) {
+            Some(room) => (!room.is_accepting()).then_some(Refusal::Full),
+            None => admission.asks_owner.is_none().then_some(Refusal::Path),
+        }
+    }
+
+    /// Whether links are to be told apart by their path, and each reports for itself.
+    pub(crate) fn is_routed(&self) -> bool {
+        self.reporting == Reporting::Each
+    }
+
+    /// The room for a path, if there is one.
+    pub(crate) fn room(&self, path: &str) -> Option<Arc<Room>> {
+        lock(&self.rooms).find(path).cloned()
+    }
+
+    /// False if the path is taken.
+    pub(crate) fn add_room(&self, room: &Arc<Room>) -> bool {
+        lock(&self.rooms).add(room)
+    }
+
+    pub(crate) fn remove_room(&self, room: &Arc<Room>) {
+        lock(&self.rooms).remove(room);
     }
 }
 
@@ -234,8 +331,8 @@ impl Acceptor {
         }
         self.retry_at = None;
         while self.readable && self.shared.is_accepting() {
-            if self.pending + self.shared.arrivals.unseen() >= MAX_UNSEEN {
-                if self.shared.arrivals.hold_back() {
+            if self.pending + self.shared.unseen.get() >= self.shared.admission().max_pending {
+                if self.shared.unseen.hold_back() {
                     return Accepted::Nothing;
                 }
                 continue;

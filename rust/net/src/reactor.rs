@@ -336,8 +336,10 @@ impl Reactor {
         let pending: Vec<usize> =
             self.conns.iter().filter(|(_, entry)| pending_there(entry)).map(|(link, _)| *link).collect();
         for link in pending {
-            self.with_conn(link, |conn, turn| conn.end(turn.sockets));
-            self.remove(link);
+            match self.with_conn(link, |conn, turn| conn.listener_closed(turn)) {
+                Some(true) => self.ready.push(link),
+                _ => self.remove(link),
+            }
         }
     }
 
@@ -456,8 +458,8 @@ impl Reactor {
         };
         let options = acceptor.shared.link_options();
         let shared = Arc::new(Shared::new(id, notify, &options));
-        let arrivals = Arc::clone(&acceptor.shared.arrivals);
-        let conn = Conn::accepted(transport, token, (listener, address), shared, arrivals, options);
+        let listener = Arc::clone(&acceptor.shared);
+        let conn = Conn::accepted(transport, token, (listener, address), shared, options);
         let entry = Entry::new(Box::new(conn));
         if entry.cost == Cost::Signature {
             self.ready.push_slow(id);

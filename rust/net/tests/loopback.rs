@@ -17,7 +17,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{How, ListenError, ListenOptions, Listener, ReceiveLimits, SendLimits};
+use rust_websocket_net::{
+    Admission, How, ListenError, ListenOptions, Listener, ReceiveLimits, Reporting, SendLimits,
+};
 use rust_websocket_proto::{MessageKind, SendError};
 use util::{Client, Server, listen, options, pair, request, request_for, wait_until};
 
@@ -190,6 +192,8 @@ fn localhost_reaches_a_server_on_either_family() {
             port: 0,
             link,
             tls: None,
+            admission: Admission::default(),
+            reporting: Reporting::Together,
         });
         let is_localhost =
             ("localhost", 0).to_socket_addrs().unwrap().any(|found| found.ip().to_string() == address);
@@ -293,6 +297,8 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
         port: address.port(),
         link: options(),
         tls: None,
+        admission: Admission::default(),
+        reporting: Reporting::Together,
     });
     assert!(matches!(taken, Err(ListenError::InUse(_))), "{taken:?}");
 
@@ -304,10 +310,14 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
             port: address.port(),
             link: options(),
             tls: None,
+            admission: Admission::default(),
+            reporting: Reporting::Together,
         })
         .unwrap(),
         links: std::collections::HashMap::new(),
         echoes: false,
+        asked: Vec::new(),
+        over: Vec::new(),
     };
     let kept = links.into_values().next().unwrap();
     kept.link.push(MessageKind::Text, Bytes::from_static(b"kept"), How::Now).unwrap();

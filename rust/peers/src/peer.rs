@@ -431,21 +431,21 @@ impl Peer {
         if let (Some((requests, id)), true) = (&self.close_requests, self.carrier.is_some()) {
             requests.push(*id);
         }
-        if code < 0 {
+        let checked = checked_close_code(code);
+        let Some(sent) = *checked.as_ref().unwrap_or(&Some(1000)) else {
             self.abort();
             return Ok(());
-        }
-        let valid_code = u16::try_from(code).ok().filter(|_| is_valid_close_code(code));
+        };
         self.view.close_called();
         match &mut self.carrier {
             Some(carrier) if self.view.ready_state() == ReadyState::Closing => {
-                carrier.close(valid_code.unwrap_or(1000), reason, now);
+                carrier.close(sent, reason, now);
             }
             // It was connecting: nobody waits for anything.
             carrier => *carrier = None,
         }
         self.let_go_if_closed();
-        valid_code.map(|_| ()).ok_or(Refused::CloseCode(code))
+        checked.map(|_| ())
     }
 
     fn abort(&mut self) {
@@ -518,6 +518,18 @@ fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event
             None
         }
         LinkEvent::Protocol(event) => Some(event),
+    }
+}
+
+/// The code of a close frame; `None` for a negative one, which ends the connection without a frame.
+///
+/// # Errors
+/// [`Refused::CloseCode`]; 1000 is sent then.
+pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
+    match u16::try_from(code) {
+        _ if code < 0 => Ok(None),
+        Ok(short) if is_valid_close_code(code) => Ok(Some(short)),
+        _ => Err(Refused::CloseCode { call: "close", code }),
     }
 }
 

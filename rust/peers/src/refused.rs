@@ -7,7 +7,7 @@ use std::{
 };
 
 use rust_websocket_net::{ListenError, LocalAddressError};
-use rust_websocket_proto::{HandshakeLineError, Quoted, TargetError};
+use rust_websocket_proto::{HandshakeLineError, Quoted, ServerNameError, TargetError};
 use thiserror::Error;
 
 use crate::NotText;
@@ -52,6 +52,20 @@ pub enum Refused {
         call: &'static str,
         /// A phrase.
         problem: String,
+    },
+    /// A call that needs a server.
+    #[error("{0}: this multiplayer peer is no server; call create_server first.")]
+    NotServer(&'static str),
+    /// Certificates for a server that speaks no TLS.
+    #[error("{0}: this server listens without TLS; pass TLS options to create_server to have wss://.")]
+    NoTls(&'static str),
+    /// A name that no client announces.
+    #[error("{call}: {problem}.")]
+    ServerName {
+        /// The script's call.
+        call: &'static str,
+        /// What is wrong with it.
+        problem: ServerNameError,
     },
     /// A stream that is neither TCP nor TLS over TCP.
     #[error("accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.")]
@@ -124,8 +138,13 @@ pub enum Refused {
         why: String,
     },
     /// A close code that may not be sent; 1000 was.
-    #[error("close: {0} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
-    CloseCode(i64),
+    #[error("{call}: {code} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is.")]
+    CloseCode {
+        /// The script's call.
+        call: &'static str,
+        /// As passed.
+        code: i64,
+    },
     /// A call that needs a connection.
     #[error("{0}: there is no connection.")]
     NoConnection(&'static str),
@@ -169,6 +188,15 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// The same about another call of the script.
+    pub(crate) fn of_call(self, call: &'static str) -> Self {
+        match self {
+            Self::CloseCode { code, .. } => Self::CloseCode { call, code },
+            Self::UnknownPeer { id, .. } => Self::UnknownPeer { call, id },
+            other => other,
+        }
+    }
+
     /// Whether a script's author is to read of it.
     pub fn is_reported(&self) -> bool {
         !matches!(self, Self::Lost)

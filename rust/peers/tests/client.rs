@@ -243,6 +243,42 @@ fn leaving_the_server() {
     assert!(matches!(client.disconnect_peer(1, false, &clock.now()), Err(Refused::UnknownPeer { .. })));
 }
 
+/// Why the server has ended it can be asked until the next session.
+#[test]
+fn the_close_code_of_a_client() {
+    let (mut client, remote, clock) = connected();
+    assert_eq!((client.close_code(), client.close_reason()), (-1, String::new()));
+    remote.closes(4003);
+    assert_eq!(poll(&mut client, &clock), ["disconnected 1"]);
+    assert_eq!((client.status(), client.close_code()), (Status::Disconnected, 4003));
+    assert_eq!(client.close_reason(), "reason");
+    let next = Remote::default();
+    client.create_client("ws://host", next.dial(), &clock.now()).unwrap();
+    assert_eq!((client.close_code(), client.close_reason()), (-1, String::new()), "of the next session");
+    // Turned away before there was an id.
+    next.opens();
+    next.closes(1013);
+    while client.status() != Status::Disconnected {
+        poll(&mut client, &clock);
+    }
+    assert_eq!(client.close_code(), 1013);
+}
+
+#[test]
+fn leaving_with_a_code() {
+    let (mut client, remote, clock) = connected();
+    client.disconnect_peer_with_code(1, 4001, "done", &clock.now()).unwrap();
+    assert_eq!(remote.with(|wire| wire.closed.clone()), Some((4001, "done".to_owned())));
+    assert!(client.disconnect_peer_with_code(2, 4001, "", &clock.now()).is_err());
+    remote.closes(4001);
+    assert_eq!(poll(&mut client, &clock), ["disconnected 1"]);
+    assert_eq!(client.close_code(), 4001);
+    let (mut client, remote, clock) = connected();
+    client.close_with_code(1012, "restarting", &clock.now()).unwrap();
+    assert_eq!(remote.with(|wire| wire.closed.clone()), Some((1012, "restarting".to_owned())));
+    assert_eq!((client.status(), poll(&mut client, &clock)), (Status::Disconnected, vec![]));
+}
+
 #[test]
 fn closing() {
     let (mut client, remote, clock) = connected();

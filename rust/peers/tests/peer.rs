@@ -232,7 +232,7 @@ fn close_codes_that_may_not_be_sent() {
     for code in [999, 1004, 1005, 1006, 1015, 2999, 5000, 70000] {
         let (mut peer, remote, clock) = open();
         assert!(
-            matches!(peer.close(code, "", &clock.now()), Err(Refused::CloseCode(refused)) if refused == code)
+            matches!(peer.close(code, "", &clock.now()), Err(Refused::CloseCode { code: refused, .. }) if refused == code)
         );
         assert_eq!(remote.with(|wire| wire.closed.clone()), Some((1000, String::new())), "{code}");
         assert_eq!(peer.ready_state(), ReadyState::Closing);

@@ -262,6 +262,50 @@ fn kicking_through_the_peer() {
     assert_eq!(poll(&mut server, &clock), []);
 }
 
+/// `disconnect_peer` that says why: the same timing and the same dropped packets.
+#[test]
+fn kicking_with_a_code() {
+    let (mut server, _street, clock, visitors, ids) = server_with(3);
+    visitors[0].says("unread");
+    poll(&mut server, &clock);
+    server.disconnect_peer_with_code(ids[0].into(), 4003, "cheating", &clock.now()).unwrap();
+    assert_eq!(visitors[0].remote.with(|wire| wire.closed.clone()), Some((4003, "cheating".to_owned())));
+    assert_eq!(server.available_packets(), 0, "nobody wants its packets");
+    assert_eq!(poll(&mut server, &clock), [Signal::Disconnected(ids[0])]);
+    let refused = server.disconnect_peer_with_code(ids[1].into(), 1005, "", &clock.now()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "disconnect_peer_with_code: 1005 is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1000 is."
+    );
+    assert_eq!(visitors[1].remote.with(|wire| wire.closed.clone()), Some((1000, String::new())));
+    // As with a peer's own `close`: no close frame.
+    server.disconnect_peer_with_code(ids[2].into(), -1, "", &clock.now()).unwrap();
+    assert!(visitors[2].remote.with(|wire| wire.left && wire.closed.is_none()));
+    assert_eq!(poll(&mut server, &clock), [Signal::Disconnected(ids[1]), Signal::Disconnected(ids[2])]);
+    for id in [i64::from(ids[0]), 1, 0, -5, i64::MAX] {
+        let refused = server.disconnect_peer_with_code(id, 1000, "", &clock.now()).unwrap_err();
+        assert_eq!(refused.to_string(), format!("disconnect_peer_with_code: there is no peer {id}."));
+    }
+    assert_eq!((server.close_code(), server.close_reason()), (-1, String::new()), "a client's alone");
+}
+
+#[test]
+fn closing_with_a_code() {
+    for (code, sent) in [(1012, Some(1012)), (4999, Some(4999)), (999, Some(1000)), (-1, None)] {
+        let (mut server, street, clock, visitors, ids) = server_with(1);
+        let unseen = street.comes();
+        let closed = server.close_with_code(code, "restarting", &clock.now());
+        assert_eq!(closed.is_err(), code == 999);
+        for remote in [&visitors[0].remote, &unseen.remote] {
+            let expected = sent.map(|code| (code, "restarting".to_owned()));
+            assert_eq!(remote.with(|wire| (wire.closed.clone(), wire.left)), (expected, sent.is_none()));
+        }
+        assert!(!street.is_open() && server.peer(ids[0]).is_none());
+        assert_eq!(poll(&mut server, &clock), []);
+        assert_eq!(server.close_code(), -1);
+    }
+}
+
 #[test]
 fn refusing_new_connections() {
     let (mut server, street, clock) = server();

@@ -18,7 +18,8 @@ use std::{
 };
 
 use rust_websocket_net::{
-    How, Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits, SendLimits,
+    Admission, How, Link, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits,
+    Reporting, SendLimits,
 };
 use rust_websocket_proto::{Config, DeflateConfig, Event, Message};
 
@@ -47,8 +48,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
-    let mut listener =
-        Listener::bind(ListenOptions { address, port, tls: None, link: link_options(deflate) })?;
+    let mut listener = Listener::bind(ListenOptions {
+        address,
+        port,
+        tls: None,
+        link: link_options(deflate),
+        admission: Admission::default(),
+        reporting: Reporting::Together,
+    })?;
     println!("LISTENING {}", listener.local_address().port());
     loop {
         if !echo.turn(&mut listener) && !spins {
@@ -97,7 +104,9 @@ impl Echo {
                 ListenerEvent::Link(id, Event::Closed(_)) => {
                     self.links.remove(&id);
                 }
-                ListenerEvent::Link(_, Event::Opened(_)) => {}
+                ListenerEvent::Link(_, Event::Opened(_))
+                | ListenerEvent::Asked(_)
+                | ListenerEvent::Over(_) => {}
             }
         }
         is_busy

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
 
 use super::{Conn, Owner, Stage, Turn};
-use crate::seam::{Arrival, Claim, LinkEvent};
+use crate::seam::{Arrival, Claim, LinkEvent, Newcomer, Unseen};
 
 impl Conn {
     /// Tells the owner that this connection ended with the I/O thread.
@@ -29,6 +29,9 @@ impl Conn {
                 Polled::BudgetSpent => true,
                 Polled::Idle | Polled::Full => false,
             };
+            if self.pending.is_some() && self.consider_request() {
+                continue;
+            }
             let waits = self.endpoint.is_holding() || self.endpoint.is_paused();
             // What was consumed since the last look makes room now; what is consumed from here on is ordered (`Resume`).
             if waits && !self.shared.receiving.pause() && self.note_consumed(turn.now) {
@@ -80,24 +83,46 @@ impl Conn {
     }
 
     fn report_opened(&mut self, opened: Opened) {
-        match (self.pending.take(), &self.owner) {
-            (Some(pending), Owner::Listener(arrivals)) => {
-                let announced = match &self.stage {
-                    Stage::Connected(wire) => wire.transport.announced_address(),
-                    _ => None,
-                };
-                let claim = Claim::new(Arc::clone(&self.shared));
-                arrivals.report_accepted(claim, announced.unwrap_or(pending.address), opened);
-            }
-            _ => self.report(Event::Opened(opened)),
+        let Some(mut pending) = self.pending.take() else {
+            self.report(Event::Opened(opened));
+            return;
+        };
+        let announced = match &self.stage {
+            Stage::Connected(wire) => wire.transport.announced_address(),
+            _ => None,
+        };
+        let owner = pending.owner();
+        let tag = pending.tag.take();
+        let listener = &pending.listener;
+        let (arrivals, reports) = match &owner {
+            Owner::Listener(arrivals) => (arrivals, None),
+            Owner::Link(reports) => (&listener.arrivals, Some(Arc::clone(reports))),
+            Owner::Gone => return,
+        };
+        if pending.is_owner_asked && !Arc::ptr_eq(arrivals, &listener.arrivals) {
+            listener.arrivals.reports.push(Arrival::Over(self.shared.id));
         }
+        arrivals.reports.push(Arrival::Accepted(Box::new(Newcomer {
+            claim: Claim::new(Arc::clone(&self.shared)),
+            address: announced.unwrap_or(pending.address),
+            opened,
+            tag,
+            reports,
+            _unseen: Unseen::new(Arc::clone(&listener.unseen), self.shared.runner(), listener.id),
+        })));
+        self.owner = owner;
     }
 
-    /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported.
+    /// The last report. Nobody knows of a connection whose handshake was pending, so its end is not reported, unless its request
+    /// was.
     pub(super) fn report_closed(&mut self, closed: Closed) {
         self.refuse_sends();
-        if self.pending.is_none() {
-            self.report(Event::Closed(closed));
+        match (&self.pending, &self.owner) {
+            (None, _) => self.report(Event::Closed(closed)),
+            (Some(pending), Owner::Listener(arrivals)) if pending.is_owner_asked => {
+                arrivals.reports.push(Arrival::Over(self.shared.id));
+            }
+            (Some(_), _) => {}
         }
         self.owner = Owner::Gone;
     }

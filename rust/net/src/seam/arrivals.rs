@@ -2,53 +2,91 @@
 
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use rust_websocket_proto::{Event, Opened};
 
-use super::{Claim, LinkId, Reports};
+use super::{Asked, Claim, LinkEvent, LinkId, Notify, Reports, Tag};
 
 /// A report of a listener's connection.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// It has completed its handshake; dropping the claim turns it away.
-    Accepted(Claim, SocketAddr, Opened),
+    /// Its request waits for the owner's decision.
+    Asked(Asked),
+    /// Nothing more comes of a request that was reported: its connection ended before it was open, or is somebody else's.
+    /// Without a decision it is too late for one.
+    Over(LinkId),
+    /// It has completed its handshake.
+    Accepted(Box<Newcomer>),
     /// Something happened on one that was reported.
     Link(LinkId, Event),
 }
 
-/// Reports of all connections that came in through one listener.
+/// A connection that has completed its handshake; dropping it turns the client away.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) claim: Claim,
+    pub(crate) address: SocketAddr,
+    pub(crate) opened: Opened,
+    /// What came with the decision.
+    pub(crate) tag: Option<Tag>,
+    /// Where it reports; `None`: where it was reported.
+    pub(crate) reports: Option<Arc<Reports<LinkEvent>>>,
+    pub(crate) _unseen: Unseen,
+}
+
+/// Reports of connections that came in through one listener.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     pub(crate) reports: Reports<Arrival>,
-    /// Connections reported and not taken.
-    unseen: AtomicUsize,
+}
+
+/// How many connections of a listener are reported and not taken, whoever is to take them.
+#[derive(Debug, Default)]
+pub(crate) struct UnseenCount {
+    count: AtomicUsize,
     /// Accepting waits until some are taken.
     held_back: AtomicBool,
 }
 
-impl Arrivals {
-    /// Reports a connection that has completed its handshake.
-    pub(crate) fn report_accepted(&self, claim: Claim, address: SocketAddr, opened: Opened) {
-        self.unseen.fetch_add(1, Ordering::SeqCst);
-        self.reports.push(Arrival::Accepted(claim, address, opened));
-    }
-
-    pub(crate) fn unseen(&self) -> usize {
-        self.unseen.load(Ordering::SeqCst)
+impl UnseenCount {
+    pub(crate) fn get(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
     }
 
     /// Announces that accepting stops until connections are taken; false if some have been meanwhile.
     pub(crate) fn hold_back(&self) -> bool {
-        let unseen = self.unseen();
+        let unseen = self.get();
         self.held_back.store(true, Ordering::SeqCst);
-        self.unseen() >= unseen
+        self.get() >= unseen
     }
+}
 
-    /// The owner has taken that many connections. True if accepting waits for that.
-    pub(crate) fn seen(&self, count: usize) -> bool {
-        self.unseen.fetch_sub(count, Ordering::SeqCst);
-        self.held_back.swap(false, Ordering::SeqCst)
+/// One of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Unseen {
+    count: Arc<UnseenCount>,
+    /// Asks the reactor to look at the listener, which has numbers of links.
+    runner: Arc<dyn Notify>,
+    listener: LinkId,
+}
+
+impl Unseen {
+    pub(crate) fn new(count: Arc<UnseenCount>, runner: Arc<dyn Notify>, listener: usize) -> Self {
+        count.count.fetch_add(1, Ordering::SeqCst);
+        Self { count, runner, listener: LinkId(listener) }
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        self.count.count.fetch_sub(1, Ordering::SeqCst);
+        if self.count.held_back.swap(false, Ordering::SeqCst) {
+            self.runner.notify(self.listener);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! wait. It knows no connection, acceptor or name lookup. Every lock in here is held for a push or a swap.
 
 mod arrivals;
+mod asked;
 mod commands;
 mod counters;
 mod limits;
@@ -13,7 +14,7 @@ mod reports;
 mod types;
 
 pub(crate) use self::{
-    arrivals::{Arrival, Arrivals},
+    arrivals::{Arrival, Arrivals, Newcomer, Unseen, UnseenCount},
     commands::{Commands, Wakeup},
     locks::lock,
     orders::{Order, Orders},
@@ -22,7 +23,9 @@ pub(crate) use self::{
     types::next_id,
 };
 pub use self::{
+    asked::Asked,
     counters::Counters,
+    orders::Tag,
     outbox::{Batch, How, Outbox},
     types::{LinkEvent, LinkId, LinkOptions},
 };

@@ -1,9 +1,12 @@
 //! What a link's owner orders, on its way to the I/O thread.
 
-use std::time::Duration;
+use std::{any::Any, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rust_websocket_proto::MessageKind;
+use rust_websocket_proto::{MessageKind, http::Decision};
+
+/// What the owner of a listener gives with a decision and gets back with the accepted connection.
+pub type Tag = Arc<dyn Any + Send + Sync>;
 
 /// From a link's owner to the I/O thread, in order.
 #[derive(Debug)]
@@ -11,6 +14,8 @@ pub(crate) enum Order {
     Send(MessageKind, Bytes),
     Close(u16, String),
     Leave,
+    /// What becomes of the request that was reported.
+    Decide(Box<(Decision, Option<Tag>)>),
     /// The owner is gone: leave unless a close handshake is under way, report nothing any more.
     Abandon,
     /// There is room for messages again.

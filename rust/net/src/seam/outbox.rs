@@ -72,6 +72,11 @@ impl Shared {
         }
     }
 
+    /// Whoever runs the connection.
+    pub(crate) fn runner(&self) -> Arc<dyn Notify> {
+        Arc::clone(&self.runner)
+    }
+
     pub(crate) fn round_trip_time(&self) -> Option<Duration> {
         let micros = self.round_trip_time.load(Ordering::Relaxed).checked_sub(1)?;
         Some(Duration::from_micros(micros as u64))

@@ -14,7 +14,7 @@ use rustls::{
 use super::{TlsError, provider};
 
 /// Certificates as a server presents them, its own first.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateChain(pub(super) Vec<CertificateDer<'static>>);
 
 impl CertificateChain {

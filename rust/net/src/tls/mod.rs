@@ -15,6 +15,7 @@ mod verify;
 mod words;
 
 use self::crypto::{provider, warm_up};
+pub(crate) use self::server::ServerSessions;
 pub(crate) use self::stream::{Received, TlsLayer, TlsSession};
 pub use self::{
     chain::{CertificateChain, ChainCapture},
@@ -22,5 +23,5 @@ pub use self::{
     error::TlsError,
     expected_name::ExpectedName,
     roots::DefaultRoots,
-    server::ServerTls,
+    server::{CertificateChange, ServerTls},
 };

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 
 use rustls::Connection;
 
-use super::{ClientTls, ServerTls, words};
+use super::{ClientTls, ServerSessions, words};
 
 /// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
 const MAX_PENDING: usize = 64 * 1024;
@@ -31,8 +31,8 @@ impl TlsSession {
     }
 
     /// The server's end of an accepted connection.
-    pub(crate) fn server(tls: &ServerTls) -> Result<Self, String> {
-        Self::new(tls.begin().map(Connection::from))
+    pub(crate) fn server(sessions: &ServerSessions) -> Result<Self, String> {
+        Self::new(sessions.begin().map(Connection::from))
     }
 
     fn new(session: Result<Connection, rustls::Error>) -> Result<Self, String> {
@@ -65,6 +65,14 @@ impl TlsLayer {
     /// Whether the handshake is complete.
     pub(crate) fn is_established(&self) -> bool {
         !self.session.is_handshaking()
+    }
+
+    /// The server name that a client has asked for (SNI).
+    pub(crate) fn server_name(&self) -> Option<Box<str>> {
+        match &*self.session {
+            Connection::Server(session) => session.server_name().map(Into::into),
+            Connection::Client(_) => None,
+        }
     }
 
     /// Whether TLS has something to write by itself.

@@ -136,6 +136,11 @@ impl Transport {
         self.announced_address
     }
 
+    /// The server name that a client has asked for in TLS (SNI).
+    pub(crate) fn server_name(&self) -> Option<Box<str>> {
+        self.tls.as_ref().and_then(TlsLayer::server_name)
+    }
+
     /// Whether the transport has something to write by itself.
     pub(crate) fn has_pending_output(&self) -> bool {
         match &self.preamble {

@@ -7,7 +7,7 @@ use mio::{Interest, Registry, Token, event::Source};
 use super::*;
 use crate::{
     seam::lock,
-    tls::{CertificateChain, ClientTls, ExpectedName, ServerTls, ServerTrust},
+    tls::{CertificateChain, ClientTls, ExpectedName, ServerSessions, ServerTls, ServerTrust},
 };
 
 /// What the other side has sent, a piece per read, and what was sent to it.
@@ -154,7 +154,7 @@ fn tls_begins_behind_the_preamble_in_the_same_read() {
     let mut client =
         ClientTls::new(ServerTrust::Anything, ExpectedName::Any).unwrap().begin("localhost").unwrap();
     let wires = Wires::default();
-    let session = TlsSession::server(&tls).unwrap();
+    let session = TlsSession::server(&ServerSessions::new(tls)).unwrap();
     let mut server =
         Transport::new(Box::new(wires.clone()), Some(Box::new(Greeting::default())), Some(session));
     while server.has_pending_output() {

@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    How, Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent, ReceiveLimits,
-    SendLimits,
+    Admission, Asked, How, Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent,
+    ReceiveLimits, Reporting, SendLimits,
 };
 use rust_websocket_proto::{ClientRequest, Closed, Event, Message, MessageKind, Target};
 
@@ -29,7 +29,15 @@ pub fn options() -> LinkOptions {
 
 pub fn listen(link: LinkOptions) -> Listener {
     let address = Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into());
-    Listener::bind(ListenOptions { address, port: 0, link, tls: None }).expect("a free port")
+    Listener::bind(ListenOptions {
+        address,
+        port: 0,
+        link,
+        tls: None,
+        admission: Admission::default(),
+        reporting: Reporting::Together,
+    })
+    .expect("a free port")
 }
 
 pub fn request(address: SocketAddr) -> ClientRequest {
@@ -100,11 +108,25 @@ pub struct Server {
     pub listener: Listener,
     pub links: std::collections::HashMap<LinkId, Client>,
     pub echoes: bool,
+    /// Requests to be decided on.
+    pub asked: Vec<Asked>,
+    /// Requests that are over.
+    pub over: Vec<LinkId>,
 }
 
 impl Server {
     pub fn new(link: LinkOptions) -> Self {
-        Self { listener: listen(link), links: std::collections::HashMap::new(), echoes: false }
+        Self::of(listen(link))
+    }
+
+    pub fn of(listener: Listener) -> Self {
+        Self {
+            listener,
+            links: std::collections::HashMap::new(),
+            echoes: false,
+            asked: Vec::new(),
+            over: Vec::new(),
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -116,7 +138,9 @@ impl Server {
         self.listener.take_events(&mut events);
         for event in events {
             match event {
-                ListenerEvent::Accepted(link, _, _) => {
+                ListenerEvent::Asked(asked) => self.asked.push(asked),
+                ListenerEvent::Over(id) => self.over.push(id),
+                ListenerEvent::Accepted(link, ..) => {
                     let id = link.id();
                     let mut client = Client::of(link);
                     client.open = true;

@@ -228,11 +228,10 @@ impl Client {
         })
     }
 
-    /// Starts the close handshake; the loss shows when it is complete.
-    pub(crate) fn disconnect(&mut self, now: Now<'_>) {
-        // Refused codes are the only thing that this could report.
-        _ = self.server.with(|peer| peer.close(1000, "", now));
+    /// Starts the close handshake as of [`Peer::close`]; the loss shows when it is complete.
+    pub(crate) fn disconnect(&mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
         self.unread = 0;
+        self.server.with(|peer| peer.close(code, reason, now))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What brings a server its clients.
 
 use bytes::Bytes;
-use rust_websocket_net::{How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox};
+use rust_websocket_net::{
+    CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
+};
 use rust_websocket_proto::{MessageKind, SendError};
 
 use crate::Carrier;
@@ -30,6 +32,12 @@ pub trait Listening {
 
     /// Changes the options of connections accepted from now on.
     fn set_link_options(&self, options: LinkOptions);
+
+    /// Whether it listens with TLS.
+    fn is_tls(&self) -> bool;
+
+    /// Exchanges a certificate for handshakes to come.
+    fn change_certificate(&self, change: CertificateChange);
 }
 
 /// Takes copies of messages that go to many.
@@ -70,6 +78,14 @@ impl Listening for Listener {
 
     fn set_link_options(&self, options: LinkOptions) {
         Listener::set_link_options(self, options);
+    }
+
+    fn is_tls(&self) -> bool {
+        Listener::is_tls(self)
+    }
+
+    fn change_certificate(&self, change: CertificateChange) {
+        Listener::change_certificate(self, change);
     }
 }
 

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, ServerTls, Statistics,
+    Admission, CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, Reporting,
+    ServerTls, Statistics,
 };
-use rust_websocket_proto::{ClientRequest, HttpResponse};
+use rust_websocket_proto::{ClientRequest, HttpResponse, ServerName};
 
 use self::{
     client::{Client, Step},
@@ -129,7 +130,14 @@ impl<L: Listening> Multiplayer<L> {
         let address = parse_bind_address(bind_address)?;
         let tls = tls?;
         self.settings.check_handshake()?;
-        let options = ListenOptions { address, port, link: self.settings.link_options(), tls };
+        let options = ListenOptions {
+            address,
+            port,
+            link: self.settings.link_options(),
+            tls,
+            admission: Admission::default(),
+            reporting: Reporting::Together,
+        };
         let listener = listen(options).map_err(|problem| Refused::Listen {
             address: bind_address.to_owned(),
             port,
@@ -138,6 +146,43 @@ impl<L: Listening> Multiplayer<L> {
         let server = Server::new(listener);
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
+        Ok(())
+    }
+
+    /// Whether it is a server that listens with TLS, whose certificates can be exchanged.
+    ///
+    /// # Errors
+    /// [`Refused::NotServer`], [`Refused::NoTls`].
+    pub fn check_tls(&self, call: &'static str) -> Result<(), Refused> {
+        let Session::Server(server) = &self.session else { return Err(Refused::NotServer(call)) };
+        if server.is_tls() { Ok(()) } else { Err(Refused::NoTls(call)) }
+    }
+
+    /// Exchanges the certificate for handshakes to come: that for clients which announce `name`, where `None` takes the name
+    /// away, or with an empty name the one for everybody else.
+    ///
+    /// # Errors
+    /// As [`check_tls`](Self::check_tls), [`Refused::ServerName`], and [`Refused::Tls`] for `None` without a name.
+    pub fn set_tls(&mut self, call: &'static str, name: &str, tls: Option<ServerTls>) -> Result<(), Refused> {
+        self.check_tls(call)?;
+        let change = match (name, tls) {
+            ("", Some(tls)) => CertificateChange::ForEverybodyElse(tls),
+            ("", None) => {
+                let problem =
+                    "null takes the certificate of a name away; the one for everybody else can only be \
+                               exchanged"
+                        .to_owned();
+                return Err(Refused::Tls { call, problem });
+            }
+            (name, tls) => {
+                let name =
+                    ServerName::parse(name).map_err(|problem| Refused::ServerName { call, problem })?;
+                CertificateChange::ForName(name, tls)
+            }
+        };
+        if let Session::Server(server) = &self.session {
+            server.change_certificate(change);
+        }
         Ok(())
     }
 
@@ -195,17 +240,29 @@ impl<L: Listening> Multiplayer<L> {
         session
     }
 
-    /// Leaves: no signal on this side; the I/O thread finishes the connections.
+    /// Leaves: no signal on this side; the I/O thread finishes the connections. A server says 1001 (going away), a client
+    /// 1000.
     pub fn close(&mut self, now: Now<'_>) {
+        let code = if self.is_server() { 1001 } else { 1000 };
+        _ = self.close_with_code(code, "", now); // a code that is never refused
+    }
+
+    /// Like [`close`](Self::close), and says why, on a server to everybody; see [`Peer::close`].
+    ///
+    /// # Errors
+    /// [`Refused::CloseCode`], only to be reported: it closes all the same, with 1000.
+    pub fn close_with_code(&mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
         self.incoming = Incoming::default();
-        match self.end_session() {
-            Session::Server(server) => server.close(now),
+        let closed = match self.end_session() {
+            Session::Server(server) => server.close(code, reason, now),
             Session::Client(client) => client.server().with(|peer| {
-                _ = peer.close(1000, "", now); // a code that is never refused
+                let closed = peer.close(code, reason, now);
                 peer.release();
+                closed
             }),
-            Session::Idle => {}
-        }
+            Session::Idle => Ok(()),
+        };
+        closed.map_err(|refused| refused.of_call("close_with_code"))
     }
 
     /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows
@@ -393,21 +450,56 @@ impl<L: Listening> Multiplayer<L> {
     /// # Errors
     /// [`Refused::UnknownPeer`].
     pub fn disconnect_peer(&mut self, id: i32, force: bool, now: Now<'_>) -> Result<(), Refused> {
+        if !force {
+            return self.send_away(id, (1000, ""), now);
+        }
         match &mut self.session {
-            Session::Server(server) if force => server.drop_member(id, &mut self.incoming, now),
-            Session::Server(server) => server.disconnect(id, &mut self.incoming, now),
+            Session::Server(server) => server.drop_member(id, &mut self.incoming, now),
             Session::Client(client) if id == SERVER_ID => {
                 self.incoming = Incoming::default();
-                if force {
-                    client.server().with(Peer::release);
-                    self.end_session();
-                } else {
-                    client.disconnect(now);
-                }
+                client.server().with(Peer::release);
+                self.end_session();
                 Ok(())
             }
             _ => Err(Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }),
         }
+    }
+
+    /// Ends the connection to one peer and says why; see [`Peer::close`].
+    ///
+    /// # Errors
+    /// [`Refused::UnknownPeer`]; [`Refused::CloseCode`] only to be reported: 1000 was sent.
+    pub fn disconnect_peer_with_code(
+        &mut self,
+        id: i64,
+        code: i64,
+        reason: &str,
+        now: Now<'_>,
+    ) -> Result<(), Refused> {
+        let call = "disconnect_peer_with_code";
+        let known = i32::try_from(id).map_err(|_| Refused::UnknownPeer { call, id })?;
+        self.send_away(known, (code, reason), now).map_err(|refused| refused.of_call(call))
+    }
+
+    fn send_away(&mut self, id: i32, why: (i64, &str), now: Now<'_>) -> Result<(), Refused> {
+        match &mut self.session {
+            Session::Server(server) => server.disconnect(id, why, &mut self.incoming, now),
+            Session::Client(client) if id == SERVER_ID => {
+                self.incoming = Incoming::default();
+                client.disconnect(why.0, why.1, now)
+            }
+            _ => Err(Refused::UnknownPeer { call: "disconnect_peer", id: id.into() }),
+        }
+    }
+
+    /// With which code a client's connection ended, as its peer shows it; -1 before, and on a server.
+    pub fn close_code(&self) -> i32 {
+        self.with_client(|peer| peer.view().close_code()).unwrap_or(-1)
+    }
+
+    /// The reason that goes with the code.
+    pub fn close_reason(&self) -> String {
+        self.with_client(|peer| peer.view().close_reason().to_owned()).unwrap_or_default()
     }
 
     /// What all connections of this session, or of the last one, have carried.

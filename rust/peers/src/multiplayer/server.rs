@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom};
+use rust_websocket_net::{
+    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
+};
 use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, close_requests::CloseRequests,
-    held_end::HeldEnd,
+    held_end::HeldEnd, peer::checked_close_code,
 };
 
 /// A burst does not keep its memory.
@@ -118,6 +120,14 @@ impl<L: Listening> Server<L> {
         self.listener.set_accepting(accepting);
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.listener.is_tls()
+    }
+
+    pub(crate) fn change_certificate(&self, change: CertificateChange) {
+        self.listener.change_certificate(change);
+    }
+
     /// What the script has set counts for connections accepted from now on.
     pub(crate) fn apply_settings(&self, settings: &Settings) {
         self.listener.set_link_options(settings.link_options());
@@ -170,10 +180,11 @@ impl<L: Listening> Server<L> {
             let signal = match event {
                 // Dropping the link turns the client away.
                 ListenerEvent::Accepted(..) if refuses => None,
-                ListenerEvent::Accepted(link, address, opened) => {
+                ListenerEvent::Accepted(link, address, opened, _) => {
                     Some(self.welcome(link, address, opened, settings))
                 }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
+                ListenerEvent::Asked(_) | ListenerEvent::Over(_) => None,
             };
             if signal.is_some() {
                 return signal;
@@ -306,17 +317,18 @@ impl<L: Listening> Server<L> {
         Ok(refused)
     }
 
-    /// Sends a member away: with a close frame, and `peer_disconnected` in the next poll.
+    /// Sends a member away: with a close frame as of [`Peer::close`], and `peer_disconnected` in the next poll.
     pub(crate) fn disconnect(
         &mut self,
         id: i32,
+        (code, reason): (i64, &str),
         incoming: &mut Incoming,
         now: Now<'_>,
     ) -> Result<(), Refused> {
         let member = self.members.get_mut(&id).ok_or_else(|| unknown_peer(id))?;
         incoming.forget(id);
         member.unread = 0;
-        member.state.with(|peer| peer.close(1000, "", now))
+        member.state.with(|peer| peer.close(code, reason, now))
     }
 
     /// Drops a member at once and without a signal.
@@ -334,20 +346,28 @@ impl<L: Listening> Server<L> {
         Ok(())
     }
 
-    /// Sends 1001 (going away) to everybody; the I/O thread finishes the connections.
-    pub(crate) fn close(mut self, now: Now<'_>) {
+    /// Says goodbye to everybody, as of [`Peer::close`]; the I/O thread finishes the connections.
+    ///
+    /// # Errors
+    /// [`Refused::CloseCode`], only to be reported.
+    pub(crate) fn close(mut self, code: i64, reason: &str, now: Now<'_>) -> Result<(), Refused> {
+        let checked = checked_close_code(code);
+        let sent = *checked.as_ref().unwrap_or(&Some(1000));
         self.begin_poll(false);
         for event in self.events.drain(..) {
-            if let ListenerEvent::Accepted(mut link, ..) = event {
-                link.close(1001, "", now);
+            let ListenerEvent::Accepted(mut link, ..) = event else { continue };
+            match sent {
+                Some(code) => link.close(code, reason, now),
+                None => link.leave(),
             }
         }
         for member in self.members.values() {
             member.state.with(|peer| {
-                _ = peer.close(1001, "", now); // a code that is never refused
+                _ = peer.close(sent.map_or(-1, i64::from), reason, now); // a code that is never refused
                 peer.release();
             });
         }
+        checked.map(|_| ())
     }
 }
 

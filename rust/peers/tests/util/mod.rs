@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent};
+use rust_websocket_net::{CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent};
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, ConnectPhase, Event, Message, MessageKind, Opened, SendError,
@@ -224,6 +224,8 @@ struct StreetState {
     accepting: bool,
     open: bool,
     options: Option<LinkOptions>,
+    is_tls: bool,
+    changes: Vec<CertificateChange>,
 }
 
 impl Street {
@@ -248,6 +250,7 @@ impl Street {
                 link,
                 "10.0.0.1:5000".parse().expect("an address"),
                 opened,
+                None,
             ));
             state.links
         });
@@ -260,6 +263,15 @@ impl Street {
 
     pub(crate) fn is_open(&self) -> bool {
         self.with(|state| state.open)
+    }
+
+    pub(crate) fn speaks_tls(&self) {
+        self.with(|state| state.is_tls = true);
+    }
+
+    /// The certificates that were exchanged since the last call.
+    pub(crate) fn changes(&self) -> Vec<CertificateChange> {
+        self.with(|state| std::mem::take(&mut state.changes))
     }
 
     pub(crate) fn options(&self) -> Option<LinkOptions> {
@@ -328,6 +340,14 @@ impl Listening for FakeListener {
 
     fn set_link_options(&self, options: LinkOptions) {
         self.0.with(|state| state.options = Some(options));
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.with(|state| state.is_tls)
+    }
+
+    fn change_certificate(&self, change: CertificateChange) {
+        self.0.with(|state| state.changes.push(change));
     }
 }
 

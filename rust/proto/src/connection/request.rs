@@ -1,6 +1,10 @@
 //! A server's side of the upgrade: the request, the decision on it, and the answer.
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{Connection, Handshake, State};
 use crate::{
@@ -27,6 +31,16 @@ impl Connection {
     pub fn decide(&mut self, decision: Decision) {
         if let Some(handshake) = self.server_handshake_mut() {
             handshake.decide(decision);
+        }
+    }
+
+    /// Changes [`request_timeout`](crate::Config::request_timeout) for a request whose head is not complete yet.
+    pub fn set_request_timeout(&mut self, timeout: Option<Duration>) {
+        if let State::Connecting(connecting) = &mut self.state
+            && connecting.config.request_timeout != timeout
+            && matches!(&connecting.handshake, Handshake::Server(handshake) if !handshake.has_asked())
+        {
+            Arc::make_mut(&mut connecting.config).request_timeout = timeout;
         }
     }
 

@@ -1,5 +1,6 @@
 //! One side of a WebSocket connection as a driver needs it: the protocol, and what bounds it.
 
+mod asking;
 mod leaving;
 mod window;
 
@@ -16,9 +17,7 @@ use self::{leaving::Leaving, window::Window};
 use crate::{
     Amount, Budget, ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Connection, Event,
     MessageKind, Offered, Polled, Random, ReceiveLimits, Scheme, SendAccount, SendError, SendLimits,
-    Statistics, TransportEnd,
-    http::{Decision, Request},
-    timer::deadline,
+    Statistics, TransportEnd, timer::deadline,
 };
 
 /// What bounds an [`Endpoint`], and what its transport can do.
@@ -521,17 +520,6 @@ impl Endpoint {
         if let Course::Over { leaving, .. } = &mut self.course {
             leaving.fin_sent();
         }
-    }
-
-    /// The request that waits for [`decide`](Self::decide); see [`Connection::pending_request`]. Look when
-    /// [`poll_event`](Self::poll_event) has nothing more.
-    pub fn pending_request(&self) -> Option<&Arc<Request>> {
-        self.protocol.pending_request()
-    }
-
-    /// Decides on the pending request; then ask for events. See [`Connection::decide`].
-    pub fn decide(&mut self, decision: Decision) {
-        self.protocol.decide(decision);
     }
 
     /// Whether messages can be sent: the upgrade is complete and neither side has closed.

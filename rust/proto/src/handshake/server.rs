@@ -89,6 +89,11 @@ impl ServerHandshake {
         self.asked.as_ref().filter(|asked| asked.decision.is_none()).map(|asked| &asked.request)
     }
 
+    /// Whether a request is complete, decided on or not.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Takes a decision; [`poll`](Self::poll) carries it out. The first one counts.
     pub(crate) fn decide(&mut self, decision: Decision) {
         if let Some(asked) = &mut self.asked {

@@ -73,6 +73,16 @@ impl Answer {
         Self::new(status, body, headers, BINARY)
     }
 
+    /// 500, for a request that whoever decides on it forgets.
+    pub fn internal_error() -> Self {
+        Self::short(500, "the server failed to answer this request\n".to_owned(), Vec::new())
+    }
+
+    /// 503, for a request that nobody will decide on any more.
+    pub fn shutting_down() -> Self {
+        Self::short(503, "the server is shutting down\n".to_owned(), Vec::new())
+    }
+
     /// Of the server's own, with a body that is there and headers that are right.
     pub(crate) fn short(status: u16, body: String, headers: Vec<String>) -> Self {
         Self { status, headers, content_type: TEXT, body: body.into() }

@@ -1,0 +1,26 @@
+//! A server's request that waits for a decision.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Endpoint;
+use crate::http::{Decision, Request};
+
+impl Endpoint {
+    /// The request that waits for [`decide`](Self::decide); see
+    /// [`Connection::pending_request`](crate::Connection::pending_request). Look when [`poll_event`](Self::poll_event) has
+    /// nothing more.
+    pub fn pending_request(&self) -> Option<&Arc<Request>> {
+        self.protocol.pending_request()
+    }
+
+    /// Decides on the pending request; then ask for events. See [`Connection::decide`](crate::Connection::decide).
+    pub fn decide(&mut self, decision: Decision) {
+        self.protocol.decide(decision);
+    }
+
+    /// Changes who is asked about a request that is not complete yet; see
+    /// [`Connection::set_request_timeout`](crate::Connection::set_request_timeout).
+    pub fn set_request_timeout(&mut self, timeout: Option<Duration>) {
+        self.protocol.set_request_timeout(timeout);
+    }
+}
