@@ -25,6 +25,14 @@ function judge(origin,   i, wanted) {
   if (impl == other || origin !~ /\.cpp:/) fail("an error that the case did not announce: " message)
 }
 
+# A script's error is announced in full: "EXPECT ERROR SCRIPT ERROR: part".
+function judge_script_error(message,   i) {
+  for (i = 1; i <= announced; i++) {
+    if (!taken[i] && part[i] ~ /^SCRIPT ERROR: / && index(message, part[i])) { taken[i] = 1; return }
+  }
+  fail(message)
+}
+
 function judge_warnings(   i, j, count) {
   if (impl != "rust" || other != "rust") return
   if (no_warning && warnings) fail("a warning that must not be: " warning[1])
@@ -53,7 +61,7 @@ function end_case(   i) {
 /^EXPECT WARNING / { warned_of[++warned] = substr($0, 16); next }
 /^EXPECT NO WARNING$/ { no_warning = 1; next }
 /^(USER )?WARNING: .*connecting to .* failed: / { warning[++warnings] = $0; next }
-/^(USER )?SCRIPT ERROR: / { fail($0); next }
+/^(USER )?SCRIPT ERROR: / { judge_script_error($0); next }
 /panicked at/ { fail("a panic: " $0); next }
 /ObjectDB instances? (were )?leaked|Leaked instance|still in use at exit|RID allocations/ { end_case(); current = ""; fail($0); next }
 /^(USER )?ERROR: / { pending = $0; next }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The scripts that people copy (godot-project/examples), as they are: the client talks to the server, clients and server
-# greet each other, and a client that finds nobody says so. None of them may be longer than 40 lines. Then the server and the
-# client of the README.
+# greet each other, two rooms share a port with a page for curl, and a client that finds nobody says so. None of them may be
+# longer than 40 lines. Then the server and the client of the README.
 #
 #   ci/test-examples.sh      needs the addon in godot-project/addons (ci/build.sh puts it there)
 #
@@ -59,6 +59,26 @@ multiplayer() {
   stop "$server" "$pid"
 }
 
+rooms() {
+  local port server clients=()
+  port=$(free_port)
+  example rooms_server two_rooms "port=$port"
+  server=$pid
+  check "the server of two rooms listens" says rooms_server "server: listening on port $port: OK"
+  check "curl gets its health" test "$(curl -sS -m 10 "http://127.0.0.1:$port/health")" = ok
+  check "and is told what is not there" test "$(curl -sS -m 10 -o "$scratch/page" -w '%{http_code}' "http://127.0.0.1:$port/none")" = 404
+  check "HEAD has no body" bash -c "curl -sS -m 10 -I 'http://127.0.0.1:$port/health' | grep -q '^Content-Length: 2'"
+  for room in Red Blue Red; do
+    example "rooms_$((${#clients[@]} + 1))" two_rooms "room=$room" "port=$port"
+    clients+=("$pid")
+    check "somebody comes into $room" says "rooms_${#clients[@]}" "$room: 1 says: hello from 1"
+  done
+  check "those in a room meet" says rooms_3 'Red: [0-9]{2,} says: hello from [0-9]+'
+  check "and nobody else" bash -c "! grep -E '[0-9]{2,} says' '$scratch/rooms_2' | grep -v '^Blue: '"
+  check "the server hears both rooms" says rooms_server 'Blue: ([0-9]+) says: hello from \1'
+  stop "$server" "${clients[@]}"
+}
+
 # Writes the first block of GDScript in the README that begins with the comment $1 into file $2, on port $3.
 from_readme() {
   awk -v first="# $1" '/^```/ { inside = 0 } inside { print } $0 ~ "^" first { inside = 1 }' "$root_dir/README.md" |
@@ -86,6 +106,7 @@ make_scratch
 for script in "$project"/examples/*.gd; do check "$(basename "$script") has at most 40 lines" is_short "$script"; done
 raw
 multiplayer
+rooms
 readme
-for log in raw_server raw_client hello_server hello_client hello_other readme_server readme_client; do check "$log prints no error" is_silent "$log"; done
+for log in raw_server raw_client hello_server hello_client hello_other rooms_server rooms_1 rooms_2 rooms_3 readme_server readme_client; do check "$log prints no error" is_silent "$log"; done
 finish

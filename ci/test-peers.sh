@@ -72,6 +72,15 @@ test_ws() {
   if lacks ws "node with npm" has_npm; then return 0; fi
   with_lock "$cache_dir/peers/node.lock" install_ws "$cache_dir/peers/node"
   test_peer ws js env "NODE_PATH=$cache_dir/peers/node/node_modules" node
+  say "ws, requests"
+  serve_requests ws
+  run_client ws-requests env "NODE_PATH=$cache_dir/peers/node/node_modules" node "$peers/ws_requests.js" "$url"
+  stop_all
+}
+
+# A server that decides on requests.
+serve_requests() {
+  serve "requests-$1" "$GODOT" --headless --path "$project" -s res://tests/peers/requests.gd -- "page=$peers/requests.html"
 }
 
 install_ws() {
@@ -108,6 +117,11 @@ test_chromium() {
     add_up "$logs/our-server-chromium-$mode.log"
     check_console "$logs/chromium-$mode.log" "$mode"
   done
+  say "chromium, requests"
+  serve_requests chromium
+  browse "$logs/chromium-requests.log" "$logs/requests-chromium.log" "${url/ws:/http:}/"
+  stop_all
+  add_up "$logs/requests-chromium.log"
 }
 
 # Opens the page $3 in a browser with its output in $1, until the log $2 has the page's report. The browser's own sandbox

@@ -16,6 +16,8 @@ const STAND_INS: Array[Array] = [
 		&"WebSocketMultiplayerPeer",
 		FOLDER + "web/rust_websocket_multiplayer_peer.gd"
 	],
+	[&"RustWebSocketRequest", &"RefCounted", FOLDER + "web/rust_websocket_request.gd"],
+	[&"RustWebSocketServer", &"RefCounted", FOLDER + "web/rust_websocket_server.gd"],
 ]
 ## Where Godot 4.0 kept the project's class names. The engine still reads it when a game starts, and
 ## a setting that is never saved leaves nothing behind.

@@ -24,6 +24,30 @@ var compression_threshold: int = 1024:
 var compression_context_takeover: bool = false:
 	set = set_compression_context_takeover,
 	get = get_compression_context_takeover
+var request_callback := Callable():
+	set = set_request_callback,
+	get = get_request_callback
+var request_timeout: float = 10.0:
+	set = set_request_timeout,
+	get = get_request_timeout
+var max_pending_connections: int = 4096:
+	set = set_max_pending_connections,
+	get = get_max_pending_connections
+var max_clients: int = -1:
+	set = set_max_clients,
+	get = get_max_clients
+var max_clients_per_address: int = -1:
+	set = set_max_clients_per_address,
+	get = get_max_clients_per_address
+var allowed_origins := PackedStringArray():
+	set = set_allowed_origins,
+	get = get_allowed_origins
+var trusted_proxies := PackedStringArray():
+	set = set_trusted_proxies,
+	get = get_trusted_proxies
+var proxy_protocol: bool = false:
+	set = set_proxy_protocol,
+	get = get_proxy_protocol
 
 var _packets_peers := PackedInt32Array()
 # A client's connection, for what it says when it has ended.
@@ -153,6 +177,46 @@ func get_compression_context_takeover() -> bool:
 	return compression_context_takeover
 
 
+func set_max_clients(count: int) -> void:
+	max_clients = count
+
+
+func get_max_clients() -> int:
+	return max_clients
+
+
+func set_max_clients_per_address(count: int) -> void:
+	max_clients_per_address = count
+
+
+func get_max_clients_per_address() -> int:
+	return max_clients_per_address
+
+
+func set_allowed_origins(origins: PackedStringArray) -> void:
+	allowed_origins = origins
+
+
+func get_allowed_origins() -> PackedStringArray:
+	return allowed_origins
+
+
+func set_trusted_proxies(proxies: PackedStringArray) -> void:
+	trusted_proxies = proxies
+
+
+func get_trusted_proxies() -> PackedStringArray:
+	return trusted_proxies
+
+
+func set_proxy_protocol(enabled: bool) -> void:
+	proxy_protocol = enabled
+
+
+func get_proxy_protocol() -> bool:
+	return proxy_protocol
+
+
 # Browsers let a page send no other codes.
 func _sendable(code: int) -> int:
 	return code if code < 0 or code >= 3000 else 1000
@@ -165,3 +229,32 @@ func _dress(id: int) -> void:
 		peer.set_script(RustWebSocketPeer)
 	if id == TARGET_PEER_SERVER:
 		_server = peer as RustWebSocketPeer
+
+
+# gdlint:ignore = unused-argument
+func create_server_from(server: RustWebSocketServer, path: String = "") -> Error:
+	return ERR_UNAVAILABLE
+
+
+func get_request_callback() -> Callable:
+	return request_callback
+
+
+func set_request_callback(callback: Callable) -> void:
+	request_callback = callback
+
+
+func get_request_timeout() -> float:
+	return request_timeout
+
+
+func set_request_timeout(timeout: float) -> void:
+	request_timeout = timeout
+
+
+func get_max_pending_connections() -> int:
+	return max_pending_connections
+
+
+func set_max_pending_connections(max_connections: int) -> void:
+	max_pending_connections = max_connections

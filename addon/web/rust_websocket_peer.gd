@@ -60,6 +60,10 @@ func get_packets(max: int = -1) -> Array[PackedByteArray]:
 	return packets
 
 
+func get_request() -> RustWebSocketRequest:
+	return null
+
+
 func get_round_trip_time() -> float:
 	return -1.0
 

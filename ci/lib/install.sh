@@ -23,18 +23,20 @@ has_pip() { python3 -m pip --version >/dev/null 2>&1; }
 has_npm() { command -v node >/dev/null && command -v npm >/dev/null; }
 has_pip_and_npm() { has_pip && has_npm; }
 
-# Installs Debian's package $2 unless the program $1 is there.
+# Installs Debian's package $2 unless the program, or the file, $1 is there.
 need() {
   PATH=$PATH:/usr/sbin
-  ! command -v "$1" >/dev/null || return 0
+  ! is_there "$1" || return 0
   command -v apt-get >/dev/null || die "$1 is missing: install it and run this again."
   [[ $(id -u) == 0 ]] || die "$1 is missing: run 'sudo apt-get install $2' and this again."
   with_lock "$cache_dir/apt.lock" apt_install "$1" "$2"
 }
 
+is_there() { [[ $1 == /* && -e $1 ]] || command -v "$1" >/dev/null; }
+
 apt_install() {
   local log
-  ! command -v "$1" >/dev/null || return 0 # installed while this script waited
+  ! is_there "$1" || return 0 # installed while this script waited
   say "installing $2"
   log=$(mktemp)
   # A mirror may lag behind: its lists are then older than they say they may be.

@@ -70,6 +70,11 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 	_each_time("disconnect_peer: there is no peer", func() -> int:
 		session.server.disconnect_peer(nobody)
 		return OK, OK)
+	_each_time("disconnect_peer_with_code: there is no peer", func() -> int:
+		session.server.disconnect_peer_with_code(nobody, 4000)
+		return OK, OK)
+	_each_time("set_tls_options: this server listens without TLS", func() -> int:
+		return session.server.set_tls_options(null), ERR_UNAVAILABLE)
 	_each_time("get_peer_address: there is no peer", func() -> int:
 		return OK if session.server.get_peer_address(nobody) == "" else FAILED, OK)
 	var idle := new_mp()
@@ -82,6 +87,14 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 	for property: String in ["inbound_buffer_size", "handshake_timeout", "close_timeout"]:
 		_each_time(property, func() -> int:
 			idle.set(property, 0)
+			return OK, OK)
+	for property: String in ["max_clients", "max_clients_per_address"]:
+		_each_time(property + " must", func() -> int:
+			idle.set(property, -2)
+			return OK, OK)
+	for property: String in ["allowed_origins", "trusted_proxies"]:
+		_each_time(property + " keeps", func() -> int:
+			idle.set(property, PackedStringArray(["nowhere"]))
 			return OK, OK)
 
 

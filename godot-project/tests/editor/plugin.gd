@@ -7,7 +7,11 @@ extends EditorPlugin
 
 const Steps := preload("steps.gd")
 const CLASSES: Array[String] = [
-	"RustWebSocketPeer", "RustWebSocketMultiplayerPeer", "RustWebSocketClient"
+	"RustWebSocketPeer",
+	"RustWebSocketMultiplayerPeer",
+	"RustWebSocketClient",
+	"RustWebSocketServer",
+	"RustWebSocketRequest"
 ]
 const SCRIPT_TEXT := """extends Node
 

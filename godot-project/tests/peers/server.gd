@@ -16,8 +16,8 @@ extends SceneTree
 ##   last close?         code and reason of the connection that ended last
 ##   protocol?           the subprotocol in use
 ##   url?                the URL that was asked for
-##   ports?              of the two multiplayer servers, and one where clients have to name a
-##                       subprotocol
+##   ports?              of the two multiplayer servers, one where clients have to name a
+##                       subprotocol, a full server, and one that takes pages of one origin only
 ##   members?            how many are in the two multiplayer servers
 ##   count:N             sends the numbers from 0 up to N
 ##   close:CODE:REASON   closes the connection
@@ -52,6 +52,8 @@ func _initialize() -> void:
 	_serve_members(null)
 	_serve_members(_tls_options())
 	_ports.append(str(_tcp_with_protocols.get_local_port()))
+	_serve_members(null, {"max_clients": 0})
+	_serve_members(null, {"allowed_origins": PackedStringArray(["https://game.example"])})
 	print("LISTENING %d" % _tcp.get_local_port())
 
 
@@ -132,9 +134,11 @@ func _tls_options() -> TLSOptions:
 
 ## A multiplayer server on a port that was free a moment ago: the class does not tell which one the
 ## system has chosen.
-func _serve_members(tls: TLSOptions) -> void:
+func _serve_members(tls: TLSOptions, settings := {}) -> void:
 	var server: MultiplayerPeer = _options.new_peer_of(_options.peer_class.replace("Peer",
 		"MultiplayerPeer"))
+	for setting: String in settings:
+		server.set(setting, settings[setting])
 	server.peer_connected.connect(func(_id: int) -> void: _member_count += 1)
 	server.peer_disconnected.connect(func(_id: int) -> void: _member_count -= 1)
 	for attempt in 20:

@@ -83,7 +83,15 @@ func _shape(method: Dictionary) -> Array:
 	var arguments: Array = method.args.map(
 		func(info: Dictionary) -> String: return "%s: %s" % [info.name, type_string(info.type)]
 	)
-	return [arguments, method.default_args, type_string(method["return"].type)]
+	var defaults: Array = method.default_args.map(_shown)
+	return [arguments, defaults, type_string(method["return"].type)]
+
+
+## An empty array is no constant to GDScript, which shows null for it; a null is not always of the
+## same type.
+func _shown(default: Variant) -> Variant:
+	var is_empty: bool = default is PackedStringArray and default.is_empty()
+	return null if is_empty or default == null else default
 
 
 func _equal(what: String, got: Variant, wanted: Variant) -> void:

@@ -1,18 +1,21 @@
-//! The editor's help pages of both classes, in the engine's own format: gdext's doc comments cannot describe properties
+//! The editor's help pages of the classes, in the engine's own format: gdext's doc comments cannot describe properties
 //! and constants that are registered by hand.
 
 use godot::sys;
 
-const PAGES: [&str; 2] = [
+const PAGES: [&str; 4] = [
     include_str!("../doc_classes/RustWebSocketPeer.xml"),
     include_str!("../doc_classes/RustWebSocketMultiplayerPeer.xml"),
+    include_str!("../doc_classes/RustWebSocketRequest.xml"),
+    include_str!("../doc_classes/RustWebSocketServer.xml"),
 ];
 
 /// Hands the pages to the editor. To be called at the editor's initialization level.
 pub(crate) fn register() {
     for page in PAGES {
         let page = if cfg!(feature = "builtin-names") {
-            page.replace("RustWebSocket", "WebSocket")
+            page.replace("RustWebSocketPeer", "WebSocketPeer")
+                .replace("RustWebSocketMultiplayerPeer", "WebSocketMultiplayerPeer")
         } else {
             page.to_owned()
         };

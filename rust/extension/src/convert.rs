@@ -1,5 +1,7 @@
 //! Types that carry the engine's names and defaults, and the texts in the engine's formats.
 
+use std::fmt;
+
 use bytes::Bytes;
 use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode as EngineTransferMode};
@@ -20,6 +22,12 @@ pub(crate) const PEER_CLASS: &str =
 /// The multiplayer class's name in the engine.
 pub(crate) const MULTIPLAYER_CLASS: &str =
     if cfg!(feature = "builtin-names") { "WebSocketMultiplayerPeer" } else { "RustWebSocketMultiplayerPeer" };
+
+/// The request class's name in the engine.
+pub(crate) const REQUEST_CLASS: &str = "RustWebSocketRequest";
+
+/// The server class's name in the engine.
+pub(crate) const SERVER_CLASS: &str = "RustWebSocketServer";
 
 /// Declares an integer that the engine knows as an enum of one of the classes. Any integer
 /// converts: a number without a name must not abort the calling script, as gdext's own enum
@@ -98,6 +106,14 @@ peer_enum!(
     ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
 );
 
+peer_enum!(
+    /// `RustWebSocketServer.Compression`.
+    ServerCompression,
+    SERVER_CLASS,
+    "Compression",
+    ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
+);
+
 impl From<ReadyState> for State {
     fn from(state: ReadyState) -> Self {
         Self(match state {
@@ -144,8 +160,13 @@ impl Named for StreamPeer {
 
 /// An object argument or result that may be null, with the hint that the engine's own methods give
 /// it.
-#[derive(Debug)]
 pub(crate) struct Nullable<C: GodotClass>(pub(crate) Option<Gd<C>>);
+
+impl<C: GodotClass> fmt::Debug for Nullable<C> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
 
 impl<C: GodotClass> Clone for Nullable<C> {
     fn clone(&self) -> Self {

@@ -22,17 +22,19 @@ use crate::{
         saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
         transfer_mode_to_godot,
     },
+    decider::Decider,
     engine_stream::Holder,
     first_calls, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
+    request::RustWebSocketRequest,
     state_table::StateTable,
     text, tls_options,
     websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
 };
 
 /// A multiplayer peer as its engine object holds it.
-type MultiplayerState = Locked<Multiplayer>;
+pub(crate) type MultiplayerState = Locked<Multiplayer>;
 
 static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
 
@@ -45,6 +47,9 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     /// What `get_peer` has given out, the same object each time. Engine references must not be in
     /// the state, which other threads can reach.
     objects: Mutex<HashMap<i64, Gd<RustWebSocketPeer>>>,
+    /// The requests of the members that the script has let in.
+    pub(crate) requests: Mutex<HashMap<i64, Gd<RustWebSocketRequest>>>,
+    pub(crate) decider: Arc<Decider>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`] and its virtuals have been called.
@@ -57,7 +62,13 @@ impl RustWebSocketMultiplayerPeer {
     /// ours.
     fn emit_what_happened(mut this: Gd<Self>) {
         let state = Self::state_of(&this);
-        state.with(|multiplayer| multiplayer.begin_poll(&Instant::now));
+        let is_asked = state.with(|multiplayer| {
+            multiplayer.begin_poll(&Instant::now);
+            multiplayer.has_asked()
+        });
+        if is_asked {
+            Self::sweep_requests(&this, &state);
+        }
         while let Some(outcome) = state.with(|multiplayer| multiplayer.next_outcome(&Instant::now)) {
             let emission = match outcome {
                 Outcome::Emit(emission) => emission,
@@ -65,9 +76,16 @@ impl RustWebSocketMultiplayerPeer {
                     report::warn(MULTIPLAYER_CLASS, &failed);
                     continue;
                 }
+                Outcome::Ask(asking) => {
+                    Self::ask(&this, &state, asking);
+                    continue;
+                }
             };
             let (signal, id) = match emission.signal {
-                Signal::Connected(id) => ("peer_connected", id),
+                Signal::Connected(id) => {
+                    Self::claim_request(&this, id);
+                    ("peer_connected", id)
+                }
                 Signal::Disconnected(id) => ("peer_disconnected", id),
             };
             _ = this.emit_signal(signal, &[id.to_variant()]);
@@ -94,15 +112,19 @@ impl RustWebSocketMultiplayerPeer {
 
     fn forget_object(this: &Gd<Self>, id: i32) {
         let object = this.bind().lock_objects().remove(&id.into());
-        drop(object); // after the lock is gone
+        let request = this.bind().lock_requests().remove(&id.into());
+        drop((object, request)); // after the locks are gone
     }
 
     fn forget_all_objects(this: &Gd<Self>) {
         let objects = std::mem::take(&mut *this.bind().lock_objects());
-        drop(objects); // after the lock is gone
+        let requests = std::mem::take(&mut *this.bind().lock_requests());
+        drop((objects, requests)); // after the locks are gone
+        let decider = Arc::clone(&this.bind().decider);
+        decider.clear();
     }
 
-    fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
+    pub(crate) fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
         let id = this.instance_id_unchecked();
         MULTIPLAYER_PEERS.find(id, || {
             let object = this.bind();
@@ -168,6 +190,8 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         Self {
             state: Arc::default(),
             objects: Mutex::default(),
+            requests: Mutex::default(),
+            decider: Arc::default(),
             holder: Holder::default(),
             id: OnceLock::new(),
         }
@@ -414,8 +438,9 @@ impl RustWebSocketMultiplayerPeer {
             if let Some(object) = known.filter(|object| object.bind().shows(&state)) {
                 return Some(object);
             }
+            let request = self.lock_requests().get(&peer_id).cloned();
             // Made and dropped while the lock is not held: the engine may run anything.
-            let object = RustWebSocketPeer::for_state(state);
+            let object = RustWebSocketPeer::for_state(state, request);
             let earlier = self.lock_objects().insert(peer_id, object.clone());
             drop(earlier);
             Some(object)

@@ -2,14 +2,15 @@
 //! Their fields, defaults and ranges are rows of the same names in `rust-websocket-peers`.
 
 use godot::prelude::*;
-use godot::register::info::{PropertyHint, PropertyHintInfo};
-use godot::register::private::register_export;
+use godot::register::info::{PropertyHint, PropertyHintInfo, PropertyUsageFlags};
+use godot::register::private::{register_export, register_var};
 use godot::register::property::Export;
 use rust_websocket_peers::{Line, property};
 
 use crate::{
-    convert::{Compression, MultiplayerCompression, lines_to_godot},
+    convert::{Compression, MultiplayerCompression, ServerCompression, lines_to_godot},
     multiplayer_peer::RustWebSocketMultiplayerPeer,
+    server::RustWebSocketServer,
     text,
     websocket_peer::RustWebSocketPeer,
 };
@@ -84,7 +85,11 @@ macro_rules! enum_values {
     )*};
 }
 
-enum_values!(Compression = "Disabled,Enabled", MultiplayerCompression = "Disabled,Enabled");
+enum_values!(
+    Compression = "Disabled,Enabled",
+    MultiplayerCompression = "Disabled,Enabled",
+    ServerCompression = "Disabled,Enabled"
+);
 
 /// `name: getter, setter, Class(argument of the setter: type), ...;`
 macro_rules! properties {
@@ -122,25 +127,71 @@ macro_rules! properties {
 
 properties! {
     supported_protocols: get_supported_protocols, set_supported_protocols,
-        RustWebSocketPeer(protocols: PackedStringArray), RustWebSocketMultiplayerPeer(protocols: PackedStringArray);
+        RustWebSocketPeer(protocols: PackedStringArray), RustWebSocketMultiplayerPeer(protocols: PackedStringArray),
+        RustWebSocketServer(protocols: PackedStringArray);
     handshake_headers: get_handshake_headers, set_handshake_headers,
-        RustWebSocketPeer(protocols: PackedStringArray), RustWebSocketMultiplayerPeer(protocols: PackedStringArray);
+        RustWebSocketPeer(protocols: PackedStringArray), RustWebSocketMultiplayerPeer(protocols: PackedStringArray),
+        RustWebSocketServer(protocols: PackedStringArray);
     inbound_buffer_size: get_inbound_buffer_size, set_inbound_buffer_size,
-        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(buffer_size: i64);
+        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(buffer_size: i64),
+        RustWebSocketServer(buffer_size: i64);
     outbound_buffer_size: get_outbound_buffer_size, set_outbound_buffer_size,
-        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(buffer_size: i64);
+        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(buffer_size: i64),
+        RustWebSocketServer(buffer_size: i64);
     max_queued_packets: get_max_queued_packets, set_max_queued_packets,
-        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(max_queued_packets: i64);
+        RustWebSocketPeer(buffer_size: i64), RustWebSocketMultiplayerPeer(max_queued_packets: i64),
+        RustWebSocketServer(max_packets: i64);
     heartbeat_interval: get_heartbeat_interval, set_heartbeat_interval,
-        RustWebSocketPeer(interval: f64), RustWebSocketMultiplayerPeer(interval: f64);
+        RustWebSocketPeer(interval: f64), RustWebSocketMultiplayerPeer(interval: f64),
+        RustWebSocketServer(interval: f64);
     close_timeout: get_close_timeout, set_close_timeout,
-        RustWebSocketPeer(timeout: f64), RustWebSocketMultiplayerPeer(timeout: f64);
+        RustWebSocketPeer(timeout: f64), RustWebSocketMultiplayerPeer(timeout: f64),
+        RustWebSocketServer(timeout: f64);
     compression: get_compression, set_compression,
-        RustWebSocketPeer(mode: Compression), RustWebSocketMultiplayerPeer(mode: MultiplayerCompression);
+        RustWebSocketPeer(mode: Compression), RustWebSocketMultiplayerPeer(mode: MultiplayerCompression),
+        RustWebSocketServer(mode: ServerCompression);
     compression_threshold: get_compression_threshold, set_compression_threshold,
-        RustWebSocketPeer(size: i64), RustWebSocketMultiplayerPeer(size: i64);
+        RustWebSocketPeer(size: i64), RustWebSocketMultiplayerPeer(size: i64),
+        RustWebSocketServer(size: i64);
     compression_context_takeover: get_compression_context_takeover, set_compression_context_takeover,
-        RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool);
+        RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool),
+        RustWebSocketServer(enabled: bool);
+    max_clients: get_max_clients, set_max_clients, RustWebSocketMultiplayerPeer(count: i64),
+        RustWebSocketServer(count: i64);
+    max_clients_per_address: get_max_clients_per_address, set_max_clients_per_address,
+        RustWebSocketMultiplayerPeer(count: i64),
+        RustWebSocketServer(count: i64);
+    allowed_origins: get_allowed_origins, set_allowed_origins,
+        RustWebSocketMultiplayerPeer(origins: PackedStringArray),
+        RustWebSocketServer(origins: PackedStringArray);
+    trusted_proxies: get_trusted_proxies, set_trusted_proxies,
+        RustWebSocketMultiplayerPeer(proxies: PackedStringArray),
+        RustWebSocketServer(proxies: PackedStringArray);
+    proxy_protocol: get_proxy_protocol, set_proxy_protocol, RustWebSocketMultiplayerPeer(enabled: bool),
+        RustWebSocketServer(enabled: bool);
     connect_timeout: get_connect_timeout, set_connect_timeout, RustWebSocketPeer(timeout: f64);
-    handshake_timeout: get_handshake_timeout, set_handshake_timeout, RustWebSocketMultiplayerPeer(timeout: f64);
+    handshake_timeout: get_handshake_timeout, set_handshake_timeout, RustWebSocketMultiplayerPeer(timeout: f64),
+        RustWebSocketServer(timeout: f64);
+    request_timeout: get_request_timeout, set_request_timeout,
+        RustWebSocketMultiplayerPeer(timeout: f64), RustWebSocketServer(timeout: f64);
+    max_pending_connections: get_max_pending_connections, set_max_pending_connections,
+        RustWebSocketMultiplayerPeer(max_connections: i64), RustWebSocketServer(max_connections: i64);
+}
+
+/// As `SceneMultiplayer.auth_callback` is.
+pub(crate) fn register_callbacks() {
+    register_var::<RustWebSocketMultiplayerPeer, Callable>(
+        "request_callback",
+        "get_request_callback",
+        "set_request_callback",
+        None,
+        Some(PropertyUsageFlags::DEFAULT),
+    );
+    register_var::<RustWebSocketServer, Callable>(
+        "request_callback",
+        "get_request_callback",
+        "set_request_callback",
+        None,
+        Some(PropertyUsageFlags::DEFAULT),
+    );
 }

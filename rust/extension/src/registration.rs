@@ -5,9 +5,10 @@ use godot::obj::GodotClass;
 use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};
 
 use crate::{
-    convert::{Compression, MultiplayerCompression, State, WriteMode},
+    convert::{Compression, MultiplayerCompression, ServerCompression, State, WriteMode},
     multiplayer_peer::RustWebSocketMultiplayerPeer,
     properties,
+    server::RustWebSocketServer,
     websocket_peer::RustWebSocketPeer,
 };
 
@@ -20,7 +21,9 @@ pub(crate) fn complete_classes() {
         MultiplayerCompression::NAME,
         MultiplayerCompression::CONSTANTS,
     );
+    register_enum::<RustWebSocketServer>(ServerCompression::NAME, ServerCompression::CONSTANTS);
     properties::register();
+    properties::register_callbacks();
 }
 
 fn register_enum<C: GodotClass>(name: &str, constants: &[(&str, i64)]) {

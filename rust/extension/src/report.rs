@@ -12,11 +12,18 @@ use godot::global::{Error, godot_error, godot_warn};
 use godot::obj::Singleton;
 use rust_websocket_net::ListenError;
 use rust_websocket_peers::{FailedAttempt, LatelyPrinted, Locked, Refused, Subject};
+use rust_websocket_proto::http::{AnswerError, DecisionError};
 
 /// The code with which the engine answers such a call.
 fn error_of(refused: &Refused) -> Error {
     match refused {
-        Refused::InUse { .. } => Error::ERR_ALREADY_IN_USE,
+        Refused::InUse { .. }
+        | Refused::RequestAnswered
+        | Refused::ListensAlready
+        | Refused::RoomTaken(_) => Error::ERR_ALREADY_IN_USE,
+        Refused::RequestOver => Error::ERR_CONNECTION_ERROR,
+        Refused::Decision(error) if **error == DecisionError::PlainRequest => Error::ERR_UNAVAILABLE,
+        Refused::Answer(error) if matches!(**error, AnswerError::BodyTooLarge(_)) => Error::ERR_OUT_OF_MEMORY,
         Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
         // The engine answers this for whatever else keeps the socket from listening, foreign
         // addresses included.
@@ -25,9 +32,11 @@ fn error_of(refused: &Refused) -> Error {
             Error::FAILED
         }
         Refused::Full | Refused::TooBig { .. } => Error::ERR_OUT_OF_MEMORY,
-        Refused::NoConnection(_) | Refused::NotConnected { .. } | Refused::NotServer(_) => {
-            Error::ERR_UNCONFIGURED
-        }
+        Refused::NoConnection(_)
+        | Refused::NotListening(_)
+        | Refused::NotConnected { .. }
+        | Refused::NotServer(_)
+        | Refused::RoomTls(_) => Error::ERR_UNCONFIGURED,
         Refused::NoTls(_) => Error::ERR_UNAVAILABLE,
         Refused::Recipient { refused, .. } => error_of(refused),
         // Everything else is a wrong argument or property.

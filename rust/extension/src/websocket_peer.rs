@@ -4,7 +4,7 @@
 //! shows as const take `&self`, everything else `gd_self`, and nothing binds mutably.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -26,6 +26,7 @@ use crate::{
     first_calls, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
+    request::RustWebSocketRequest,
     state_table::StateTable,
     text, tls_options,
 };
@@ -45,6 +46,8 @@ pub(crate) struct RustWebSocketPeer {
     /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not
     /// be in the state, which other threads can reach.
     holder: Holder,
+    /// Of a server's connection that its script has let in.
+    request: Mutex<Option<Gd<RustWebSocketRequest>>>,
     /// Set once the object is in [`PEERS`] and its virtuals have been called.
     id: OnceLock<InstanceId>,
 }
@@ -55,9 +58,17 @@ impl Named for RustWebSocketPeer {
 
 impl RustWebSocketPeer {
     /// An engine object for a peer that lives elsewhere too.
-    pub(crate) fn for_state(state: Arc<PeerState>) -> Gd<Self> {
-        let object = Gd::from_object(Self::with_state(state));
+    pub(crate) fn for_state(state: Arc<PeerState>, request: Option<Gd<RustWebSocketRequest>>) -> Gd<Self> {
+        let object = Gd::from_object(Self::with(state, request));
         _ = Self::state_of(&object); // before several threads have it
+        object
+    }
+
+    /// The engine object for a connection that a script takes from a server.
+    pub(crate) fn taken(state: Arc<PeerState>, request: Option<Gd<RustWebSocketRequest>>) -> Gd<Self> {
+        let object = Self::for_state(Arc::clone(&state), request);
+        let id = object.instance_id().to_i64();
+        state.with(|peer| peer.object = Some(id));
         object
     }
 
@@ -66,8 +77,8 @@ impl RustWebSocketPeer {
         Arc::ptr_eq(&self.state, state)
     }
 
-    fn with_state(state: Arc<PeerState>) -> Self {
-        Self { state, holder: Holder::default(), id: OnceLock::new() }
+    fn with(state: Arc<PeerState>, request: Option<Gd<RustWebSocketRequest>>) -> Self {
+        Self { state, holder: Holder::default(), request: Mutex::new(request), id: OnceLock::new() }
     }
 
     fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
@@ -120,7 +131,7 @@ impl Drop for RustWebSocketPeer {
 #[godot_api]
 impl IPacketPeerExtension for RustWebSocketPeer {
     fn init(_base: Base<PacketPeerExtension>) -> Self {
-        Self::with_state(Arc::default())
+        Self::with(Arc::default(), None)
     }
 
     // gdext registers the first of two functions of a name and asks for the trait's signatures,
@@ -338,6 +349,16 @@ impl RustWebSocketPeer {
     #[func]
     fn get_handshake_response_body(&self) -> PackedByteArray {
         self.read(PackedByteArray::new(), |peer| body_of(peer.handshake_response()))
+    }
+
+    #[func]
+    fn get_request(&self) -> Nullable<RustWebSocketRequest> {
+        Nullable(fence(None, || {
+            let asking = self.state.with(|peer| peer.request().cloned())?;
+            let own = self.request.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let is_its = |object: &Gd<RustWebSocketRequest>| Arc::ptr_eq(object.bind().asking(), &asking);
+            own.filter(is_its).or_else(|| Some(RustWebSocketRequest::of(&asking)))
+        }))
     }
 
     #[func]

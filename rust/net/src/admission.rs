@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rust_websocket_proto::{
-    admission::{Refusal, Remote},
+    admission::{Address, AllowedOrigins, Limits, Networks, Refusal},
     http::Request,
 };
 
@@ -22,24 +22,44 @@ pub struct Admission {
     /// Each valid request, plain ones too, is reported to the owner and waits that long for its decision, then it is answered
     /// with 503. `None`: the owner is not asked (default).
     pub asks_owner: Option<Duration>,
+    /// How many clients there may be. Everybody who is in counts, whenever the limits were set.
+    pub limits: Limits,
+    /// The pages that may connect.
+    pub origins: AllowedOrigins,
+    /// The proxies whose word on the client's address counts.
+    pub trusted: Networks,
+    /// Connections from [trusted](Self::trusted) addresses, or from all if there are none, begin with a PROXY header. Counts for
+    /// connections accepted from now on.
+    pub proxy_protocol: bool,
 }
 
 impl Default for Admission {
     fn default() -> Self {
-        Self { max_pending: MAX_PENDING, asks_owner: None }
+        Self {
+            max_pending: MAX_PENDING,
+            asks_owner: None,
+            limits: Limits::default(),
+            origins: AllowedOrigins::default(),
+            trusted: Networks::default(),
+            proxy_protocol: false,
+        }
     }
 }
 
 impl Admission {
-    /// How long a complete request may wait for its decision; `None`: nothing in here needs to see it.
-    pub(crate) fn request_timeout(&self) -> Option<Duration> {
-        self.asks_owner
+    /// Whether something in here depends on what a request says.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.limits != Limits::default() || !self.origins.is_empty() || !self.trusted.is_empty()
     }
 
-    /// What the rules say about a complete and valid request, in their order; `None`: nothing against it.
-    ///
-    /// Rules that need no owner have their place here, and make [`request_timeout`](Self::request_timeout) return something.
-    pub(crate) fn refusal(&self, _request: &Request, _remote: Remote) -> Option<Refusal> {
-        None
+    /// Whether a connection from there has to begin with a PROXY header.
+    pub(crate) fn expects_proxy_header(&self, from: Address) -> bool {
+        self.proxy_protocol && self.trusted.expects_proxy_header(from)
+    }
+
+    /// Whether the page that asks may.
+    pub(crate) fn check_origin(&self, request: &Request) -> Result<(), Refusal> {
+        let origin = request.origin();
+        if self.origins.allows(origin.as_deref()) { Ok(()) } else { Err(Refusal::Origin) }
     }
 }

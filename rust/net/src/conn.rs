@@ -14,12 +14,13 @@ use std::{
 use mio::Token;
 use rust_websocket_proto::{
     Budget, ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Endpoint, EndpointOptions, Farewell,
-    Random, Scheme, TransportEnd,
+    Random, Scheme, TransportEnd, admission,
 };
 
 use crate::{
     listener::ListenerShared,
     lookup::Lookup,
+    places::Place,
     race::{Outcome, Race},
     route::Route,
     seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared, Tag},
@@ -88,7 +89,10 @@ enum Owner {
 struct Pending {
     /// Through which it came.
     listener: Arc<ListenerShared>,
+    /// Who has connected.
     address: SocketAddr,
+    /// The client, by what a complete request says.
+    forwarded: Option<admission::Endpoint>,
     /// Its request is complete.
     has_asked: bool,
     /// The owner decides on it.
@@ -101,7 +105,15 @@ struct Pending {
 
 impl Pending {
     fn new(listener: Arc<ListenerShared>, address: SocketAddr) -> Self {
-        Self { listener, address, has_asked: false, is_owner_asked: false, path: None, tag: None }
+        Self {
+            listener,
+            address,
+            forwarded: None,
+            has_asked: false,
+            is_owner_asked: false,
+            path: None,
+            tag: None,
+        }
     }
 }
 
@@ -112,6 +124,8 @@ pub(crate) struct Conn {
     endpoint: Endpoint,
     owner: Owner,
     pending: Option<Box<Pending>>,
+    /// Among the listener's clients.
+    place: Option<Place>,
     stage: Stage,
     no_delay: bool,
     has_heartbeat: bool,
@@ -182,6 +196,7 @@ impl Conn {
             endpoint,
             owner,
             pending: None,
+            place: None,
             stage,
             no_delay,
             has_heartbeat: false,
@@ -310,6 +325,7 @@ impl Conn {
         }
         self.refuse_sends();
         self.pending = None;
+        self.place = None;
     }
 
     fn carry_out_orders(&mut self, orders: &mut Orders, compressor: &mut Compressor, now: Instant) {
@@ -324,13 +340,12 @@ impl Conn {
                 Order::Leave => self.endpoint.leave(),
                 Order::Decide(decided) => {
                     let (decision, tag) = *decided;
-                    self.endpoint.decide(decision);
-                    if let Some(pending) = &mut self.pending {
-                        pending.tag = tag;
-                    }
+                    self.decide(decision, tag);
                 }
                 Order::Abandon => {
                     self.owner = Owner::Gone;
+                    // Whoever is sent away makes room at once, whenever the close handshake is complete.
+                    self.place = None;
                     self.endpoint.abandon();
                 }
                 Order::Resume => {} // `receive` looks for itself

@@ -33,6 +33,7 @@ mod listener;
 mod local_address;
 mod lookup;
 mod pace;
+mod places;
 mod race;
 mod random;
 mod reactor;

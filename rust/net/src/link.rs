@@ -9,6 +9,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError, SendLimits,
+    admission::Endpoint,
 };
 
 use crate::{
@@ -41,8 +42,9 @@ pub enum ListenerEvent<L = Link> {
     /// went to a [room](Listener::room).
     Over(LinkId),
     /// A connection has completed its handshake; its later events follow as [`ListenerEvent::Link`], unless each link
-    /// reports for itself ([`Reporting::Each`]). Dropping the link turns it away. The tag is what came with the decision.
-    Accepted(L, SocketAddr, Opened, Option<Tag>),
+    /// reports for itself ([`Reporting::Each`](crate::Reporting::Each)). Dropping the link turns it away. The endpoint is the client's, whoever passes its
+    /// bytes on. The tag is what came with the decision.
+    Accepted(L, Endpoint, Opened, Option<Tag>),
     /// Something happened on one of its links.
     Link(LinkId, Event),
 }
@@ -188,6 +190,11 @@ impl Link {
         }
     }
 
+    /// Whether something was reported since the last [`take_events`](Self::take_events).
+    pub fn has_events(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.reports.is_filled())
+    }
+
     /// The owner has taken a message of `bytes` payload bytes out of its queue: room for another.
     pub fn consumed(&self, bytes: usize) {
         if self.claim.receiving.consumed(bytes) {
@@ -269,7 +276,7 @@ impl Listener {
     }
 
     /// A listener without a socket of its own, which takes the connections of this one whose path is exactly `path` (empty:
-    /// all that no other room has) and reports them together. This one has to report [each](Reporting::Each). With rooms and
+    /// all that no other room has) and reports them together. This one has to report [each](crate::Reporting::Each). With rooms and
     /// without [asking](Admission::asks_owner), other paths get 404. `None`: the path is taken, or this one is a room.
     ///
     /// Dropping it frees the path. It outlives this listener, but gets nobody any more then.
@@ -311,8 +318,8 @@ impl Listener {
             Arrival::Asked(asked) => ListenerEvent::Asked(asked),
             Arrival::Over(link) => ListenerEvent::Over(link),
             Arrival::Accepted(newcomer) => {
-                let Newcomer { claim, address, opened, tag, reports, .. } = *newcomer;
-                ListenerEvent::Accepted(Link::accepted(claim, reports, &self.driving), address, opened, tag)
+                let Newcomer { claim, client, opened, tag, reports, .. } = *newcomer;
+                ListenerEvent::Accepted(Link::accepted(claim, reports, &self.driving), client, opened, tag)
             }
         }
     }
@@ -347,10 +354,10 @@ impl Listener {
     }
 
     /// Changes whom it lets in, for every request whose head is not complete.
-    /// For a room that is its listener's to say.
+    /// A room has limits and origins of its own, which count beside those of its listener; everything else is that one's to say.
     pub fn set_admission(&self, admission: Admission) {
-        if self.room.is_some() {
-            return;
+        if let Some(room) = &self.room {
+            return room.set_admission(admission);
         }
         self.shared.set_admission(admission);
         self.driving.push(Command::ResumeAccepting(self.shared.id)); // `max_pending` may have grown

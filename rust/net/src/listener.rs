@@ -12,8 +12,8 @@ use std::{
 
 use mio::{Token, net::TcpListener};
 use rust_websocket_proto::{
-    admission::{Refusal, Remote},
-    http::{Decision, Request},
+    admission::{Address, Limits, Refusal, Remote},
+    http::Request,
 };
 use socket2::{Domain, Protocol, Type};
 use thiserror::Error;
@@ -21,11 +21,12 @@ use thiserror::Error;
 use crate::{
     admission::Admission,
     local_address::LocalAddress,
+    places::{Gate, Place},
     rooms::{Reporting, Room, Rooms},
     seam::{Arrivals, LinkOptions, UnseenCount, lock, next_id},
     socket::{Listening, Socket, exclude_others},
     tls::{CertificateChange, ServerSessions, ServerTls, TlsSession},
-    transport::Transport,
+    transport::{Preamble, ProxyPreamble, Transport},
 };
 
 /// Connections that the kernel completes and holds for us; what arrives at once beyond that has to try again
@@ -143,6 +144,7 @@ pub(crate) struct ListenerShared {
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) unseen: Arc<UnseenCount>,
     rooms: Mutex<Rooms>,
+    gate: Arc<Gate>,
 }
 
 impl ListenerShared {
@@ -161,6 +163,7 @@ impl ListenerShared {
             arrivals: Arc::default(),
             unseen: Arc::default(),
             rooms: Mutex::default(),
+            gate: Arc::default(),
         };
         shared.share_request_timeout();
         Ok(shared)
@@ -230,31 +233,34 @@ impl ListenerShared {
 
     /// How long a complete request may wait for its decision; `None`: nobody needs to see it.
     pub(crate) fn request_timeout(&self) -> Option<Duration> {
-        let is_routed = self.reporting == Reporting::Each;
-        self.admission().request_timeout().or(is_routed.then_some(DECIDED_AT_ONCE))
-    }
-
-    /// Decides on a complete and valid request; `None`: the owner is to be asked.
-    pub(crate) fn decide(&self, request: &Request, remote: Remote) -> Option<Decision> {
         let admission = self.admission();
-        let refusal = admission.refusal(request, remote).or_else(|| self.path_refusal(request, &admission));
-        match refusal {
-            Some(refusal) => Some(refusal.decision(request)),
-            None if admission.asks_owner.is_some() => None,
-            None => Some(Decision::accept()),
+        let needs_request = self.reporting == Reporting::Each || admission.has_rules();
+        admission.asks_owner.or(needs_request.then_some(DECIDED_AT_ONCE))
+    }
+
+    /// What the rules say about a complete and valid request, in their order: its place if there is nothing against it. A plain
+    /// request takes none, and is subject to none.
+    pub(crate) fn admit(
+        &self,
+        request: &Request,
+        remote: &Remote,
+        admission: &Admission,
+    ) -> Result<Option<Place>, Refusal> {
+        if !request.is_upgrade() {
+            return Ok(None);
+        }
+        let place = self.gate.enter(remote.client.address, &admission.limits)?;
+        admission.check_origin(request)?;
+        let room = lock(&self.rooms).route(&request.path(), admission.asks_owner.is_some())?;
+        match room {
+            Some(room) => Ok(Some(place.with(room.admit(request, remote)?))),
+            None => Ok(Some(place)),
         }
     }
 
-    /// With rooms and nobody to ask, every path has its room.
-    fn path_refusal(&self, request: &Request, admission: &Admission) -> Option<Refusal> {
-        let rooms = lock(&self.rooms);
-        if rooms.is_empty() || !request.is_upgrade() {
-            return None;
-        }
-        match rooms.find(&request.path()) {
-            Some(room) => (!room.is_accepting()).then_some(Refusal::Full),
-            None => admission.asks_owner.is_none().then_some(Refusal::Path),
-        }
+    /// A place for a client that no rule is about.
+    pub(crate) fn enter(&self, client: Address) -> Option<Place> {
+        self.gate.enter(client, &Limits::default()).ok()
     }
 
     /// Whether links are to be told apart by their path, and each reports for itself.
@@ -314,9 +320,11 @@ impl Acceptor {
     }
 
     /// Stacks the transport of an accepted connection on its socket. The error is one phrase for people.
-    pub(crate) fn transport(&self, socket: Box<dyn Socket>) -> Result<Transport, String> {
+    pub(crate) fn transport(&self, socket: Box<dyn Socket>, from: SocketAddr) -> Result<Transport, String> {
         let session = self.shared.tls.as_ref().map(TlsSession::server).transpose()?;
-        Ok(Transport::new(socket, None, session))
+        let has_header = self.shared.admission().expects_proxy_header(from.ip().into());
+        let preamble = has_header.then(|| Box::new(ProxyPreamble::default()) as Box<dyn Preamble>);
+        Ok(Transport::new(socket, preamble, session))
     }
 
     /// A handshake is complete, or its connection is gone.

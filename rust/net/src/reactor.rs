@@ -451,7 +451,7 @@ impl Reactor {
             acceptor.pending_ended();
             return;
         };
-        let Ok(transport) = acceptor.transport(socket) else {
+        let Ok(transport) = acceptor.transport(socket, address) else {
             sockets.release(token);
             acceptor.pending_ended();
             return;

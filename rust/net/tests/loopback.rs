@@ -304,8 +304,8 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
 
     let Server { listener, links, .. } = server;
     drop(listener);
-    server = Server {
-        listener: Listener::bind(ListenOptions {
+    server = Server::of(
+        Listener::bind(ListenOptions {
             address: Some(address.ip().into()),
             port: address.port(),
             link: options(),
@@ -314,11 +314,7 @@ fn a_closed_listener_frees_its_port_at_once_and_keeps_its_links() {
             reporting: Reporting::Together,
         })
         .unwrap(),
-        links: std::collections::HashMap::new(),
-        echoes: false,
-        asked: Vec::new(),
-        over: Vec::new(),
-    };
+    );
     let kept = links.into_values().next().unwrap();
     kept.link.push(MessageKind::Text, Bytes::from_static(b"kept"), How::Now).unwrap();
     let mut newcomer = Client::connect(request(address), options());

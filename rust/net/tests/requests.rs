@@ -163,7 +163,7 @@ fn rules_that_change_count_for_requests_that_are_not_complete() {
 #[test]
 fn no_more_than_max_pending_wait() {
     let mut server = Server::new(options());
-    let admission = Admission { asks_owner: Some(PATIENCE), max_pending: 2 };
+    let admission = Admission { asks_owner: Some(PATIENCE), max_pending: 2, ..Admission::default() };
     server.listener.set_admission(admission.clone());
     let mut streams: Vec<_> = (0..4).map(|_| raw(&server, PLAIN)).collect();
     wait_for_requests(&mut server, 2);

@@ -62,6 +62,11 @@ pub trait Carrier: Send {
     /// Payload bytes accepted and not yet taken by the system.
     fn buffered_amount(&self) -> usize;
 
+    /// Whether a poll would bring something, or has to move bytes.
+    fn has_news(&self) -> bool {
+        true
+    }
+
     /// Whether a connection that is over for the script must still be polled, to deliver what was
     /// accepted.
     fn needs_polls(&self) -> bool;
@@ -108,6 +113,10 @@ impl Carrier for Link {
 
     fn buffered_amount(&self) -> usize {
         Link::buffered_amount(self)
+    }
+
+    fn has_news(&self) -> bool {
+        Link::has_events(self)
     }
 
     fn needs_polls(&self) -> bool {

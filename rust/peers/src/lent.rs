@@ -43,7 +43,9 @@ mod tests {
     use super::*;
 
     /// A packet that says whether it is still there.
-    struct Watched(Arc<()>);
+    struct Watched {
+        _token: Arc<()>,
+    }
 
     impl AsRef<[u8]> for Watched {
         fn as_ref(&self) -> &[u8] {
@@ -54,7 +56,7 @@ mod tests {
     fn watched() -> (Bytes, Weak<()>) {
         let token = Arc::new(());
         let watch = Arc::downgrade(&token);
-        (Bytes::from_owner(Watched(token)), watch)
+        (Bytes::from_owner(Watched { _token: token }), watch)
     }
 
     fn is_there(watch: &Weak<()>) -> bool {
@@ -76,6 +78,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "packets are kept per thread")]
     fn packets_of_threads_that_have_ended_are_not_kept_for_ever() {
         let lent = Arc::new(Lent::default());
         for _ in 0..20 {

@@ -17,6 +17,7 @@
     )
 )]
 
+mod address;
 mod attempt;
 mod carrier;
 mod close_requests;
@@ -25,11 +26,16 @@ mod lent;
 mod locked;
 mod multiplayer;
 mod peer;
+mod place;
+mod reception;
 mod refused;
+mod request;
+mod requests;
 mod settings;
 mod text;
 mod view;
 
+pub use address::address_text;
 pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
 pub use lent::Lent;
@@ -38,9 +44,11 @@ pub use multiplayer::{
     Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,
     TransferMode,
 };
-pub use peer::{Accepted, Peer, PeerState, address_text};
+pub use peer::{Accepted, Peer, PeerState};
+pub use reception::Reception;
 pub use refused::{Allowed, Refused, Reported};
+pub use request::{Asking, RequestHead, RequestState, ServerRequest};
 pub use rust_websocket_net::IdMap;
-pub use settings::{Class, NO_DELAY, Property, Settings, property};
+pub use settings::{Class, NO_DELAY, Property, Settings, SharedSettings, property};
 pub use text::{BrokenLine, Line, NotText, read_line, read_text};
 pub use view::{PeerView, ReadyState};

@@ -1,21 +1,17 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Event, HttpResponse, MessageKind, Opened, SendError, Target,
-    is_valid_close_code, shown_url,
+    admission::Endpoint, is_valid_close_code, shown_url,
 };
 
 use crate::{
-    Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
-    Refused, Settings, Subject, close_requests::CloseRequests,
+    Asking, Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
+    Refused, Settings, Subject, address_text, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -33,6 +29,10 @@ pub struct Peer {
     close_requests: Option<(Arc<CloseRequests>, i32)>,
     /// The other side's address and port while there is a connection.
     remote: Option<Remote>,
+    /// Of a server's connection that its script has let in.
+    request: Option<Arc<Asking>>,
+    /// What shows a server's connection in the engine: an instance id.
+    pub object: Option<i64>,
     /// What `put_packet` sends.
     write_mode: MessageKind,
     // Emptied by every poll; kept for its memory.
@@ -46,7 +46,7 @@ pub type PeerState = Locked<Peer>;
 
 /// The text is made when a script asks for it: few do, and every member has an address.
 enum Remote {
-    Address(SocketAddr),
+    Address(Endpoint),
     /// As the engine's stream tells it.
     OfStream(String, u16),
 }
@@ -89,6 +89,8 @@ impl Peer {
             is_fed: false,
             close_requests: None,
             remote: None,
+            request: None,
+            object: None,
             write_mode: MessageKind::Binary,
             events: Vec::new(),
             refusal: None,
@@ -100,11 +102,13 @@ impl Peer {
     pub(crate) fn fed_member(
         settings: Arc<Settings>,
         carrier: Box<dyn Carrier>,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
+        request: Option<Arc<Asking>>,
         close_requests: (Arc<CloseRequests>, i32),
     ) -> Self {
         let mut peer = Self::fed(settings, String::new(), carrier);
+        peer.request = request;
         peer.view.apply([Event::Opened(opened)]);
         peer.remote = Some(Remote::Address(address));
         peer.close_requests = Some(close_requests);
@@ -115,6 +119,34 @@ impl Peer {
     /// [`take_events`](Self::take_events) and brings what is to be shown with [`feed`](Self::feed).
     pub(crate) fn fed_client(settings: Arc<Settings>, url: &str, carrier: Box<dyn Carrier>) -> Self {
         Self::fed(settings, url.to_owned(), carrier)
+    }
+
+    /// The server's end of a connection that is the script's own.
+    pub(crate) fn taken(
+        settings: Arc<Settings>,
+        carrier: Box<dyn Carrier>,
+        address: Endpoint,
+        opened: Opened,
+        request: Option<Arc<Asking>>,
+    ) -> Self {
+        let mut view = PeerView::new();
+        view.start_server();
+        view.apply([Event::Opened(opened)]);
+        let mut peer = Self { request, ..Self::with(settings, view) };
+        peer.remote = Some(Remote::Address(address));
+        peer.start(carrier);
+        peer
+    }
+
+    /// The request behind a server's connection that its script has let in.
+    pub fn request(&self) -> Option<&Arc<Asking>> {
+        self.request.as_ref()
+    }
+
+    /// What shows it in the engine, if a poll or a read would bring something.
+    pub fn active_object(&self) -> Option<i64> {
+        let has_news = || self.carrier.as_ref().is_some_and(|carrier| carrier.has_news());
+        self.object.filter(|_| self.view.available() > 0 || has_news())
     }
 
     fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {
@@ -155,7 +187,7 @@ impl Peer {
     /// The other side's address and port, empty and 0 without a connection.
     pub fn remote(&self) -> (String, u16) {
         match &self.remote {
-            Some(Remote::Address(address)) => (address_text(address.ip()), address.port()),
+            Some(Remote::Address(end)) => (address_text(end.address), end.port),
             Some(Remote::OfStream(host, port)) => (host.clone(), *port),
             None => (String::new(), 0),
         }
@@ -214,6 +246,7 @@ impl Peer {
         self.is_fed = false;
         self.close_requests = None;
         self.remote = None;
+        self.request = None;
         self.refusal = None;
     }
 
@@ -487,6 +520,11 @@ impl Peer {
         time.map_or(-1.0, |time| time.as_secs_f64())
     }
 
+    /// Where that is counted what the connection carries, also after its end.
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
     /// What the connection has carried so far.
     pub fn statistics(&self) -> Statistics {
         // A live connection counts what was sent when it is asked for its counters.
@@ -514,7 +552,7 @@ impl Peer {
 fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
     match event {
         LinkEvent::Connected(address) => {
-            *remote = Some(Remote::Address(address));
+            *remote = Some(Remote::Address(address.into()));
             None
         }
         LinkEvent::Protocol(event) => Some(event),
@@ -536,26 +574,4 @@ pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
     Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
-}
-
-/// An address as the engine writes it: IPv4-mapped ones as IPv4, IPv6 uncompressed.
-pub fn address_text(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => address.segments().map(|segment| format!("{segment:x}")).join(":"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_as_the_engine_does() {
-        let text = |address: &str| address_text(address.parse().unwrap());
-        assert_eq!(text("127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::ffff:127.0.0.1"), "127.0.0.1");
-        assert_eq!(text("::1"), "0:0:0:0:0:0:0:1");
-        assert_eq!(text("fe80::aB:1"), "fe80:0:0:0:0:0:ab:1");
-    }
 }

@@ -7,7 +7,11 @@ use std::{
 };
 
 use rust_websocket_net::{ListenError, LocalAddressError};
-use rust_websocket_proto::{HandshakeLineError, Quoted, ServerNameError, TargetError};
+use rust_websocket_proto::{
+    HandshakeLineError, Quoted, ServerNameError, TargetError,
+    admission::{NetworkError, OriginError},
+    http::{AnswerError, DecisionError},
+};
 use thiserror::Error;
 
 use crate::NotText;
@@ -30,14 +34,26 @@ pub enum Refused {
         problem: TargetError,
     },
     /// A number that is no port.
-    #[error("create_server: {0} is no port; ports are 0 to 65535.")]
-    Port(i64),
+    #[error("{call}: {port} is no port; ports are 0 to 65535.")]
+    Port {
+        /// The script's call.
+        call: &'static str,
+        /// As passed.
+        port: i64,
+    },
     /// An address that is neither `*` nor an IP address.
-    #[error("create_server: cannot listen there: {0}; use \"*\" or an IP address of this machine.")]
-    BindAddress(LocalAddressError),
+    #[error("{call}: cannot listen there: {problem}; use \"*\" or an IP address of this machine.")]
+    BindAddress {
+        /// The script's call.
+        call: &'static str,
+        /// What is wrong with it.
+        problem: LocalAddressError,
+    },
     /// The system does not let us listen.
-    #[error("create_server: cannot listen on {address} port {port}: {problem}.")]
+    #[error("{call}: cannot listen on {address} port {port}: {problem}.")]
     Listen {
+        /// The script's call.
+        call: &'static str,
         /// As passed.
         address: String,
         /// As passed.
@@ -56,8 +72,15 @@ pub enum Refused {
     /// A call that needs a server.
     #[error("{0}: this multiplayer peer is no server; call create_server first.")]
     NotServer(&'static str),
+    /// Certificates for a room, which does not listen itself.
+    #[error(
+        "{0}: this multiplayer peer gets its clients from a RustWebSocketServer; exchange the certificate of that one."
+    )]
+    RoomTls(&'static str),
     /// Certificates for a server that speaks no TLS.
-    #[error("{0}: this server listens without TLS; pass TLS options to create_server to have wss://.")]
+    #[error(
+        "{0}: this server listens without TLS; pass TLS options to create_server or listen to have wss://."
+    )]
     NoTls(&'static str),
     /// A name that no client announces.
     #[error("{call}: {problem}.")]
@@ -175,6 +198,56 @@ pub enum Refused {
         /// Why not.
         refused: Box<Refused>,
     },
+    /// Answering a request twice.
+    #[error("This request is answered already; each gets one answer.")]
+    RequestAnswered,
+    /// Answering a request too late.
+    #[error(
+        "It is too late to answer this request: the client has left, or request_timeout has passed (is_pending)."
+    )]
+    RequestOver,
+    /// A decision that cannot be had.
+    #[error("The request is still pending: {0}.")]
+    Decision(Box<DecisionError>),
+    /// An answer that cannot be given.
+    #[error("The request is still pending: {0}.")]
+    Answer(Box<AnswerError>),
+    /// Whoever was to answer a request has forgotten it.
+    #[error(
+        "request_callback: it failed, or has returned, and nobody holds the request any more, so that it was answered with 500; call accept(), refuse() or respond(), or keep the request to answer it later."
+    )]
+    RequestDropped,
+    /// The function that is to answer is gone.
+    #[error(
+        "request_callback: the object that it calls is gone, so that requests are answered with 500; set another, or Callable()."
+    )]
+    CallbackGone,
+    /// Listening twice.
+    #[error("listen: the server listens already; call stop() before.")]
+    ListensAlready,
+    /// A close code that may not be sent; 1001 was.
+    #[error("stop: {0} is no close code that may be sent (1000-1003, 1007-1014, 3000-4999), 1001 is.")]
+    StopCode(i64),
+    /// A server that does not listen.
+    #[error("{0}: the server does not listen; call listen() before.")]
+    NotListening(&'static str),
+    /// No server at all.
+    #[error("create_server_from needs a RustWebSocketServer that listens, not null.")]
+    NoServer,
+    /// A path of a room.
+    #[error(
+        "create_server_from: {0:?} is no path; it begins with a slash, or is empty for all paths that nobody else has."
+    )]
+    RoomPath(Box<str>),
+    /// A path that another room has.
+    #[error("create_server_from: another multiplayer peer has the path {0:?} of this server.")]
+    RoomTaken(Box<str>),
+    /// An entry of `allowed_origins`; the list keeps what it had.
+    #[error("allowed_origins keeps what it had: {0}.")]
+    Origins(Box<OriginError>),
+    /// An entry of `trusted_proxies`; the list keeps what it had.
+    #[error("trusted_proxies keeps what it had: {0}.")]
+    Proxies(Box<NetworkError>),
     /// A property's value out of range; it keeps the one before.
     #[error("{property} must be {allowed}, not {value}.")]
     OutOfRange {

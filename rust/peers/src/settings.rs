@@ -1,13 +1,19 @@
 //! The properties of both classes: one row each, from which fields, ranges, getters and setters
 //! come.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use rust_websocket_net::{LinkOptions, ReceiveLimits, SendLimits};
-use rust_websocket_proto::{Config, DeflateConfig};
+use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits};
+use rust_websocket_proto::{
+    Config, DeflateConfig,
+    admission::{AllowedOrigins, Limits, Networks},
+};
 
 use crate::{
-    Allowed, Line, LiveSetting, Refused,
+    Allowed, Carrier, Line, LiveSetting, Now, Refused,
     text::{all_text, texts},
 };
 
@@ -19,6 +25,8 @@ pub const NO_DELAY: bool = true;
 pub enum Class {
     /// One connection.
     Peer,
+    /// A server that hands out peers.
+    Server,
     /// A server with its clients, or one client.
     Multiplayer,
 }
@@ -109,6 +117,20 @@ properties! {
     connect_timeout: f64 = 30.0, seconds_above_zero, next_time;
     /// Of a multiplayer peer: seconds from accepting or connecting to the completed handshake.
     handshake_timeout: f64 = 3.0, seconds_above_zero, next_time;
+    /// Of a server: seconds that a request may wait for the script's answer.
+    request_timeout: f64 = 10.0, seconds_above_zero, next_time;
+    /// Of a server: connections that have not completed their handshake.
+    max_pending_connections: i64 = 4096, at_least(1), next_time;
+    /// Of a server: clients at once; -1 is no limit, 0 refuses everybody.
+    max_clients: i64 = -1, at_least(-1), next_time;
+    /// Of a server: clients at once from one address; -1 is no limit.
+    max_clients_per_address: i64 = -1, at_least(-1), next_time;
+    /// Of a server: the origins whose pages may connect; all without one.
+    allowed_origins: Vec<Line> = Vec::new(), origins, next_time;
+    /// Of a server: the proxies whose word on a client's address counts.
+    trusted_proxies: Vec<Line> = Vec::new(), networks, next_time;
+    /// Of a server: whether connections from proxies begin with a PROXY header.
+    proxy_protocol: bool = false, anything, next_time;
     /// Seconds that a close handshake may take.
     close_timeout: f64 = 5.0, seconds_above_zero, Settings::live_close_timeout;
     /// Whether messages are compressed where the other side agrees: a value of the classes' enum
@@ -138,7 +160,7 @@ impl Settings {
     pub(crate) fn connect_limit(&self) -> Duration {
         duration(match self.class {
             Class::Peer => self.connect_timeout,
-            Class::Multiplayer => self.handshake_timeout,
+            Class::Multiplayer | Class::Server => self.handshake_timeout,
         })
     }
 
@@ -170,6 +192,35 @@ impl Settings {
         Some(LiveSetting::CloseTimeout(duration(self.close_timeout)))
     }
 
+    /// Of a member of a room: what its server's connections begin with, changed by what the room's own script has set for live
+    /// ones.
+    pub(crate) fn for_room(&self, base: &Arc<Self>, carrier: &mut impl Carrier, now: Now<'_>) -> Arc<Self> {
+        let unset = Self::new(self.class);
+        let mut own = Arc::clone(base);
+        let mut apply = |change: fn(&mut Self, &Self), live: fn(&Self) -> Option<LiveSetting>| {
+            change(Arc::make_mut(&mut own), self);
+            if let Some(setting) = live(&own) {
+                carrier.set(setting, now);
+            }
+        };
+        if (self.outbound_buffer_size, self.max_queued_packets)
+            != (unset.outbound_buffer_size, unset.max_queued_packets)
+        {
+            let change = |own: &mut Self, room: &Self| {
+                own.outbound_buffer_size = room.outbound_buffer_size;
+                own.max_queued_packets = room.max_queued_packets;
+            };
+            apply(change, Self::live_send_limits);
+        }
+        if self.heartbeat_interval != unset.heartbeat_interval {
+            apply(|own, room| own.heartbeat_interval = room.heartbeat_interval, Self::live_heartbeat);
+        }
+        if self.close_timeout != unset.close_timeout {
+            apply(|own, room| own.close_timeout = room.close_timeout, Self::live_close_timeout);
+        }
+        own
+    }
+
     /// For a connection that starts now.
     fn config(&self) -> Config {
         Config {
@@ -188,6 +239,22 @@ impl Settings {
         }
     }
 
+    /// Whom a server lets in; `asks`: the script decides.
+    pub fn admission(&self, asks: bool) -> Admission {
+        // What cannot be read was refused when it was set.
+        Admission {
+            limits: Limits {
+                max_clients: usize::try_from(self.max_clients).ok(),
+                max_clients_per_address: usize::try_from(self.max_clients_per_address).ok(),
+            },
+            origins: AllowedOrigins::parse(&texts(&self.allowed_origins)).unwrap_or_default(),
+            trusted: Networks::parse(&texts(&self.trusted_proxies)).unwrap_or_default(),
+            proxy_protocol: self.proxy_protocol,
+            max_pending: to_limit(self.max_pending_connections),
+            asks_owner: asks.then(|| duration(self.request_timeout)),
+        }
+    }
+
     /// For a connection that starts now.
     pub fn link_options(&self) -> LinkOptions {
         LinkOptions {
@@ -196,6 +263,24 @@ impl Settings {
             receive_limits: self.receive_limits(),
             no_delay: NO_DELAY,
         }
+    }
+}
+
+/// Settings of a server that its rooms look at.
+#[derive(Debug, Clone)]
+pub struct SharedSettings(Arc<Mutex<Arc<Settings>>>);
+
+impl SharedSettings {
+    pub(crate) fn new(settings: &Arc<Settings>) -> Self {
+        Self(Arc::new(Mutex::new(Arc::clone(settings))))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, settings: &Arc<Settings>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(settings);
     }
 }
 
@@ -212,6 +297,18 @@ fn anything<T>(_: &'static str, value: T) -> Result<T, Refused> {
 fn without_edges(_: &'static str, names: Vec<Line>) -> Result<Vec<Line>, Refused> {
     let strip = |name: String| name.trim_matches(|character| character <= ' ').to_owned();
     Ok(names.into_iter().map(|name| name.map(strip)).collect())
+}
+
+fn origins(property: &'static str, entries: Vec<Line>) -> Result<Vec<Line>, Refused> {
+    let read = all_text(&entries).map_err(|problem| Refused::NotText { what: property, problem })?;
+    AllowedOrigins::parse(&read).map_err(|problem| Refused::Origins(problem.into()))?;
+    Ok(entries)
+}
+
+fn networks(property: &'static str, entries: Vec<Line>) -> Result<Vec<Line>, Refused> {
+    let read = all_text(&entries).map_err(|problem| Refused::NotText { what: property, problem })?;
+    Networks::parse(&read).map_err(|problem| Refused::Proxies(problem.into()))?;
+    Ok(entries)
 }
 
 fn at_least(minimum: i64) -> impl Fn(&'static str, i64) -> Result<i64, Refused> {
@@ -296,6 +393,37 @@ mod tests {
             "heartbeat_interval must be 0 (off) or a number of seconds, not -1."
         );
         assert_eq!(settings, Settings::new(Class::Peer));
+    }
+
+    #[test]
+    fn who_may_come_in() {
+        let lines = |texts: &[&str]| texts.iter().map(|text| Ok((*text).to_owned())).collect::<Vec<Line>>();
+        let mut settings = Settings::new(Class::Multiplayer);
+        let nothing = settings.admission(false);
+        assert_eq!((nothing.limits, nothing.proxy_protocol), (Limits::default(), false));
+        assert!(nothing.origins.is_empty() && nothing.trusted.is_empty());
+        property::max_clients::set(&mut settings, 0).unwrap();
+        property::max_clients_per_address::set(&mut settings, 4).unwrap();
+        property::allowed_origins::set(&mut settings, lines(&["https://game.example"])).unwrap();
+        property::trusted_proxies::set(&mut settings, lines(&["loopback", "10.0.0.0/8"])).unwrap();
+        let wanted = Limits { max_clients: Some(0), max_clients_per_address: Some(4) };
+        let admission = settings.admission(false);
+        assert_eq!(admission.limits, wanted);
+        assert!(!admission.origins.allows(Some("https://other.example")));
+        let before = settings.clone();
+        let sentences = [
+            refused::<property::max_clients>(&mut settings, -2),
+            refused::<property::allowed_origins>(&mut settings, lines(&["null", "game.example"])),
+            refused::<property::trusted_proxies>(&mut settings, lines(&["::1", "10.0.0.0/33"])),
+        ];
+        assert_eq!(sentences[0], "max_clients must be at least -1, not -2.");
+        assert!(sentences[1].contains("\"game.example\" has no scheme"), "{}", sentences[1]);
+        assert!(sentences[2].contains("\"10.0.0.0/33\""), "{}", sentences[2]);
+        let half = vec![crate::read_line(b"https://\xed\xa0\x81".to_vec())];
+        assert!(
+            refused::<property::allowed_origins>(&mut settings, half).starts_with("allowed_origins holds")
+        );
+        assert_eq!(settings, before, "an invalid entry refuses the array");
     }
 
     #[test]

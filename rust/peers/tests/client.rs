@@ -58,6 +58,7 @@ fn poll_with(client: &mut Client, clock: &Clock, mut handler: impl FnMut(&mut Cl
                 handler(client);
                 client.emitted(emission, &now);
             }
+            Outcome::Ask(_) => panic!("a client is asked nothing"),
             Outcome::Failed(failed) => happened.push(failed.to_string()),
         }
     }

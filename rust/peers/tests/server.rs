@@ -88,10 +88,13 @@ fn what_listening_refuses() {
     let mut server = Server::default();
     let never = |_| -> Result<FakeListener, ListenError> { panic!("nothing is opened") };
     for port in [-1, 65536, i64::MAX] {
-        assert!(matches!(server.create_server(port, "*", Ok(None), never), Err(Refused::Port(_))));
+        assert!(matches!(server.create_server(port, "*", Ok(None), never), Err(Refused::Port { .. })));
     }
     for address in ["", "localhost", "1.2.3"] {
-        assert!(matches!(server.create_server(0, address, Ok(None), never), Err(Refused::BindAddress(_))));
+        assert!(matches!(
+            server.create_server(0, address, Ok(None), never),
+            Err(Refused::BindAddress { .. })
+        ));
     }
     let in_use = server.create_server(80, "::1", Ok(None), |options| {
         assert_eq!((options.port, options.address), (80, Some("::1".parse().unwrap())));
@@ -404,6 +407,40 @@ fn settings_reach_connections_to_come() {
     let options = street.options().unwrap();
     assert_eq!(options.config.connect_timeout.as_secs_f64(), 7.5);
     assert_eq!(*server.get::<property::handshake_timeout>(), 7.5);
+}
+
+#[test]
+fn whom_it_lets_in_can_be_changed_at_any_time() {
+    let (mut server, street, clock) = server();
+    server.set::<property::max_clients>(2).unwrap();
+    assert_eq!(street.admission().limits.max_clients, Some(2));
+    assert!(server.set::<property::trusted_proxies>(vec![Ok("nginx".to_owned())]).is_err());
+    assert!(street.admission().trusted.is_empty());
+    server.set::<property::max_clients>(0).unwrap();
+    assert_eq!(street.admission().limits.max_clients, Some(0));
+    // Who was let in before is welcome.
+    street.comes();
+    assert_eq!(poll(&mut server, &clock).len(), 1);
+}
+
+/// The I/O thread gives a place to somebody else once its client has gone. A script that still reads that one's packets does
+/// not count both.
+#[test]
+fn a_place_that_changes_hands_while_packets_are_unread() {
+    let (mut server, street, clock, visitors, ids) = server_with(2);
+    server.set::<property::max_clients>(2).unwrap();
+    visitors[0].says("one");
+    visitors[0].says("two");
+    visitors[0].closes(1000);
+    let next = street.comes();
+    visitors[1].says("meanwhile");
+    assert_eq!(poll(&mut server, &clock), []);
+    assert_eq!(take(&mut server), Some((ids[0], "one".to_owned())));
+    assert_eq!(poll(&mut server, &clock), [], "it is read");
+    assert_eq!(take(&mut server), Some((ids[0], "two".to_owned())));
+    let signals = poll(&mut server, &clock);
+    assert_eq!(signals, [Signal::Disconnected(ids[0]), Signal::Connected(next.id())]);
+    assert_eq!(take(&mut server), Some((ids[1], "meanwhile".to_owned())));
 }
 
 /// A handler may poll, close, kick or send: what it changes holds for the rest of the poll.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rust_websocket_proto::{
     Polled,
-    admission::Remote,
-    http::{Answer, Decision},
+    admission::{Endpoint, Remote},
+    http::{Answer, Decision, Request},
 };
 
 use super::{Conn, Owner, Pending, Stage, Turn};
-use crate::seam::{Arrival, Asked};
+use crate::seam::{Arrival, Asked, Tag};
 
 impl Conn {
     /// The listener's rules as they are now count for a request that is not complete yet.
@@ -22,26 +22,55 @@ impl Conn {
     /// Looks whether a request is complete. True if it is decided on at once, so that there is an event to ask for.
     pub(super) fn consider_request(&mut self) -> bool {
         let Some(pending) = self.pending.as_mut().filter(|pending| !pending.has_asked) else { return false };
-        let Some(request) = self.endpoint.pending_request() else { return false };
+        let Some(request) = self.endpoint.pending_request().map(Arc::clone) else { return false };
         pending.has_asked = true;
-        let remote = remote_of(pending, &self.stage);
-        if pending.listener.is_routed() {
+        let listener = Arc::clone(&pending.listener);
+        let admission = listener.admission();
+        let remote = pending.remote(&self.stage).with_request(&request, &admission.trusted);
+        pending.forwarded = Some(remote.client);
+        if listener.is_routed() {
             pending.path = Some(request.path().into());
         }
-        if let Some(decision) = pending.listener.decide(request, remote) {
-            self.endpoint.decide(decision);
-            return true;
+        if remote.is_secure {
+            self.endpoint.set_secure();
         }
-        pending.is_owner_asked = true;
-        if let Owner::Listener(arrivals) = &self.owner {
-            let server_name = match &self.stage {
-                Stage::Connected(wire) => wire.transport.server_name(),
-                _ => None,
-            };
-            let asked = Asked::on(Arc::clone(&self.shared), Arc::clone(request), remote, server_name);
-            arrivals.reports.push(Arrival::Asked(asked));
+        let decision = match listener.admit(&request, &remote, &admission) {
+            Err(refusal) => refusal.decision(&request),
+            Ok(place) => {
+                self.place = place;
+                if admission.asks_owner.is_some() {
+                    self.ask_owner(request, remote);
+                    return false;
+                }
+                Decision::accept()
+            }
+        };
+        self.endpoint.decide(decision);
+        true
+    }
+
+    fn ask_owner(&mut self, request: Arc<Request>, remote: Remote) {
+        if let Some(pending) = &mut self.pending {
+            pending.is_owner_asked = true;
         }
-        false
+        let Owner::Listener(arrivals) = &self.owner else { return };
+        let server_name = match &self.stage {
+            Stage::Connected(wire) => wire.transport.server_name(),
+            _ => None,
+        };
+        let asked = Asked::on(Arc::clone(&self.shared), request, remote, server_name);
+        arrivals.reports.push(Arrival::Asked(asked));
+    }
+
+    /// The owner has decided.
+    pub(super) fn decide(&mut self, decision: Decision, tag: Option<Tag>) {
+        if let Some(pending) = &mut self.pending {
+            pending.tag = tag;
+        }
+        if !matches!(decision, Decision::Accept { .. }) {
+            self.place = None;
+        }
+        self.endpoint.decide(decision);
     }
 
     /// The listener is gone, and with it whoever decides. An answer that is under way still goes out, and a complete request gets
@@ -63,6 +92,21 @@ impl Conn {
 }
 
 impl Pending {
+    /// Who is at the other end, as far as that is known without the request.
+    fn remote(&self, stage: &Stage) -> Remote {
+        let Stage::Connected(wire) = stage else { return Remote::new(self.address.into(), false) };
+        let remote = Remote::new(self.address.into(), wire.transport.is_tls());
+        match wire.transport.proxy_header() {
+            Some(header) => remote.with_proxy_header(header),
+            None => remote,
+        }
+    }
+
+    /// The client, once the upgrade is complete.
+    pub(super) fn client(&self, stage: &Stage) -> Endpoint {
+        self.forwarded.unwrap_or_else(|| self.remote(stage).client)
+    }
+
     /// To whom the connection reports from now on, when it is open.
     pub(super) fn owner(&self) -> Owner {
         let room = self.path.as_ref().and_then(|path| self.listener.room(path));
@@ -72,13 +116,4 @@ impl Pending {
             None => Owner::Listener(Arc::clone(&self.listener.arrivals)),
         }
     }
-}
-
-/// Who is at the other end.
-fn remote_of(pending: &Pending, stage: &Stage) -> Remote {
-    let (announced, is_tls) = match stage {
-        Stage::Connected(wire) => (wire.transport.announced_address(), wire.transport.is_tls()),
-        _ => (None, false),
-    };
-    Remote::new(announced.unwrap_or(pending.address).into(), is_tls)
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
 
-use super::{Conn, Owner, Stage, Turn};
+use super::{Conn, Owner, Turn};
 use crate::seam::{Arrival, Claim, LinkEvent, Newcomer, Unseen};
 
 impl Conn {
@@ -87,10 +87,10 @@ impl Conn {
             self.report(Event::Opened(opened));
             return;
         };
-        let announced = match &self.stage {
-            Stage::Connected(wire) => wire.transport.announced_address(),
-            _ => None,
-        };
+        let client = pending.client(&self.stage);
+        if self.place.is_none() {
+            self.place = pending.listener.enter(client.address);
+        }
         let owner = pending.owner();
         let tag = pending.tag.take();
         let listener = &pending.listener;
@@ -104,7 +104,7 @@ impl Conn {
         }
         arrivals.reports.push(Arrival::Accepted(Box::new(Newcomer {
             claim: Claim::new(Arc::clone(&self.shared)),
-            address: announced.unwrap_or(pending.address),
+            client,
             opened,
             tag,
             reports,
@@ -124,6 +124,7 @@ impl Conn {
             }
             (Some(_), _) => {}
         }
+        self.place = None;
         self.owner = Owner::Gone;
     }
 

@@ -1,14 +1,11 @@
 //! What a listener's connections report, and how many of them its owner has not seen.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use rust_websocket_proto::{Event, Opened};
+use rust_websocket_proto::{Event, Opened, admission::Endpoint};
 
 use super::{Asked, Claim, LinkEvent, LinkId, Notify, Reports, Tag};
 
@@ -30,7 +27,8 @@ pub(crate) enum Arrival {
 #[derive(Debug)]
 pub(crate) struct Newcomer {
     pub(crate) claim: Claim,
-    pub(crate) address: SocketAddr,
+    /// The client, whoever passes its bytes on.
+    pub(crate) client: Endpoint,
     pub(crate) opened: Opened,
     /// What came with the decision.
     pub(crate) tag: Option<Tag>,

@@ -2,15 +2,13 @@
 //! TLS.
 
 mod preamble;
+mod proxy;
 
-use std::{
-    io::{self, IoSlice, Read, Write},
-    net::SocketAddr,
-};
+use std::io::{self, IoSlice, Read, Write};
 
-use rust_websocket_proto::ConnectPhase;
+use rust_websocket_proto::{ConnectPhase, admission::ProxyHeader};
 
-pub(crate) use self::preamble::Preamble;
+pub(crate) use self::{preamble::Preamble, proxy::ProxyPreamble};
 use crate::{
     socket::Socket,
     tls::{Received, TlsLayer, TlsSession},
@@ -22,7 +20,7 @@ pub(crate) struct Transport {
     bottom: Bottom,
     /// Under way; TLS and the protocol wait until it is over.
     preamble: Option<Box<dyn Preamble>>,
-    announced_address: Option<SocketAddr>,
+    proxy_header: Option<ProxyHeader>,
     /// `wss://`
     tls: Option<TlsLayer>,
 }
@@ -46,7 +44,7 @@ impl Transport {
         Self {
             bottom: Bottom { socket, leftover: Vec::new(), is_drained: false },
             preamble,
-            announced_address: None,
+            proxy_header: None,
             tls: session.map(TlsLayer::new),
         }
     }
@@ -75,7 +73,7 @@ impl Transport {
         }
         let bytes = buffer.get(..count).unwrap_or_default();
         if let Some(own) = preamble.handle_read(bytes).map_err(io::Error::other)? {
-            self.announced_address = preamble.announced_address();
+            self.proxy_header = preamble.header();
             self.preamble = None;
             self.bottom.leftover = bytes.get(own..).unwrap_or_default().to_vec();
         }
@@ -131,9 +129,9 @@ impl Transport {
         self.tls.as_ref().is_some_and(TlsLayer::awaits_first_bytes)
     }
 
-    /// Whom the other side speaks for, if it has announced that.
-    pub(crate) fn announced_address(&self) -> Option<SocketAddr> {
-        self.announced_address
+    /// Whom the other side speaks for, if it has begun with saying that.
+    pub(crate) fn proxy_header(&self) -> Option<&ProxyHeader> {
+        self.proxy_header.as_ref()
     }
 
     /// The server name that a client has asked for in TLS (SNI).

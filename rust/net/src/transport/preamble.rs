@@ -2,7 +2,9 @@
 //! as a proxy's tunnel on a client's side, or the header with which a load balancer announces whom it speaks
 //! for on a server's.
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
+
+use rust_websocket_proto::admission::ProxyHeader;
 
 /// What passes before the protocol, without I/O: bytes in, bytes out.
 ///
@@ -20,7 +22,7 @@ pub(crate) trait Preamble: fmt::Debug + Send {
     fn wrote(&mut self, count: usize);
 
     /// When it is over: whom the other side speaks for, if it has said so.
-    fn announced_address(&self) -> Option<SocketAddr> {
+    fn header(&self) -> Option<ProxyHeader> {
         None
     }
 }

@@ -1,6 +1,12 @@
 //! The stack without a network: a socket made of two buffers, and a preamble that swaps greetings.
 
-use std::{cell::RefCell, collections::VecDeque, net::Ipv4Addr, sync::Arc, sync::Mutex};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    sync::Mutex,
+};
 
 use mio::{Interest, Registry, Token, event::Source};
 
@@ -83,8 +89,8 @@ impl Preamble for Greeting {
     fn wrote(&mut self, count: usize) {
         self.said += count;
     }
-    fn announced_address(&self) -> Option<SocketAddr> {
-        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7)))
+    fn header(&self) -> Option<ProxyHeader> {
+        Some(ProxyHeader { client: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7)).into()) })
     }
 }
 
@@ -115,7 +121,8 @@ fn what_follows_the_preamble_in_one_read_is_the_protocol_s() {
     wires.arrives(b"more");
     assert_eq!((read(&mut transport, 64), transport.is_established()), (None, false));
     assert_eq!((read(&mut transport, 64), transport.is_established()), (None, true));
-    assert_eq!(transport.announced_address(), Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7))));
+    let client = transport.proxy_header().and_then(|header| header.client);
+    assert_eq!(client, Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7)).into()));
     assert!(!transport.is_drained(), "bytes wait here, of which the kernel knows nothing");
     assert_eq!(read(&mut transport, 4), Some(b"fram".to_vec()));
     assert!(!transport.is_drained());

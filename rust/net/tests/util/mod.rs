@@ -13,7 +13,9 @@ use rust_websocket_net::{
     Admission, Asked, How, Link, LinkEvent, LinkId, LinkOptions, ListenOptions, Listener, ListenerEvent,
     ReceiveLimits, Reporting, SendLimits,
 };
-use rust_websocket_proto::{ClientRequest, Closed, Event, Message, MessageKind, Target};
+use rust_websocket_proto::{
+    ClientRequest, Closed, Event, Message, MessageKind, Opened, Target, admission::Endpoint,
+};
 
 /// Longer than anything here takes on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -112,6 +114,9 @@ pub struct Server {
     pub asked: Vec<Asked>,
     /// Requests that are over.
     pub over: Vec<LinkId>,
+    /// Of all links that came in, in that order.
+    pub ends: Vec<Endpoint>,
+    pub opened: Vec<Opened>,
 }
 
 impl Server {
@@ -126,6 +131,8 @@ impl Server {
             echoes: false,
             asked: Vec::new(),
             over: Vec::new(),
+            ends: Vec::new(),
+            opened: Vec::new(),
         }
     }
 
@@ -140,7 +147,9 @@ impl Server {
             match event {
                 ListenerEvent::Asked(asked) => self.asked.push(asked),
                 ListenerEvent::Over(id) => self.over.push(id),
-                ListenerEvent::Accepted(link, ..) => {
+                ListenerEvent::Accepted(link, end, opened, _) => {
+                    self.ends.push(end);
+                    self.opened.push(opened);
                     let id = link.id();
                     let mut client = Client::of(link);
                     client.open = true;

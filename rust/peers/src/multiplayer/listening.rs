@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
+    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
 };
 use rust_websocket_proto::{MessageKind, SendError};
 
@@ -32,6 +32,14 @@ pub trait Listening {
 
     /// Changes the options of connections accepted from now on.
     fn set_link_options(&self, options: LinkOptions);
+
+    /// Changes whom it lets in.
+    fn set_admission(&self, admission: Admission);
+
+    /// Takes the connections for one path; `None` if that is taken. See [`Listener::room`].
+    fn room(&self, path: &str) -> Option<Self>
+    where
+        Self: Sized;
 
     /// Whether it listens with TLS.
     fn is_tls(&self) -> bool;
@@ -78,6 +86,14 @@ impl Listening for Listener {
 
     fn set_link_options(&self, options: LinkOptions) {
         Listener::set_link_options(self, options);
+    }
+
+    fn set_admission(&self, admission: Admission) {
+        Listener::set_admission(self, admission);
+    }
+
+    fn room(&self, path: &str) -> Option<Self> {
+        Listener::room(self, path)
     }
 
     fn is_tls(&self) -> bool {

@@ -5,21 +5,21 @@ mod incoming;
 mod listening;
 mod protocol;
 mod server;
+mod serving;
 mod types;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Admission, CertificateChange, LinkOptions, ListenError, ListenOptions, Listener, LocalAddress, Reporting,
-    ServerTls, Statistics,
+    LinkOptions, ListenError, ListenOptions, Listener, Reporting, ServerTls, Statistics,
 };
-use rust_websocket_proto::{ClientRequest, HttpResponse, ServerName};
+use rust_websocket_proto::{ClientRequest, HttpResponse};
 
 use self::{
     client::{Client, Step},
     incoming::{Incoming, Packet},
-    server::Server,
+    server::{Happening, Server},
 };
 pub use self::{
     listening::{Listening, TakesCopies},
@@ -27,8 +27,8 @@ pub use self::{
     types::{Refusals, Signal, Status, TransferMode},
 };
 use crate::{
-    Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
-    peer::parse_target,
+    Asking, Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
+    peer::parse_target, place::Place,
 };
 
 /// What a step of a poll came to, for whoever emits and prints.
@@ -38,6 +38,8 @@ pub enum Outcome {
     Emit(Emission),
     /// A client's attempt has failed, to be printed.
     Failed(FailedAttempt),
+    /// The script is to decide on it; call [`Multiplayer::asked`] once it has run.
+    Ask(Arc<Asking>),
 }
 
 /// A signal and the session that it belongs to: a handler may end that and start another.
@@ -75,6 +77,10 @@ pub struct Multiplayer<L: Listening = Listener> {
     /// Whom a server's packets go to: 0 all, > 0 that one, < 0 all but that one.
     pub target_peer: i32,
     refuses_new_connections: bool,
+    /// The script decides on requests.
+    asks: bool,
+    /// It has at some time.
+    has_asked: bool,
     session: Session<L>,
     /// Of the session before, while there is none.
     past: Past,
@@ -95,6 +101,8 @@ impl<L: Listening> Default for Multiplayer<L> {
             transfer_channel: 0,
             target_peer: 0,
             refuses_new_connections: false,
+            asks: false,
+            has_asked: false,
             session: Session::Idle,
             past: Past::default(),
             session_number: 0,
@@ -126,63 +134,12 @@ impl<L: Listening> Multiplayer<L> {
         listen: impl FnOnce(ListenOptions) -> Result<L, ListenError>,
     ) -> Result<(), Refused> {
         self.check_idle("create_server")?;
-        let port = u16::try_from(port).map_err(|_| Refused::Port(port))?;
-        let address = parse_bind_address(bind_address)?;
+        let place = Place::new("create_server", port, bind_address)?;
         let tls = tls?;
-        self.settings.check_handshake()?;
-        let options = ListenOptions {
-            address,
-            port,
-            link: self.settings.link_options(),
-            tls,
-            admission: Admission::default(),
-            reporting: Reporting::Together,
-        };
-        let listener = listen(options).map_err(|problem| Refused::Listen {
-            address: bind_address.to_owned(),
-            port,
-            problem,
-        })?;
+        let listener = place.listen(&self.settings, tls, self.asks, Reporting::Together, listen)?;
         let server = Server::new(listener);
         server.set_accepting(!self.refuses_new_connections);
         self.start(Session::Server(Box::new(server)));
-        Ok(())
-    }
-
-    /// Whether it is a server that listens with TLS, whose certificates can be exchanged.
-    ///
-    /// # Errors
-    /// [`Refused::NotServer`], [`Refused::NoTls`].
-    pub fn check_tls(&self, call: &'static str) -> Result<(), Refused> {
-        let Session::Server(server) = &self.session else { return Err(Refused::NotServer(call)) };
-        if server.is_tls() { Ok(()) } else { Err(Refused::NoTls(call)) }
-    }
-
-    /// Exchanges the certificate for handshakes to come: that for clients which announce `name`, where `None` takes the name
-    /// away, or with an empty name the one for everybody else.
-    ///
-    /// # Errors
-    /// As [`check_tls`](Self::check_tls), [`Refused::ServerName`], and [`Refused::Tls`] for `None` without a name.
-    pub fn set_tls(&mut self, call: &'static str, name: &str, tls: Option<ServerTls>) -> Result<(), Refused> {
-        self.check_tls(call)?;
-        let change = match (name, tls) {
-            ("", Some(tls)) => CertificateChange::ForEverybodyElse(tls),
-            ("", None) => {
-                let problem =
-                    "null takes the certificate of a name away; the one for everybody else can only be \
-                               exchanged"
-                        .to_owned();
-                return Err(Refused::Tls { call, problem });
-            }
-            (name, tls) => {
-                let name =
-                    ServerName::parse(name).map_err(|problem| Refused::ServerName { call, problem })?;
-                CertificateChange::ForName(name, tls)
-            }
-        };
-        if let Session::Server(server) = &self.session {
-            server.change_certificate(change);
-        }
         Ok(())
     }
 
@@ -281,7 +238,10 @@ impl<L: Listening> Multiplayer<L> {
     pub fn next_outcome(&mut self, now: Now<'_>) -> Option<Outcome> {
         let signal = match &mut self.session {
             Session::Server(server) => {
-                server.step(&mut self.incoming, self.refuses_new_connections, &self.settings)
+                match server.step(&mut self.incoming, self.refuses_new_connections, &self.settings, now)? {
+                    Happening::Signal(signal) => Some(signal),
+                    Happening::Ask(asking) => return Some(Outcome::Ask(asking)),
+                }
             }
             Session::Client(client) => match client.step(&mut self.incoming, now) {
                 Step::Emit(signal) => Some(signal),
@@ -572,17 +532,7 @@ impl<L: Listening> Multiplayer<L> {
     /// [`Refused::OutOfRange`]; it keeps its value then.
     pub fn set<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
         P::set(Arc::make_mut(&mut self.settings), value)?;
-        if let Session::Server(server) = &self.session {
-            server.apply_settings(&self.settings);
-        }
+        self.apply_settings();
         Ok(())
     }
-}
-
-/// `*` is every address.
-fn parse_bind_address(text: &str) -> Result<Option<LocalAddress>, Refused> {
-    if text == "*" {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(Refused::BindAddress)
 }

@@ -1,20 +1,21 @@
 //! The server side: a listener and its members.
 
-use std::{collections::VecDeque, mem, net::SocketAddr, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{
     Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
 };
-use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened};
+use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened, admission::Endpoint};
 
 use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
     protocol::{PeerIds, Recipients, encode_peer_id, server_recipients},
 };
 use crate::{
-    Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings, close_requests::CloseRequests,
-    held_end::HeldEnd, peer::checked_close_code,
+    Asking, Carrier, Locked, Now, Peer, PeerState, ReadyState, Refused, Settings,
+    close_requests::CloseRequests, held_end::HeldEnd, peer::checked_close_code, requests::Requests,
+    settings::SharedSettings,
 };
 
 /// A burst does not keep its memory.
@@ -63,6 +64,14 @@ impl<O> Member<O> {
     }
 }
 
+/// What a step of a poll has found.
+pub(crate) enum Happening {
+    /// To be emitted.
+    Signal(Signal),
+    /// To be decided on.
+    Ask(Arc<Asking>),
+}
+
 /// A multiplayer peer that is a server.
 pub(crate) struct Server<L: Listening> {
     listener: L,
@@ -70,6 +79,9 @@ pub(crate) struct Server<L: Listening> {
     members: IdMap<i32, Member<L::Outbox>>,
     by_link: IdMap<LinkId, i32>,
     close_requests: Arc<CloseRequests>,
+    requests: Requests,
+    /// Of a room: what its server's connections begin with.
+    base: Option<SharedSettings>,
     /// Of the current poll, not looked at yet.
     events: VecDeque<ListenerEvent<L::Link>>,
     /// Empty; changes places with the listener's mailbox, so that neither has to grow anew for each
@@ -95,6 +107,8 @@ impl<L: Listening> Server<L> {
             members: IdMap::default(),
             by_link: IdMap::default(),
             close_requests: Arc::default(),
+            requests: Requests::default(),
+            base: None,
             events: VecDeque::new(),
             reports: Vec::new(),
             welcomed: Batch::default(),
@@ -102,6 +116,15 @@ impl<L: Listening> Server<L> {
             held: Vec::new(),
             carried: Statistics::default(),
         }
+    }
+
+    /// A server without members, which gets them from one with those settings.
+    pub(crate) fn in_room(listener: L, base: SharedSettings) -> Self {
+        Self { base: Some(base), ..Self::new(listener) }
+    }
+
+    pub(crate) fn asked(&mut self) {
+        self.requests.asked();
     }
 
     pub(crate) fn member(&self, id: i32) -> Option<&Arc<PeerState>> {
@@ -120,6 +143,10 @@ impl<L: Listening> Server<L> {
         self.listener.set_accepting(accepting);
     }
 
+    pub(crate) fn is_room(&self) -> bool {
+        self.base.is_some()
+    }
+
     pub(crate) fn is_tls(&self) -> bool {
         self.listener.is_tls()
     }
@@ -129,12 +156,14 @@ impl<L: Listening> Server<L> {
     }
 
     /// What the script has set counts for connections accepted from now on.
-    pub(crate) fn apply_settings(&self, settings: &Settings) {
+    pub(crate) fn apply_settings(&self, settings: &Settings, asks: bool) {
         self.listener.set_link_options(settings.link_options());
+        self.listener.set_admission(settings.admission(asks));
     }
 
     /// Collects what has happened since the last poll.
     pub(crate) fn begin_poll(&mut self, was_read: bool) {
+        self.requests.begin_poll();
         self.release_ends(was_read);
         self.due.extend(self.close_requests.take().into_iter().map(|id| (id, None)));
         self.listener.take_events(&mut self.reports);
@@ -170,44 +199,69 @@ impl<L: Listening> Server<L> {
         incoming: &mut Incoming,
         refuses: bool,
         settings: &Arc<Settings>,
-    ) -> Option<Signal> {
+        now: Now<'_>,
+    ) -> Option<Happening> {
         while let Some((id, closed)) = self.due.pop_front() {
             if let Some(signal) = self.show_end(id, closed, incoming) {
-                return Some(signal);
+                return Some(Happening::Signal(signal));
             }
         }
         while let Some(event) = self.events.pop_front() {
+            if self.must_wait(&event, settings) {
+                self.events.push_front(event);
+                break;
+            }
             let signal = match event {
-                // Dropping the link turns the client away.
-                ListenerEvent::Accepted(..) if refuses => None,
-                ListenerEvent::Accepted(link, address, opened, _) => {
-                    Some(self.welcome(link, address, opened, settings))
+                ListenerEvent::Accepted(link, address, opened, tag) => {
+                    let request = self.requests.opened(L::id_of(&link), tag);
+                    // Dropping the link turns the client away.
+                    (!refuses).then(|| self.welcome(link, address, opened, request, settings, now))
                 }
                 ListenerEvent::Link(link, event) => self.handle(link, event, incoming),
-                ListenerEvent::Asked(_) | ListenerEvent::Over(_) => None,
+                ListenerEvent::Asked(asked) => {
+                    self.requests.come(asked);
+                    None
+                }
+                ListenerEvent::Over(link) => {
+                    self.requests.over(link);
+                    None
+                }
             };
             if signal.is_some() {
-                return signal;
+                return signal.map(Happening::Signal);
             }
         }
         drop(mem::take(&mut self.welcomed));
-        None
+        self.requests.next().map(Happening::Ask)
+    }
+
+    /// A newcomer whose place was that of a member whose end is kept back: scripts never count more than `max_clients`.
+    fn must_wait(&self, event: &ListenerEvent<L::Link>, settings: &Settings) -> bool {
+        matches!(event, ListenerEvent::Accepted(..))
+            && !self.held.is_empty()
+            && usize::try_from(settings.max_clients).is_ok_and(|most| self.members.len() >= most)
     }
 
     fn welcome(
         &mut self,
         mut link: L::Link,
-        address: SocketAddr,
+        address: Endpoint,
         opened: Opened,
+        request: Option<Arc<Asking>>,
         settings: &Arc<Settings>,
+        now: Now<'_>,
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
         let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
         // Refused only if the client is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
         _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
-        let requests = (Arc::clone(&self.close_requests), id);
-        let peer = Peer::fed_member(Arc::clone(settings), Box::new(link), address, opened, requests);
+        let close_requests = (Arc::clone(&self.close_requests), id);
+        let settings = match &self.base {
+            Some(base) => settings.for_room(&base.get(), &mut link, now),
+            None => Arc::clone(settings),
+        };
+        let peer = Peer::fed_member(settings, Box::new(link), address, opened, request, close_requests);
         let member = Member {
             state: Arc::new(Locked::new(peer)),
             link: name,
@@ -354,6 +408,7 @@ impl<L: Listening> Server<L> {
         let checked = checked_close_code(code);
         let sent = *checked.as_ref().unwrap_or(&Some(1000));
         self.begin_poll(false);
+        self.requests.close();
         for event in self.events.drain(..) {
             let ListenerEvent::Accepted(mut link, ..) = event else { continue };
             match sent {

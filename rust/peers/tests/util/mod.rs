@@ -3,15 +3,20 @@
 
 use std::{
     cell::Cell,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent};
+use rust_websocket_net::{
+    Admission, Asked, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent, Tag,
+};
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, ConnectPhase, Event, Message, MessageKind, Opened, SendError,
+    admission::Remote as ProtoRemote,
+    http::{Decision, Request},
 };
 
 /// Time that passes when a test says so.
@@ -90,6 +95,10 @@ impl Remote {
         self.with(|wire| {
             wire.sent.drain(..).map(|(_, payload)| String::from_utf8_lossy(&payload).into_owned()).collect()
         })
+    }
+
+    pub(crate) fn closed_with(&self) -> Option<(u16, String)> {
+        self.with(|wire| wire.closed.clone())
     }
 
     pub(crate) fn link(&self) -> FakeLink {
@@ -213,6 +222,9 @@ impl TakesCopies for FakeOutbox {
     }
 }
 
+/// Whose request, and what was decided.
+pub(crate) type Decided = (LinkId, Decision, Option<Tag>);
+
 /// What comes to a listening socket.
 #[derive(Clone, Default)]
 pub(crate) struct Street(Arc<Mutex<StreetState>>);
@@ -224,8 +236,12 @@ struct StreetState {
     accepting: bool,
     open: bool,
     options: Option<LinkOptions>,
+    admission: Admission,
     is_tls: bool,
     changes: Vec<CertificateChange>,
+    /// What was decided on requests, and what came with it.
+    decisions: Arc<Mutex<Vec<Decided>>>,
+    rooms: Vec<(String, Street)>,
 }
 
 impl Street {
@@ -238,21 +254,69 @@ impl Street {
         FakeListener(self.clone())
     }
 
+    /// A room of this listener, unless somebody has that path.
+    pub(crate) fn room(&self, path: &str) -> Option<Street> {
+        self.with(|state| {
+            if state.rooms.iter().any(|(known, street)| known == path && street.is_open()) {
+                return None;
+            }
+            let street = Street::default();
+            state.rooms.push((path.to_owned(), street.clone()));
+            Some(street)
+        })
+    }
+
+    pub(crate) fn last_room(&self) -> Option<Street> {
+        self.with(|state| state.rooms.last().map(|(_, street)| street.clone()))
+    }
+
+    /// Somebody asks.
+    pub(crate) fn asks(&self, head: &str) -> LinkId {
+        let request = Arc::new(Request::parse(head.as_bytes()).expect("a head"));
+        self.with(|state| {
+            state.links += 1;
+            let id = LinkId(state.links);
+            let address: std::net::SocketAddr = "10.0.0.1:5000".parse().expect("an address");
+            let decisions = Arc::clone(&state.decisions);
+            let decide = move |decision, tag| {
+                decisions.lock().expect("no panic").push((id, decision, tag));
+            };
+            let remote = ProtoRemote::new(address.into(), false);
+            state.events.push(ListenerEvent::Asked(Asked::new(id, request, remote, None, decide)));
+            id
+        })
+    }
+
+    /// Nothing more comes of a request.
+    pub(crate) fn is_over(&self, id: LinkId) {
+        self.with(|state| state.events.push(ListenerEvent::Over(id)));
+    }
+
+    /// What was decided since the last call.
+    pub(crate) fn decisions(&self) -> Vec<Decided> {
+        self.with(|state| std::mem::take(&mut *state.decisions.lock().expect("no panic")))
+    }
+
     /// Somebody completes the handshake.
     pub(crate) fn comes(&self) -> Visitor {
+        self.opens(None, None)
+    }
+
+    /// Somebody completes the handshake, whose request may have been decided on.
+    pub(crate) fn opens(&self, asked: Option<LinkId>, tag: Option<Tag>) -> Visitor {
         let remote = Remote::default();
         let id = self.with(|state| {
             state.links += 1;
             let mut link = remote.link();
-            link.id = state.links;
+            link.id = asked.map_or(state.links, |id| id.0);
             let Event::Opened(opened) = opened() else { unreachable!("it is that") };
             state.events.push(ListenerEvent::Accepted(
                 link,
-                "10.0.0.1:5000".parse().expect("an address"),
+                "10.0.0.1:5000".parse::<SocketAddr>().expect("an address").into(),
                 opened,
-                None,
+                tag,
             ));
-            state.links
+            asked.map_or(state.links, |id| id.0)
         });
         Visitor { street: self.clone(), remote, link: LinkId(id) }
     }
@@ -272,6 +336,10 @@ impl Street {
     /// The certificates that were exchanged since the last call.
     pub(crate) fn changes(&self) -> Vec<CertificateChange> {
         self.with(|state| std::mem::take(&mut state.changes))
+    }
+
+    pub(crate) fn admission(&self) -> Admission {
+        self.with(|state| state.admission.clone())
     }
 
     pub(crate) fn options(&self) -> Option<LinkOptions> {
@@ -340,6 +408,14 @@ impl Listening for FakeListener {
 
     fn set_link_options(&self, options: LinkOptions) {
         self.0.with(|state| state.options = Some(options));
+    }
+
+    fn set_admission(&self, admission: Admission) {
+        self.0.with(|state| state.admission = admission);
+    }
+
+    fn room(&self, path: &str) -> Option<Self> {
+        self.0.room(path).map(|street| street.listener())
     }
 
     fn is_tls(&self) -> bool {

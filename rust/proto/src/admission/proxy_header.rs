@@ -7,9 +7,7 @@ use super::{Address, Endpoint};
 
 /// Version 1: one line, `\r\n` included.
 const MAX_LINE: usize = 107;
-/// Largest header taken: 16 bytes, and 520 of addresses and additional fields. The specification's own bound for what
-/// arrives in one piece.
-const MAX_HEADER: usize = 536;
+const MAX_HEADER: usize = ProxyHeader::MAX_SIZE;
 const LINE_START: &[u8] = b"PROXY ";
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Version 2: signature, version and command, family, length.
@@ -43,6 +41,10 @@ pub enum ProxyHeaderError {
 use ProxyHeaderError::Malformed;
 
 impl ProxyHeader {
+    /// Largest header taken: 16 bytes, and 520 of addresses and additional fields. The specification's own bound for what
+    /// arrives in one piece.
+    pub const MAX_SIZE: usize = 536;
+
     /// Reads the header at the start of a connection; `bytes` is everything received so far. `None`: more has to come in.
     /// Otherwise with its size; what follows it is the client's.
     ///

@@ -1,6 +1,7 @@
 //! The other end of a server's connection: the client, and the proxies between.
 
 use super::{Endpoint, Networks, ProxyHeader, forwarded};
+use crate::http::Request;
 
 /// Who is at the other end, as far as it is known: first from the socket, then from a PROXY header, then from the
 /// request's head.
@@ -27,6 +28,13 @@ impl Remote {
             Some(client) => Self { client, proxy: self.proxy.or(Some(self.client)), ..self },
             None => self,
         }
+    }
+
+    /// [`with_forwarded`](Self::with_forwarded) of what the request says.
+    #[must_use]
+    pub fn with_request(self, request: &Request, trusted: &Networks) -> Self {
+        let lines = |name| request.values(name);
+        self.with_forwarded(lines("X-Forwarded-For"), lines("X-Forwarded-Proto"), trusted)
     }
 
     /// What the headers `X-Forwarded-For` and `X-Forwarded-Proto` say counts if they come from a trusted address. Values

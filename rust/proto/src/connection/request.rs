@@ -34,6 +34,13 @@ impl Connection {
         }
     }
 
+    /// The client has come by TLS, as a proxy says: the URL shown is `wss://`. For a request that is not decided on.
+    pub fn set_secure(&mut self) {
+        if let Some(handshake) = self.server_handshake_mut() {
+            handshake.set_secure();
+        }
+    }
+
     /// Changes [`request_timeout`](crate::Config::request_timeout) for a request whose head is not complete yet.
     pub fn set_request_timeout(&mut self, timeout: Option<Duration>) {
         if let State::Connecting(connecting) = &mut self.state

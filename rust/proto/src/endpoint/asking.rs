@@ -18,6 +18,11 @@ impl Endpoint {
         self.protocol.decide(decision);
     }
 
+    /// The client has come by TLS, as a proxy says: the URL shown is `wss://`. For a request that is not decided on.
+    pub fn set_secure(&mut self) {
+        self.protocol.set_secure();
+    }
+
     /// Changes who is asked about a request that is not complete yet; see
     /// [`Connection::set_request_timeout`](crate::Connection::set_request_timeout).
     pub fn set_request_timeout(&mut self, timeout: Option<Duration>) {

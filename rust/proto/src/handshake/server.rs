@@ -94,6 +94,11 @@ impl ServerHandshake {
         self.asked.is_some()
     }
 
+    /// The client has come by TLS, to whoever passes its bytes on.
+    pub(crate) fn set_secure(&mut self) {
+        self.scheme = Scheme::Wss;
+    }
+
     /// Takes a decision; [`poll`](Self::poll) carries it out. The first one counts.
     pub(crate) fn decide(&mut self, decision: Decision) {
         if let Some(asked) = &mut self.asked {

@@ -1,0 +1,209 @@
+//! `RustWebSocketServer`, as the engine sees it. See `websocket_peer.rs` for how calls find their state.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use godot::global::Error;
+use godot::prelude::*;
+use rust_websocket_net::{Listener, Statistics};
+use rust_websocket_peers::{Locked, Property, Reception, Refused};
+
+use crate::{
+    convert::{Named, Nullable, OptionalTlsOptions, SERVER_CLASS, statistics_to_godot},
+    decider::{self, Decider},
+    report::{self, fence},
+    state_table::StateTable,
+    text, tls_options,
+    websocket_peer::RustWebSocketPeer,
+};
+
+/// A server as its engine object holds it.
+pub(crate) type ReceptionState = Locked<Reception>;
+
+static SERVERS: StateTable<ReceptionState> = StateTable::new();
+
+/// Listens, and hands out a peer for each connection.
+#[derive(GodotClass)]
+#[class(tool, base = RefCounted)]
+pub(crate) struct RustWebSocketServer {
+    state: Arc<ReceptionState>,
+    decider: Arc<Decider>,
+    /// Set once the object is in [`SERVERS`].
+    id: OnceLock<InstanceId>,
+}
+
+impl Named for RustWebSocketServer {
+    const NAME: &str = SERVER_CLASS;
+}
+
+impl RustWebSocketServer {
+    pub(crate) fn state_of(this: &Gd<Self>) -> Arc<ReceptionState> {
+        let id = this.instance_id_unchecked();
+        SERVERS.find(id, || {
+            let object = this.bind();
+            _ = object.id.set(id);
+            Arc::clone(&object.state)
+        })
+    }
+
+    fn answer(this: &Gd<Self>, call: impl FnOnce(&mut Reception) -> Result<(), Refused>) -> Error {
+        fence(Error::ERR_BUG, || report::answer(&*Self::state_of(this), call))
+    }
+
+    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Reception) -> R) -> R {
+        fence(on_panic, || self.state.with(|server| call(server)))
+    }
+
+    /// A property's getter.
+    pub(crate) fn property<P: Property, R: Default>(&self, show: impl FnOnce(&P::Value) -> R) -> R {
+        self.read(R::default(), |server| show(server.get::<P>()))
+    }
+
+    /// A property's setter.
+    pub(crate) fn set_property<P: Property>(this: &Gd<Self>, value: P::Value) {
+        _ = Self::answer(this, |server| server.set::<P>(value));
+    }
+}
+
+impl Drop for RustWebSocketServer {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.get() {
+            SERVERS.forget(*id);
+        }
+        fence((), || _ = self.state.with(|server| server.stop(1001, "", &Instant::now)));
+    }
+}
+
+#[godot_api]
+impl IRefCounted for RustWebSocketServer {
+    fn init(_base: Base<RefCounted>) -> Self {
+        Self { state: Arc::default(), decider: Arc::default(), id: OnceLock::new() }
+    }
+}
+
+#[godot_api]
+impl RustWebSocketServer {
+    #[func(gd_self)]
+    fn listen(
+        this: Gd<Self>,
+        port: i64,
+        #[opt(default = "*")] bind_address: GString,
+        #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
+    ) -> Error {
+        fence(Error::ERR_BUG, || {
+            let tls = tls_options::for_server("listen", tls_server_options.0.as_ref());
+            let address = text::read("listen: the address", &bind_address);
+            report::answer(&*Self::state_of(&this), |server| {
+                server.listen(port, &address?, tls, Listener::bind)
+            })
+        })
+    }
+
+    /// Nothing is borrowed or locked while the script's callbacks run: they may call anything, stop this server, or drop the last
+    /// reference to it but ours.
+    #[func(gd_self)]
+    fn poll(this: Gd<Self>) -> Error {
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            let decider = Arc::clone(&this.bind().decider);
+            let error = report::answer(&*state, Reception::begin_poll);
+            if let Some(refused) = decider.sweep() {
+                _ = report::refuse(&*state, &refused);
+            }
+            while let Some(asking) = state.with(Reception::next_request) {
+                let refused = decider.ask(asking);
+                state.with(Reception::asked);
+                if let Some(refused) = refused {
+                    _ = report::refuse(&*state, &refused);
+                }
+            }
+            error
+        })
+    }
+
+    #[func]
+    fn is_listening(&self) -> bool {
+        self.read(false, Reception::is_listening)
+    }
+
+    #[func]
+    fn get_local_port(&self) -> i64 {
+        self.read(0, |server| server.local_port().into())
+    }
+
+    #[func]
+    fn is_connection_available(&self) -> bool {
+        self.read(false, Reception::is_connection_available)
+    }
+
+    #[func(gd_self)]
+    fn take_connection(this: Gd<Self>) -> Nullable<RustWebSocketPeer> {
+        Nullable(fence(None, || {
+            let peer = Self::state_of(&this).with(Reception::take_connection)?;
+            let request = peer.with(|peer| peer.request().cloned());
+            Some(RustWebSocketPeer::taken(peer, request.as_ref().map(decider::claim)))
+        }))
+    }
+
+    #[func]
+    fn get_active_connections(&self) -> Array<Gd<RustWebSocketPeer>> {
+        fence(Array::new(), || {
+            let taken: Vec<_> = self.state.with(|server| server.taken().collect());
+            let active = taken.iter().filter_map(|state| state.with(|peer| peer.active_object()));
+            active.filter_map(|id| Gd::try_from_instance_id(InstanceId::from_i64(id)).ok()).collect()
+        })
+    }
+
+    #[func(gd_self)]
+    fn stop(this: Gd<Self>, #[opt(default = 1001)] code: i64, #[opt(default = "")] reason: GString) {
+        let (reason, problem) = text::read_or_drop("stop: the reason", &reason);
+        _ = Self::answer(&this, |server| {
+            let stopped = server.stop(code, &reason, &Instant::now);
+            problem.map_or(stopped, Err)
+        });
+        fence((), || {
+            let decider = Arc::clone(&this.bind().decider);
+            decider.clear();
+        });
+    }
+
+    #[func(gd_self)]
+    fn set_tls_options(
+        this: Gd<Self>,
+        options: OptionalTlsOptions,
+        #[opt(default = "")] server_name: GString,
+    ) -> Error {
+        const CALL: &str = "set_tls_options";
+        fence(Error::ERR_BUG, || {
+            let state = Self::state_of(&this);
+            // First of all, and without reading options that may take the engine a while.
+            if let Err(refused) = state.attempt(|server| server.check_tls(CALL)) {
+                return report::refuse(&*state, &refused);
+            }
+            let tls = tls_options::for_server(CALL, options.0.as_ref());
+            let name = text::read("set_tls_options: the server name", &server_name);
+            report::answer(&*state, |server| server.set_tls(CALL, &name?, tls?))
+        })
+    }
+
+    #[func]
+    fn get_statistics(&self) -> VarDictionary {
+        statistics_to_godot(self.read(Statistics::default(), Reception::statistics))
+    }
+
+    #[func]
+    fn get_request_callback(&self) -> Callable {
+        fence(Callable::invalid(), || self.decider.callback())
+    }
+
+    #[func(gd_self)]
+    fn set_request_callback(this: Gd<Self>, callback: Callable) {
+        fence((), || {
+            let decider = Arc::clone(&this.bind().decider);
+            let asks = decider.set_callback(callback);
+            Self::state_of(&this).with(|server| server.set_asks(asks));
+        });
+    }
+}
