@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What needs a process of its own: the engine quits in every state a connection can be in, an editor reloads the
-# extension under live connections, a reader stops in the middle of a flood, and many connections leave nothing behind.
+# extension under live connections, a reader stops in the middle of a flood, many connections leave nothing behind, and the
+# monitors of the process follow its connections.
 #
-#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance]    all of them, or some
+#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance] [monitors]    all of them, or some
 #   CYCLES=N ci/test-lifecycle.sh endurance             N connections after the warm-up instead of 10 000
 #
 # Needs the addon in godot-project/addons (ci/build.sh puts it there) and, for name lookups that are not answered, a C
@@ -97,10 +98,20 @@ run_endurance() {
   if ((code != 0)) || [[ -n $(complaints "$log") ]]; then fail "endurance: exit code $code" "$log"; fi
 }
 
+run_monitors() {
+  local log=$scratch/monitors.log code=0
+  timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/monitors.gd >"$log" 2>&1 || code=$?
+  add_oks "$log"
+  # Refused on purpose: a URL that is none, and what a full buffer does not take.
+  if ((code != 0)) || [[ -n $(complaints <(sed -E '/^ERROR: (The URL .no url. cannot|Peer [0-9]+: The outbound buffer is full)/d' "$log")) ]]; then
+    fail "monitors: exit code $code" "$log"
+  fi
+}
+
 parts=("$@")
-if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance); fi
+if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance monitors); fi
 for part in "${parts[@]}"; do
-  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance)."
+  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance, monitors)."
 done
 find_godot
 ensure_addon

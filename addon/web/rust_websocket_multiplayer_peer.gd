@@ -24,6 +24,10 @@ var compression_threshold: int = 1024:
 var compression_context_takeover: bool = false:
 	set = set_compression_context_takeover,
 	get = get_compression_context_takeover
+# A browser takes whatever it is given: nothing is dropped.
+var unreliable_lifetime: int = 0:
+	set = set_unreliable_lifetime,
+	get = get_unreliable_lifetime
 var request_callback := Callable():
 	set = set_request_callback,
 	get = get_request_callback
@@ -130,6 +134,14 @@ func get_statistics() -> Dictionary:
 		"bytes_out": 0,
 		"sends_refused": 0,
 		"reads_paused": 0,
+		"wire_bytes_in": 0,
+		"wire_bytes_out": 0,
+		"pings_out": 0,
+		"unreliable_dropped": 0,
+		"unread_messages": 0,
+		"unread_bytes": 0,
+		"unsent_bytes": 0,
+		"opened_at": 0,
 	}
 
 
@@ -175,6 +187,14 @@ func set_compression_context_takeover(enabled: bool) -> void:
 
 func get_compression_context_takeover() -> bool:
 	return compression_context_takeover
+
+
+func set_unreliable_lifetime(lifetime: int) -> void:
+	unreliable_lifetime = lifetime
+
+
+func get_unreliable_lifetime() -> int:
+	return unreliable_lifetime
 
 
 func set_max_clients(count: int) -> void:

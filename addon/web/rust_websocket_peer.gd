@@ -60,6 +60,14 @@ func get_packets(max: int = -1) -> Array[PackedByteArray]:
 	return packets
 
 
+# A browser's queue cannot be changed: each message is sent.
+@warning_ignore("unused_parameter")
+# gdlint:ignore = unused-argument
+func send_latest(message: PackedByteArray, key: int = 0,
+		write_mode: WriteMode = WRITE_MODE_BINARY) -> Error:
+	return send(message, write_mode)
+
+
 func get_request() -> RustWebSocketRequest:
 	return null
 
@@ -76,6 +84,14 @@ func get_statistics() -> Dictionary:
 		"bytes_out": 0,
 		"sends_refused": 0,
 		"reads_paused": 0,
+		"wire_bytes_in": 0,
+		"wire_bytes_out": 0,
+		"pings_out": 0,
+		"unreliable_dropped": 0,
+		"unread_messages": 0,
+		"unread_bytes": 0,
+		"unsent_bytes": 0,
+		"opened_at": 0,
 	}
 
 

@@ -5,26 +5,51 @@ extends "res://tests/harness/case.gd"
 func test_messages_and_bytes() -> void:
 	if _is_builtin():
 		return
-	equal(new_ws().get_statistics(), _numbers(0, 0, 0, 0), "fresh")
+	equal(_carried(new_ws()), _numbers(0, 0, 0, 0), "fresh")
 	var pair := connect_pair()
 	pair.client.send_text("hello")
 	pair.client.put_packet(bytes(100))
 	pair.client.send(PackedByteArray())
-	equal(pair.client.get_statistics(), _numbers(0, 3, 0, 105), "the client, at once")
+	equal(_carried(pair.client), _numbers(0, 3, 0, 105), "the client, at once")
 	until_packets(pair.server, 3)
-	equal(pair.server.get_statistics(), _numbers(3, 0, 105, 0), "the server")
+	equal(_carried(pair.server), _numbers(3, 0, 105, 0), "the server")
 	pair.server.put_packet(bytes(7))
 	until_packets(pair.client, 1)
-	equal(pair.client.get_statistics(), _numbers(1, 3, 7, 105), "the client")
+	equal(_carried(pair.client), _numbers(1, 3, 7, 105), "the client")
 	pair.client.close()
 	until_closed(pair.client)
-	equal(pair.client.get_statistics(), _numbers(1, 3, 7, 105), "after the end")
+	equal(_carried(pair.client), _numbers(1, 3, 7, 105), "after the end")
 	expect_error("not open")
 	pair.client.send_text("x")
-	equal(pair.client.get_statistics(), _numbers(1, 3, 7, 105),
+	equal(_carried(pair.client), _numbers(1, 3, 7, 105),
 		"sending after the end is a mistake, not overflow")
 	pair.client.connect_to_url("ws://127.0.0.1:%d/" % free_port())
-	equal(pair.client.get_statistics(), _numbers(0, 0, 0, 0), "of the next connection")
+	equal(_carried(pair.client), _numbers(0, 0, 0, 0), "of the next connection")
+
+
+## On the wire, and what waits at either end.
+func test_wire_and_queues() -> void:
+	if _is_builtin():
+		return
+	var nothing: Dictionary = new_ws().get_statistics()
+	for key: String in ["wire_bytes_in", "wire_bytes_out", "pings_out", "unread_messages",
+			"unread_bytes", "unsent_bytes", "opened_at", "unreliable_dropped"]:
+		equal(nothing.get(key), 0, key)
+	var before := int(Time.get_unix_time_from_system())
+	var pair := connect_pair()
+	var opened: int = pair.client.get_statistics().opened_at
+	check(opened >= before and opened <= before + 20, "opened_at is now")
+	var wire: int = pair.server.get_statistics().wire_bytes_in
+	check(wire > 100, "the handshake counts")
+	pair.client.put_packet(bytes(100))
+	pair.client.put_packet(bytes(10))
+	until_packets(pair.server, 2)
+	var counted: Dictionary = pair.server.get_statistics()
+	equal(counted.wire_bytes_in, wire + 110 + 2 * 6, "two masked frames")
+	equal([counted.unread_messages, counted.unread_bytes], [2, 110], "unread")
+	pair.server.get_packet()
+	equal(pair.server.get_statistics().unread_bytes, 10, "one is read")
+	check(until(func() -> bool: return pair.client.get_statistics().unsent_bytes == 0), "all is sent")
 
 
 ## Live: what arrives counts before it is polled.
@@ -54,7 +79,7 @@ func test_refused_sends() -> void:
 			accepted += 1
 			if i % 50 == 0:
 				pair.peer.poll()
-		equal(pair.peer.get_statistics(), _numbers(0, accepted, 0, accepted * 1024, 2), "full")
+		equal(_carried(pair.peer), _numbers(0, accepted, 0, accepted * 1024, 2), "full")
 		unwatch(pair.peer)
 		pair.raw.close()
 
@@ -84,20 +109,20 @@ func test_totals_of_a_server() -> void:
 		var wanted := 2 if peer == session.server else 1
 		check(until(func() -> bool: return peer.get_available_packet_count() == wanted),
 			"everybody gets the packets")
-	equal(session.server.get_statistics(), _numbers(2, 4, 8, 16), "server")
-	equal(session.clients[0].get_statistics(), _numbers(2, 1, 8, 5), "client")
-	equal(session.server.get_peer(session.ids[0]).get_statistics(), _numbers(1, 2, 5, 8), "a member")
-	equal(session.clients[1].get_peer(1).get_statistics(), _numbers(2, 1, 8, 3),
+	equal(_carried(session.server), _numbers(2, 4, 8, 16), "server")
+	equal(_carried(session.clients[0]), _numbers(2, 1, 8, 5), "client")
+	equal(_carried(session.server.get_peer(session.ids[0])), _numbers(1, 2, 5, 8), "a member")
+	equal(_carried(session.clients[1].get_peer(1)), _numbers(2, 1, 8, 3),
 		"a client's connection")
 	mp_take(session.server)
 	session.clients[0].close()
 	until(func() -> bool: return "disconnected A" in session.server_events)
-	equal(session.server.get_statistics(), _numbers(2, 4, 8, 16), "after one has gone")
+	equal(_carried(session.server), _numbers(2, 4, 8, 16), "after one has gone")
 	session.server.close()
-	equal(session.server.get_statistics(), _numbers(2, 4, 8, 16), "after the session")
-	equal(session.clients[0].get_statistics(), _numbers(2, 1, 8, 5), "a client after its session")
+	equal(_carried(session.server), _numbers(2, 4, 8, 16), "after the session")
+	equal(_carried(session.clients[0]), _numbers(2, 1, 8, 5), "a client after its session")
 	session.server.create_server(free_port(), ANY_ADDRESS)
-	equal(session.server.get_statistics(), _numbers(0, 0, 0, 0), "of the next session")
+	equal(_carried(session.server), _numbers(0, 0, 0, 0), "of the next session")
 
 
 func _numbers(messages_in: int, messages_out: int, bytes_in: int, bytes_out: int,
@@ -105,6 +130,15 @@ func _numbers(messages_in: int, messages_out: int, bytes_in: int, bytes_out: int
 	return {"messages_in": messages_in, "messages_out": messages_out, "bytes_in": bytes_in,
 		"bytes_out": bytes_out,
 		"sends_refused": refused, "reads_paused": 0}
+
+
+## The six numbers of what was carried and refused, without what else is counted.
+func _carried(peer: Object) -> Dictionary:
+	var all: Dictionary = peer.get_statistics()
+	var carried := {}
+	for key: String in _numbers(0, 0, 0, 0):
+		carried[key] = all.get(key)
+	return carried
 
 
 func _is_builtin() -> bool:

@@ -9,9 +9,12 @@ var kept: Array[RefCounted] = []
 var _askers: Array[WeakRef] = []
 
 
+## Whether there is nothing to test: the built-in classes have none of it.
 func is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or not other == "rust"
+	if impl == "rust" and other == "rust":
+		return false
+	check(true, "")
+	return true
 
 
 ## A multiplayer server with a callback, watched.

@@ -12,7 +12,7 @@ use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::Conve
 use godot::obj::{Gd, GodotClass};
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
 use rust_websocket_net::Statistics;
-use rust_websocket_peers::{Line, ReadyState, Status, TransferMode};
+use rust_websocket_peers::{Levels, Line, ReadyState, Status, TransferMode};
 use rust_websocket_proto::{HttpResponse, MessageKind};
 
 /// The peer class's name in the engine.
@@ -230,8 +230,9 @@ pub(crate) fn packets_to_godot(packets: &[Bytes]) -> Array<PackedByteArray> {
 }
 
 /// What `get_statistics` returns.
-pub(crate) fn statistics_to_godot(statistics: Statistics) -> VarDictionary {
+pub(crate) fn statistics_to_godot((statistics, levels): (Statistics, Levels)) -> VarDictionary {
     let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let size = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
     vdict! {
         "messages_in" => int(statistics.messages_in),
         "messages_out" => int(statistics.messages_out),
@@ -239,6 +240,14 @@ pub(crate) fn statistics_to_godot(statistics: Statistics) -> VarDictionary {
         "bytes_out" => int(statistics.bytes_out),
         "sends_refused" => int(statistics.sends_refused),
         "reads_paused" => int(statistics.reads_paused),
+        "wire_bytes_in" => int(statistics.wire_bytes_in),
+        "wire_bytes_out" => int(statistics.wire_bytes_out),
+        "pings_out" => int(statistics.pings_out),
+        "unreliable_dropped" => int(statistics.unreliable_dropped),
+        "unread_messages" => size(levels.unread.messages),
+        "unread_bytes" => size(levels.unread.bytes),
+        "unsent_bytes" => size(levels.unsent_bytes),
+        "opened_at" => int(levels.opened_at),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions};
 use rust_websocket_peers::{Accepted, Carrier, LiveSetting, NO_DELAY, Now};
-use rust_websocket_proto::{ClientRequest, MessageKind, SendError};
+use rust_websocket_proto::{Amount, ClientRequest, Delivery, MessageKind, SendError};
 
 use crate::{engine_stream::EngineStream, local::Local};
 
@@ -45,8 +45,14 @@ impl Carrier for Local {
         Local::poll(self, events, now());
     }
 
-    fn push(&mut self, kind: MessageKind, payload: Bytes, _how: How<'_>) -> Result<(), SendError> {
-        self.send(kind, payload)
+    fn push(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        _how: How<'_>,
+    ) -> Result<(), SendError> {
+        self.send(kind, payload, delivery)
     }
 
     fn close(&mut self, code: u16, reason: &str, now: Now<'_>) {
@@ -67,6 +73,7 @@ impl Carrier for Local {
             LiveSetting::HeartbeatInterval(interval) => self.set_heartbeat_interval(interval, now()),
             LiveSetting::CloseTimeout(timeout) => self.set_close_timeout(timeout),
             LiveSetting::NoDelay(enabled) => self.set_no_delay(enabled),
+            LiveSetting::UnreliableLifetime(lifetime) => self.set_unreliable_lifetime(lifetime),
             _ => {}
         }
     }
@@ -77,6 +84,10 @@ impl Carrier for Local {
 
     fn counters(&self) -> &Arc<Counters> {
         Local::counters(self)
+    }
+
+    fn unread(&self) -> Amount {
+        Local::unread(self)
     }
 
     fn buffered_amount(&self) -> usize {

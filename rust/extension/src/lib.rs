@@ -14,8 +14,10 @@ mod engine_stream;
 #[cfg(feature = "builtin-names")]
 mod entry;
 mod first_calls;
+mod gauges;
 mod local;
 mod mapped;
+mod monitors;
 mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
@@ -49,7 +51,10 @@ unsafe impl ExtensionLibrary for RustWebSocket {
     fn on_stage_init(stage: InitStage) {
         match stage {
             InitStage::Core => report::install_panic_hook(),
-            InitStage::Scene => registration::complete_classes(),
+            InitStage::Scene => {
+                monitors::init();
+                registration::complete_classes();
+            }
             InitStage::Editor => {
                 class_reference::register();
                 editor::add_plugin_later();
@@ -63,6 +68,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             editor::remove_plugin();
         }
         if stage == InitStage::Scene {
+            monitors::remove();
             let has_threads_left = rust_websocket_net::shutdown();
             if has_threads_left {
                 mapped::stay();

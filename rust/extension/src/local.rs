@@ -11,13 +11,14 @@ use bytes::Bytes;
 use godot::builtin::PackedByteArray;
 use rust_websocket_net::{Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom};
 use rust_websocket_proto::{
-    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Endpoint, EndpointOptions, Farewell,
-    MessageKind, Polled, Scheme, SendError, TransportEnd,
+    Amount, Budget, ClientRequest, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Event,
+    Farewell, MessageKind, Polled, Scheme, SendError, TransportEnd,
 };
 
 use crate::{
     engine_dial::Dial,
     engine_stream::{EngineStream, OpenStream, StreamState, TLS_RECORD},
+    gauges::Gauges,
 };
 
 /// Most bytes handed to the stream at once: they are copied into an array of the engine first.
@@ -57,6 +58,7 @@ pub(crate) struct Local {
     /// What a TLS stream has to be offered again.
     repeated: Option<usize>,
     counters: Arc<Counters>,
+    gauges: Gauges,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
     sent_since_poll: bool,
@@ -88,12 +90,14 @@ impl Local {
     }
 
     fn new(endpoint: Endpoint, stream: EngineStream, now: Instant) -> Self {
+        let counters = Arc::default();
         Self {
             endpoint,
             stream,
             dial: None,
             repeated: None,
-            counters: Arc::default(),
+            gauges: Gauges::new(&counters),
+            counters,
             compressor: Compressor::default(),
             sent_since_poll: false,
             polled_at: now,
@@ -115,6 +119,7 @@ impl Local {
             None => self.turn_without_stream(budget, events, now),
         });
         self.counters.add(&self.endpoint.take_statistics());
+        self.gauges.update(&self.endpoint);
     }
 
     fn turn(
@@ -223,6 +228,10 @@ impl Local {
 
     fn take_events(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
         while let Polled::Event(event) = self.endpoint.poll_event(budget, now) {
+            if matches!(event, Event::Opened(_)) {
+                self.counters.opened();
+            }
+            self.gauges.saw(&event);
             events.push(LinkEvent::Protocol(event));
         }
     }
@@ -230,7 +239,11 @@ impl Local {
     /// Offers what is to be written; what the stream does not take stays.
     fn write(&mut self, stream: &mut OpenStream, now: Instant) {
         let is_tls = self.stream.is_tls();
-        while self.is_writable(stream) {
+        loop {
+            self.endpoint.fill_output(now, &mut self.compressor);
+            if !self.is_writable(stream) {
+                break;
+            }
             let data = self.next_output(if is_tls { TLS_RECORD } else { WRITE_CHUNK });
             let Some(taken) = stream.write(&data) else { break };
             self.endpoint.wrote(taken, now);
@@ -238,6 +251,10 @@ impl Local {
             // What a TLS stream does not take it holds already, encrypted. It counts as taken with the next offer, whatever
             // that is: it must be the same, no more and no less.
             self.repeated = (is_tls && left > 0).then_some(left);
+            if self.repeated.is_some() {
+                self.endpoint.write_held(now);
+                break;
+            }
             if left > 0 {
                 self.endpoint.write_refused(now);
                 break;
@@ -286,16 +303,22 @@ impl Local {
     }
 
     /// Sends at once what the stream takes.
-    pub(crate) fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
+    pub(crate) fn send(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+    ) -> Result<(), SendError> {
         let now = Instant::now();
         if !self.endpoint.has_send_room(payload.len()) {
             self.write_now(now);
         }
         self.sent_since_poll = true;
-        let sent = self.endpoint.send(kind, payload, &mut self.compressor);
+        let sent = self.endpoint.send_as(kind, payload, delivery, &mut self.compressor);
         self.counters.add(&self.endpoint.take_statistics());
         sent?;
         self.write_now(now);
+        self.gauges.update(&self.endpoint);
         Ok(())
     }
 
@@ -340,6 +363,7 @@ impl Local {
 
     pub(crate) fn consumed(&mut self, bytes: usize) {
         self.endpoint.consumed(Amount::message(bytes), self.polled_at);
+        self.gauges.update(&self.endpoint);
     }
 
     pub(crate) fn set_send_limits(&mut self, limits: SendLimits) {
@@ -348,6 +372,11 @@ impl Local {
 
     pub(crate) fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
         self.endpoint.set_heartbeat_interval(interval, now);
+    }
+
+    /// How much of it the engine's socket holds cannot be bounded from here.
+    pub(crate) fn set_unreliable_lifetime(&mut self, lifetime: Option<Duration>) {
+        self.endpoint.set_unreliable_lifetime(lifetime);
     }
 
     pub(crate) fn set_close_timeout(&mut self, timeout: Duration) {
@@ -369,6 +398,10 @@ impl Local {
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
         &self.counters
+    }
+
+    pub(crate) fn unread(&self) -> Amount {
+        self.endpoint.unread()
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {

@@ -13,7 +13,7 @@ use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::{Listener, Statistics};
+use rust_websocket_net::Listener;
 use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    first_calls, own_virtuals,
+    first_calls, monitors, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -149,7 +149,7 @@ impl RustWebSocketMultiplayerPeer {
     /// Sends a packet; each peer that refuses it prints why, once.
     fn put(this: &Gd<Self>, payload: Bytes) -> Error {
         let state = Self::state_of(this);
-        match state.attempt(|multiplayer| multiplayer.put_packet(payload)) {
+        match state.attempt(|multiplayer| multiplayer.put_packet(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)
@@ -170,7 +170,7 @@ impl RustWebSocketMultiplayerPeer {
 
     /// A property's setter.
     pub(crate) fn set_property<P: Property>(this: &Gd<Self>, value: P::Value) {
-        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value));
+        _ = Self::answer(this, |multiplayer| multiplayer.set::<P>(value, &Instant::now));
     }
 }
 
@@ -405,6 +405,7 @@ impl RustWebSocketMultiplayerPeer {
             let error =
                 report::answer(&*state, |multiplayer| multiplayer.create_client(&url, dial, &Instant::now));
             if error == Error::OK {
+                monitors::add();
                 this.bind().holder.hold(held);
             }
             error
@@ -422,9 +423,13 @@ impl RustWebSocketMultiplayerPeer {
             own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
             let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
             let address = text::read("create_server: the address", &bind_address);
-            report::answer(&*Self::state_of(&this), |multiplayer| {
+            let error = report::answer(&*Self::state_of(&this), |multiplayer| {
                 multiplayer.create_server(port, &address?, tls, Listener::bind)
-            })
+            });
+            if error == Error::OK {
+                monitors::add();
+            }
+            error
         })
     }
 
@@ -547,7 +552,9 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Multiplayer::statistics))
+        statistics_to_godot(
+            self.read(<_>::default(), |multiplayer| (multiplayer.statistics(), multiplayer.levels())),
+        )
     }
 
     #[func]

@@ -170,6 +170,7 @@ properties! {
     proxy_protocol: get_proxy_protocol, set_proxy_protocol, RustWebSocketMultiplayerPeer(enabled: bool),
         RustWebSocketServer(enabled: bool);
     connect_timeout: get_connect_timeout, set_connect_timeout, RustWebSocketPeer(timeout: f64);
+    unreliable_lifetime: get_unreliable_lifetime, set_unreliable_lifetime, RustWebSocketMultiplayerPeer(lifetime: i64);
     handshake_timeout: get_handshake_timeout, set_handshake_timeout, RustWebSocketMultiplayerPeer(timeout: f64),
         RustWebSocketServer(timeout: f64);
     request_timeout: get_request_timeout, set_request_timeout,

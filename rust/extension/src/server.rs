@@ -7,12 +7,13 @@ use std::{
 
 use godot::global::Error;
 use godot::prelude::*;
-use rust_websocket_net::{Listener, Statistics};
-use rust_websocket_peers::{Locked, Property, Reception, Refused};
+use rust_websocket_net::Listener;
+use rust_websocket_peers::{Levels, Locked, Property, Reception, Refused};
 
 use crate::{
     convert::{Named, Nullable, OptionalTlsOptions, SERVER_CLASS, statistics_to_godot},
     decider::{self, Decider},
+    monitors,
     report::{self, fence},
     state_table::StateTable,
     text, tls_options,
@@ -95,9 +96,13 @@ impl RustWebSocketServer {
         fence(Error::ERR_BUG, || {
             let tls = tls_options::for_server("listen", tls_server_options.0.as_ref());
             let address = text::read("listen: the address", &bind_address);
-            report::answer(&*Self::state_of(&this), |server| {
+            let error = report::answer(&*Self::state_of(&this), |server| {
                 server.listen(port, &address?, tls, Listener::bind)
-            })
+            });
+            if error == Error::OK {
+                monitors::add();
+            }
+            error
         })
     }
 
@@ -190,7 +195,7 @@ impl RustWebSocketServer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Reception::statistics))
+        statistics_to_godot(self.read(<_>::default(), |server| (server.statistics(), Levels::default())))
     }
 
     #[func]

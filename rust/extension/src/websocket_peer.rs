@@ -13,7 +13,6 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::Statistics;
 use rust_websocket_peers::{Peer, PeerState, Property, ReadyState, Refused};
 
 use crate::{
@@ -23,7 +22,7 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
-    first_calls, own_virtuals,
+    first_calls, monitors, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -208,6 +207,7 @@ impl RustWebSocketPeer {
             let dial = security.map(|security| move |request, options| security.dial(request, options));
             let error = report::answer(&*state, |peer| peer.connect(&url, dial));
             if error == Error::OK {
+                monitors::add();
                 this.bind().holder.hold(held);
             }
             error
@@ -222,6 +222,7 @@ impl RustWebSocketPeer {
             let start = engine_stream.map(|stream| move |options| driver::accept(stream, options));
             let error = report::answer(&*Self::state_of(&this), |peer| peer.accept(start));
             if error == Error::OK {
+                monitors::add();
                 this.bind().holder.hold(stream.0.into_iter().map(Gd::upcast).collect());
             }
             error
@@ -235,6 +236,17 @@ impl RustWebSocketPeer {
         #[opt(default = WriteMode(1))] write_mode: WriteMode,
     ) -> Error {
         Self::answer(&this, |peer| peer.send(write_mode.kind(), Bytes::copy_from_slice(message.as_slice())))
+    }
+
+    #[func(gd_self)]
+    fn send_latest(
+        this: Gd<Self>,
+        message: PackedByteArray,
+        #[opt(default = 0)] key: i64,
+        #[opt(default = WriteMode(1))] write_mode: WriteMode,
+    ) -> Error {
+        let payload = Bytes::copy_from_slice(message.as_slice());
+        Self::answer(&this, |peer| peer.send_latest(write_mode.kind(), payload, key))
     }
 
     #[func(gd_self)]
@@ -363,7 +375,7 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(Statistics::default(), Peer::statistics))
+        statistics_to_godot(self.read(<_>::default(), |peer| (peer.statistics(), peer.levels())))
     }
 
     // Godot 3's.

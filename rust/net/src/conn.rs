@@ -13,8 +13,8 @@ use std::{
 
 use mio::Token;
 use rust_websocket_proto::{
-    Budget, ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Endpoint, EndpointOptions, Farewell,
-    Random, Scheme, TransportEnd, admission,
+    Budget, ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions,
+    Farewell, Random, Scheme, TransportEnd, admission,
 };
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     race::{Outcome, Race},
     route::Route,
     seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared, Tag},
-    socket::{self, Sockets},
+    socket::{self, Sockets, UnsentLimit},
     tls::Received,
     transport::Transport,
     wire::{Readiness, Wire},
@@ -129,6 +129,10 @@ pub(crate) struct Conn {
     stage: Stage,
     no_delay: bool,
     has_heartbeat: bool,
+    /// Something that is sent is not worth it for ever.
+    sends_states: bool,
+    /// What the socket was told.
+    unsent_limit: UnsentLimit,
     /// Of a connection that a listener has accepted: its part of what they may read ahead.
     booked: Option<usize>,
     /// The owner is known to be waited for.
@@ -158,11 +162,11 @@ impl Conn {
         random: Arc<dyn Random>,
     ) -> Self {
         let bounds = bounds(&options, EndpointOptions::CLIENT_READ_AHEAD);
-        let has_heartbeat = options.config.heartbeat_interval.is_some();
+        let config = Arc::clone(&options.config);
         let mut endpoint = Endpoint::client(request, options.config, random, bounds, Instant::now());
         endpoint.set_connect_phase(ConnectPhase::NameResolution);
         let mut conn = Self::new(shared, endpoint, Owner::Link(reports), Stage::Created, options.no_delay);
-        conn.has_heartbeat = has_heartbeat;
+        conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
         conn.route = Some(Box::new(route));
         conn
     }
@@ -176,7 +180,7 @@ impl Conn {
         options: LinkOptions,
     ) -> Self {
         let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
-        let has_heartbeat = options.config.heartbeat_interval.is_some();
+        let config = Arc::clone(&options.config);
         let scheme = if transport.is_tls() { Scheme::Wss } else { Scheme::Ws };
         let mut endpoint = Endpoint::server(scheme, options.config, bounds, Instant::now());
         endpoint.set_connect_phase(transport.phase());
@@ -184,7 +188,7 @@ impl Conn {
         let owner = Owner::Listener(Arc::clone(&listener.arrivals));
         let mut conn = Self::new(shared, endpoint, owner, stage, options.no_delay);
         conn.booked = Some(0);
-        conn.set_has_heartbeat(has_heartbeat);
+        conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
         conn.pending = Some(Box::new(Pending::new(listener, address)));
         conn
     }
@@ -200,6 +204,8 @@ impl Conn {
             stage,
             no_delay,
             has_heartbeat: false,
+            sends_states: false,
+            unsent_limit: UnsentLimit::None,
             booked: None,
             awaits_owner: false,
             refuses_sends: false,
@@ -264,7 +270,7 @@ impl Conn {
             self.endpoint.handle_timeout(turn.now);
             more |= self.deliver_events(turn);
         }
-        self.write(turn.now);
+        self.write(turn.compressor, turn.now);
         more |= self.deliver_events(turn);
         self.part(turn);
         self.report_waiting(turn.now);
@@ -294,7 +300,7 @@ impl Conn {
         if self.pending.is_some() {
             self.deliver_events(turn); // a decision
         }
-        self.write(turn.now);
+        self.write(turn.compressor, turn.now);
         if let Stage::Connected(wire) = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
@@ -333,8 +339,11 @@ impl Conn {
         for order in orders.drain() {
             match order {
                 // Refused once the connection is over: its owner learns that from the close.
-                Order::Send(kind, payload) => {
-                    _ = self.endpoint.send_accepted(kind, payload, compressor);
+                Order::Send(kind, payload, delivery) => {
+                    if let Delivery::Latest(_) = delivery {
+                        self.limit_kernel_queue(self.has_heartbeat, true);
+                    }
+                    _ = self.endpoint.send_accepted(kind, payload, delivery, compressor);
                 }
                 Order::Close(code, reason) => self.endpoint.close(code, &reason, now),
                 Order::Leave => self.endpoint.leave(),
@@ -354,11 +363,15 @@ impl Conn {
                     self.endpoint.settle(now);
                 }
                 Order::SetHeartbeatInterval(interval) => {
-                    self.set_has_heartbeat(interval.is_some());
+                    self.limit_kernel_queue(self.has_heartbeat || interval.is_some(), self.sends_states);
                     self.endpoint.set_heartbeat_interval(interval, now);
                 }
                 Order::SetCloseTimeout(timeout) => self.endpoint.set_close_timeout(timeout),
                 Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
+                Order::SetUnreliableLifetime(lifetime) => {
+                    self.limit_kernel_queue(self.has_heartbeat, lifetime.is_some());
+                    self.endpoint.set_unreliable_lifetime(lifetime);
+                }
             }
         }
     }
@@ -371,12 +384,21 @@ impl Conn {
         }
     }
 
-    /// A ping must not wait behind much that the kernel holds: with a heartbeat that takes no more than it is about to send.
-    fn set_has_heartbeat(&mut self, has_heartbeat: bool) {
-        self.has_heartbeat |= has_heartbeat;
-        if has_heartbeat && let Stage::Connected(wire) = &mut self.stage {
-            // As far as the system can do that; nothing but the latency of pings depends on it.
-            _ = wire.transport.socket().limit_unsent();
+    /// Pings must not wait behind much that the kernel holds, nor must what is not worth sending for ever lie there.
+    fn limit_kernel_queue(&mut self, has_heartbeat: bool, sends_states: bool) {
+        (self.has_heartbeat, self.sends_states) = (has_heartbeat, sends_states);
+        let Stage::Connected(wire) = &mut self.stage else { return };
+        let limit = if sends_states {
+            UnsentLimit::States
+        } else if has_heartbeat {
+            UnsentLimit::Pings
+        } else {
+            UnsentLimit::None
+        };
+        if limit != self.unsent_limit {
+            self.unsent_limit = limit;
+            // As far as the system can do that: messages arrive all the same.
+            _ = wire.transport.socket().limit_unsent(limit);
         }
     }
 
@@ -431,7 +453,7 @@ impl Conn {
     fn start_wire(&mut self, transport: Transport, token: Token, address: SocketAddr) {
         self.endpoint.set_connect_phase(transport.phase());
         self.stage = Stage::Connected(Wire::new(transport, token, self.no_delay));
-        self.set_has_heartbeat(self.has_heartbeat);
+        self.limit_kernel_queue(self.has_heartbeat, self.sends_states);
         if let Owner::Link(reports) = &self.owner {
             reports.push(LinkEvent::Connected(address));
         }
@@ -509,10 +531,14 @@ impl Conn {
     }
 
     /// Writes until the protocol has nothing more or the kernel takes no more.
-    fn write(&mut self, now: Instant) {
+    fn write(&mut self, compressor: &mut Compressor, now: Instant) {
         let Stage::Connected(wire) = &mut self.stage else { return };
         while wire.writable {
-            let has_output = self.endpoint.has_output() && wire.transport.is_established();
+            let is_established = wire.transport.is_established();
+            if is_established {
+                self.endpoint.fill_output(now, compressor);
+            }
+            let has_output = self.endpoint.has_output() && is_established;
             if !has_output && !wire.transport.has_pending_output() {
                 return;
             }

@@ -56,7 +56,10 @@ pub use lookup::Lookup;
 pub use random::SystemRandom;
 pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
-pub use seam::{Asked, Batch, Counters, How, LinkEvent, LinkId, LinkOptions, Outbox, Tag};
+pub use seam::{
+    Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
+    ProcessSums, Standing, Tag,
+};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, Event, MessageKind, Opened, Random, SendError, SendLimits,
-    admission::Endpoint,
+    Amount, ClientRequest, CloseCause, Closed, Delivery, Event, MessageKind, Opened, Random, SendError,
+    SendLimits, admission::Endpoint,
 };
 
 use crate::{
@@ -116,7 +116,7 @@ impl Link {
             Ok(driving) => driving,
             Err(error) => return Self::without_thread(reports, &error, &options),
         };
-        let shared = Arc::new(Shared::new(next_id(), Arc::clone(&driving) as _, &options));
+        let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
         // The one place where a client's way to its server is chosen.
         let route = Route::direct(&request.target, tls);
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
@@ -135,10 +135,7 @@ impl Link {
         reports.push(LinkEvent::Protocol(Event::Closed(Closed { code: None, reason: String::new(), cause })));
         let shared = Shared::new(0, Arc::new(Stopped), options);
         shared.refuse_sends();
-        Self {
-            claim: Claim::new(Arc::new(shared)),
-            own: Some(OwnReports { reports, driver: Driver::new(None) }),
-        }
+        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver: Driver::new(None) }) }
     }
 
     /// The link of an accepted connection, which reports through its listener if it has no reports of its own.
@@ -152,13 +149,27 @@ impl Link {
         self.claim.id
     }
 
-    /// Accepts a message; `how` says who carries it out when.
+    /// Accepts a message that arrives, in its place; `how` says who carries it out when.
+    ///
+    /// # Errors
+    /// As [`push_as`](Self::push_as).
+    pub fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
+        self.push_as(kind, payload, Delivery::Reliable, how)
+    }
+
+    /// Accepts a message; `delivery` says what becomes of it where the other side is slow.
     ///
     /// # Errors
     /// [`SendError::BufferFull`] when the limits are reached (the refusal is counted), [`SendError::NotOpen`]
     /// once this side has closed or the connection has ended. Nothing is queued then.
-    pub fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
-        let pushed = self.claim.push(kind, payload, how);
+    pub fn push_as(
+        &self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
+        let pushed = self.claim.push(kind, payload, delivery, how);
         if matches!(pushed, Err(SendError::BufferFull)) {
             self.claim.counters.send_refused();
         }
@@ -222,6 +233,11 @@ impl Link {
         self.claim.order(Order::SetNoDelay(enabled));
     }
 
+    /// Changes at once for how long messages that were pushed as [`Delivery::Unreliable`] are worth sending; `None`: for ever.
+    pub fn set_unreliable_lifetime(&self, lifetime: Option<Duration>) {
+        self.claim.order(Order::SetUnreliableLifetime(lifetime));
+    }
+
     /// Between the last answered ping of the heartbeat and its pong. A live value.
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.claim.round_trip_time()
@@ -237,6 +253,11 @@ impl Link {
     /// For those who send to many links at once.
     pub fn outbox(&self) -> Outbox {
         self.claim.outbox()
+    }
+
+    /// What has arrived and was not [consumed](Self::consumed). A live value.
+    pub fn unread(&self) -> Amount {
+        self.claim.receiving.unread()
     }
 
     /// Payload bytes accepted and not yet taken by the kernel. A live value.

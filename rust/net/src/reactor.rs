@@ -18,7 +18,7 @@ use crate::{
     ids::IdMap,
     listener::{Accepted, Acceptor},
     ready::ReadyList,
-    seam::{Commands, LinkId, Notify, Orders, Shared, Wakeup, next_id},
+    seam::{Commands, LinkId, Notify, Orders, Shared, Wakeup, io_thread_worked, next_id},
     socket::{Socket, Sockets},
     wire::Readiness,
 };
@@ -171,6 +171,7 @@ impl Reactor {
             patience = Some(Duration::ZERO);
         }
         let polled = self.poll.poll(&mut self.events, patience);
+        let awake_since = Instant::now();
         commands.awake();
         if self.has_polled(polled) {
             self.take_in(commands);
@@ -183,6 +184,7 @@ impl Reactor {
             }
             self.release_compressor();
         }
+        io_thread_worked(awake_since.elapsed());
     }
 
     /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O
@@ -457,7 +459,7 @@ impl Reactor {
             return;
         };
         let options = acceptor.shared.link_options();
-        let shared = Arc::new(Shared::new(id, notify, &options));
+        let shared = Shared::new(id, notify, &options);
         let listener = Arc::clone(&acceptor.shared);
         let conn = Conn::accepted(transport, token, (listener, address), shared, options);
         let entry = Entry::new(Box::new(conn));

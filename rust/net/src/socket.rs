@@ -32,10 +32,35 @@ const SEND_FLAGS: i32 = 0;
 /// router's tables alive, and ends connections whose other side has vanished.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 
-/// Bytes that the kernel holds of a connection with a heartbeat beyond what is under way (`TCP_NOTSENT_LOWAT`): what a ping waits behind.
-/// Without that it takes several megabytes, seconds of a slow link.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const UNSENT: u32 = 64 * 1024;
+/// How much the kernel may hold of what a connection sends beyond what is under way. Without a limit it takes several megabytes, seconds
+/// of a slow link, which nothing gets past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UnsentLimit {
+    /// As much as it likes.
+    None,
+    /// What a ping may wait behind.
+    Pings,
+    /// What may be stale by the time that it is sent.
+    States,
+}
+
+impl UnsentLimit {
+    /// For `TCP_NOTSENT_LOWAT`, 0 for the system's own.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn low_water_mark(self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Pings => 64 * 1024,
+            // As little as that fills a fast link still: what is under way does not count.
+            Self::States => 1024,
+        }
+    }
+}
+
+/// Elsewhere: all that the kernel may hold of states, what is under way included. It bounds how fast a distant other side can be
+/// sent to.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const STATES_BUFFER: usize = 16 * 1024;
 
 /// A connected, non-blocking stream socket of whatever family.
 pub(crate) trait Socket: Source + fmt::Debug + Send {
@@ -46,7 +71,7 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     /// Sends FIN.
     fn shut_down_writing(&self) -> io::Result<()>;
     /// Has the kernel refuse more while it holds a certain amount that it has not sent, where it can do that.
-    fn limit_unsent(&self) -> io::Result<()> {
+    fn limit_unsent(&self, _limit: UnsentLimit) -> io::Result<()> {
         Ok(())
     }
     /// Sets TCP_NODELAY, where that means anything.
@@ -114,8 +139,17 @@ impl Socket for TcpStream {
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn limit_unsent(&self) -> io::Result<()> {
-        SockRef::from(self).set_tcp_notsent_lowat(UNSENT)
+    fn limit_unsent(&self, limit: UnsentLimit) -> io::Result<()> {
+        SockRef::from(self).set_tcp_notsent_lowat(limit.low_water_mark())
+    }
+
+    /// A buffer once bounded stays so: the system does not take up sizing it by itself again.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn limit_unsent(&self, limit: UnsentLimit) -> io::Result<()> {
+        match limit {
+            UnsentLimit::States => SockRef::from(self).set_send_buffer_size(STATES_BUFFER),
+            UnsentLimit::None | UnsentLimit::Pings => Ok(()),
+        }
     }
 
     fn set_no_delay(&self, enabled: bool) -> io::Result<()> {

@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::{How, ReceiveLimits, SendLimits};
-use rust_websocket_proto::{MessageKind, SendError};
+use rust_websocket_proto::{Delivery, MessageKind, SendError};
 use util::{Client, PATIENCE, Server, options, pair, wait_until};
 
 /// Polls as a script in a tight loop does; sometimes it is not so tight.
@@ -115,7 +115,7 @@ fn a_pause_hands_the_sockets_back_at_once() {
     let sending = server.only().link.outbox();
     for _ in 0..20 {
         let sent = Instant::now();
-        sending.push(MessageKind::Text, &Bytes::from_static(b"late"), How::Now).unwrap();
+        sending.push(MessageKind::Text, &Bytes::from_static(b"late"), Delivery::Reliable, How::Now).unwrap();
         spin(&mut client, || true, |client| client.messages.len() == 1);
         client.messages.clear();
         assert!(sent.elapsed() < Duration::from_secs(1), "nobody was there to read");

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::{Counters, How, Link, LinkEvent, SendLimits};
-use rust_websocket_proto::{MessageKind, SendError};
+use rust_websocket_proto::{Amount, Delivery, MessageKind, SendError};
 
 /// Asks for the time. It is asked only where it matters: reading the clock costs a quarter of an
 /// idle poll.
@@ -25,6 +25,8 @@ pub enum LiveSetting {
     CloseTimeout(Duration),
     /// TCP_NODELAY.
     NoDelay(bool),
+    /// `unreliable_lifetime`; `None`: what is unreliable is worth sending for ever.
+    UnreliableLifetime(Option<Duration>),
 }
 
 /// A started connection: what moves the bytes of one peer. Dropping it ends the connection as
@@ -34,11 +36,17 @@ pub trait Carrier: Send {
     /// last poll.
     fn poll(&mut self, events: &mut Vec<LinkEvent>, now: Now<'_>);
 
-    /// Accepts a message for sending.
+    /// Accepts a message for sending; `delivery` says what becomes of it where the other side is slow.
     ///
     /// # Errors
     /// The connection is over, or the send limits are reached; nothing is sent then.
-    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError>;
+    fn push(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError>;
 
     /// Starts the close handshake (RFC 6455 section 7.1.2); code 0 sends none.
     fn close(&mut self, code: u16, reason: &str, now: Now<'_>);
@@ -59,6 +67,11 @@ pub trait Carrier: Send {
     /// What the connection has carried; readable after its end too.
     fn counters(&self) -> &Arc<Counters>;
 
+    /// What has arrived and the script has not taken.
+    fn unread(&self) -> Amount {
+        Amount::default()
+    }
+
     /// Payload bytes accepted and not yet taken by the system.
     fn buffered_amount(&self) -> usize;
 
@@ -78,8 +91,14 @@ impl Carrier for Link {
         self.take_events(events);
     }
 
-    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
-        Link::push(self, kind, payload, how)
+    fn push(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
+        self.push_as(kind, payload, delivery, how)
     }
 
     fn close(&mut self, code: u16, reason: &str, _now: Now<'_>) {
@@ -100,6 +119,7 @@ impl Carrier for Link {
             LiveSetting::HeartbeatInterval(interval) => self.set_heartbeat_interval(interval),
             LiveSetting::CloseTimeout(timeout) => self.set_close_timeout(timeout),
             LiveSetting::NoDelay(enabled) => self.set_no_delay(enabled),
+            LiveSetting::UnreliableLifetime(lifetime) => self.set_unreliable_lifetime(lifetime),
         }
     }
 
@@ -109,6 +129,10 @@ impl Carrier for Link {
 
     fn counters(&self) -> &Arc<Counters> {
         Link::counters(self)
+    }
+
+    fn unread(&self) -> Amount {
+        Link::unread(self)
     }
 
     fn buffered_amount(&self) -> usize {

@@ -23,6 +23,7 @@ mod carrier;
 mod close_requests;
 mod held_end;
 mod lent;
+mod levels;
 mod locked;
 mod multiplayer;
 mod peer;
@@ -39,6 +40,7 @@ pub use address::address_text;
 pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
 pub use lent::Lent;
+pub use levels::Levels;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
     Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,

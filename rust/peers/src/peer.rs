@@ -1,11 +1,13 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
+mod states;
+
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use rust_websocket_net::{Batch, Counters, How, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Event, HttpResponse, MessageKind, Opened, SendError, Target,
+    ClientRequest, CloseCause, Delivery, Event, HttpResponse, MessageKind, Opened, SendError, Target,
     admission::Endpoint, is_valid_close_code, shown_url,
 };
 
@@ -396,17 +398,12 @@ impl Peer {
         self.send(self.write_mode, payload)
     }
 
-    /// Sends one of the copies of a packet to many.
-    pub(crate) fn put_packet_in(&mut self, batch: &mut Batch, payload: Bytes) -> Result<(), Refused> {
-        self.push(self.write_mode, payload, How::With(batch))
-    }
-
     /// Sends a message.
     ///
     /// # Errors
     /// The connection is not open, the outbound limits are reached, or it is a text and not UTF-8; nothing is sent then.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), Refused> {
-        self.push(kind, payload, How::Now)
+        self.push(kind, payload, Delivery::Reliable, How::Now)
     }
 
     /// Sends a text message.
@@ -422,7 +419,13 @@ impl Peer {
         }
     }
 
-    fn push(&mut self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), Refused> {
+    fn push(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), Refused> {
         if !self.view.can_send() {
             return Err(self.why_closed());
         }
@@ -437,7 +440,7 @@ impl Peer {
             self.counters.send_refused();
             return Err(Refused::TooBig { size, limit });
         }
-        carrier.push(kind, payload, how).map_err(|error| match error {
+        carrier.push(kind, payload, delivery, how).map_err(|error| match error {
             SendError::BufferFull => Refused::Full,
             _ => Refused::Lost,
         })

@@ -140,6 +140,8 @@ properties! {
     compression_threshold: i64 = 1024, at_least(0), next_time;
     /// Whether compressed messages may refer to earlier ones.
     compression_context_takeover: bool = false, anything, next_time;
+    /// Of a multiplayer peer: milliseconds that what was put as unreliable is worth sending; 0: for ever.
+    unreliable_lifetime: i64 = 0, at_least(0), Settings::live_unreliable_lifetime;
 }
 
 impl Settings {
@@ -188,6 +190,18 @@ impl Settings {
         Some(LiveSetting::HeartbeatInterval(self.heartbeat()))
     }
 
+    /// `None`: for ever.
+    pub(crate) fn lifetime(&self) -> Option<Duration> {
+        u64::try_from(self.unreliable_lifetime)
+            .ok()
+            .filter(|lifetime| *lifetime > 0)
+            .map(Duration::from_millis)
+    }
+
+    fn live_unreliable_lifetime(&self) -> Option<LiveSetting> {
+        Some(LiveSetting::UnreliableLifetime(self.lifetime()))
+    }
+
     fn live_close_timeout(&self) -> Option<LiveSetting> {
         Some(LiveSetting::CloseTimeout(duration(self.close_timeout)))
     }
@@ -218,6 +232,12 @@ impl Settings {
         if self.close_timeout != unset.close_timeout {
             apply(|own, room| own.close_timeout = room.close_timeout, Self::live_close_timeout);
         }
+        if self.unreliable_lifetime != unset.unreliable_lifetime {
+            apply(
+                |own, room| own.unreliable_lifetime = room.unreliable_lifetime,
+                Self::live_unreliable_lifetime,
+            );
+        }
         own
     }
 
@@ -235,6 +255,7 @@ impl Settings {
                 context_takeover: self.compression_context_takeover,
                 ..DeflateConfig::default()
             }),
+            unreliable_lifetime: self.lifetime(),
             request_timeout: None,
         }
     }

@@ -178,12 +178,12 @@ fn a_poll_within_a_callback_asks_nothing_further() {
 fn settings_reach_the_listener() {
     let street = Street::default();
     let mut server = server(&street);
-    server.set::<property::request_timeout>(2.5).unwrap();
-    server.set::<property::max_pending_connections>(7).unwrap();
+    server.set::<property::request_timeout>(2.5, &Clock::new().now()).unwrap();
+    server.set::<property::max_pending_connections>(7, &Clock::new().now()).unwrap();
     let admission = street.admission();
     assert_eq!((admission.asks_owner.unwrap().as_secs_f64(), admission.max_pending), (2.5, 7));
-    assert!(server.set::<property::request_timeout>(0.0).is_err());
-    assert!(server.set::<property::max_pending_connections>(0).is_err());
+    assert!(server.set::<property::request_timeout>(0.0, &Clock::new().now()).is_err());
+    assert!(server.set::<property::max_pending_connections>(0, &Clock::new().now()).is_err());
     server.set_asks(false);
     assert!(street.admission().asks_owner.is_none());
 }
@@ -261,7 +261,7 @@ fn members_of_a_room_have_the_server_s_settings_and_the_room_s_own() {
         made
     })
     .unwrap();
-    room.set::<property::close_timeout>(3.0).unwrap();
+    room.set::<property::close_timeout>(3.0, &Clock::new().now()).unwrap();
     let way_in = way_in.unwrap();
     way_in.comes();
     let Signal::Connected(id) = only(poll(&mut room).1) else { panic!("nobody came") };
@@ -278,11 +278,11 @@ fn a_room_has_limits_and_no_certificate() {
     street.speaks_tls();
     let server = reception(&street);
     let mut room = Multiplayer::<FakeListener>::default();
-    room.set::<property::max_clients>(3).unwrap();
+    room.set::<property::max_clients>(3, &Clock::new().now()).unwrap();
     room.create_room("/room", |path| server.room(path)).unwrap();
     let way_in = street.last_room().unwrap();
     assert_eq!(way_in.admission().limits.max_clients, Some(3));
-    room.set::<property::max_clients>(4).unwrap();
+    room.set::<property::max_clients>(4, &Clock::new().now()).unwrap();
     assert_eq!(way_in.admission().limits.max_clients, Some(4));
     assert_eq!(street.admission().limits.max_clients, None, "the server's are its own");
     way_in.speaks_tls();

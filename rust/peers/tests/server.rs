@@ -63,7 +63,7 @@ fn take(server: &mut Server) -> Option<(i32, String)> {
 
 fn send(server: &mut Server, target: i32, payload: &'static str) -> usize {
     server.target_peer = target;
-    server.put_packet(text(payload)).expect("a target that exists").len()
+    server.put_packet(text(payload), &Clock::new().now()).expect("a target that exists").len()
 }
 
 #[test]
@@ -71,7 +71,10 @@ fn f37_status_id_and_port() {
     let mut server = Server::default();
     let street = Street::default();
     assert_eq!((server.status(), server.unique_id(), server.local_port()), (Status::Disconnected, 0, 0));
-    assert!(matches!(server.put_packet(text("x")), Err(Refused::NotConnected { call: "put_packet", .. })));
+    assert!(matches!(
+        server.put_packet(text("x"), &Clock::new().now()),
+        Err(Refused::NotConnected { call: "put_packet", .. })
+    ));
     assert!(matches!(server.next_packet(), Err(Refused::NotConnected { call: "get_packet", .. })));
     server.create_server(0, "*", Ok(None), |_| Ok(street.listener())).unwrap();
     assert_eq!((server.status(), server.unique_id(), server.local_port()), (Status::Connected, 1, 4321));
@@ -147,7 +150,7 @@ fn ids_are_not_given_twice() {
 
 #[test]
 fn targets() {
-    let (mut server, _street, _clock, visitors, ids) = server_with(3);
+    let (mut server, _street, clock, visitors, ids) = server_with(3);
     let got = || visitors.iter().map(|visitor| visitor.sent().join(",")).collect::<Vec<_>>();
     assert_eq!(send(&mut server, 0, "all"), 0);
     assert_eq!(got(), ["all", "all", "all"]);
@@ -159,7 +162,9 @@ fn targets() {
     assert_eq!(got(), ["all", "all", "all"]);
     let nobody = (2..).find(|id| !ids.contains(id)).unwrap();
     server.target_peer = nobody;
-    assert!(matches!(server.put_packet(text("x")), Err(Refused::UnknownTarget(id)) if id == nobody));
+    assert!(
+        matches!(server.put_packet(text("x"), &clock.now()), Err(Refused::UnknownTarget(id)) if id == nobody)
+    );
     assert_eq!(send(&mut server, -nobody, "all but nobody"), 0);
     assert_eq!(got(), ["all but nobody"; 3]);
 }
@@ -171,7 +176,7 @@ fn targets_that_a_script_has_changed() {
     let peer = Arc::clone(server.peer(ids[0]).unwrap());
     peer.with(|peer| peer.set::<property::outbound_buffer_size>(2, &clock.now())).unwrap();
     server.target_peer = 0;
-    let refused = server.put_packet(text("long")).unwrap();
+    let refused = server.put_packet(text("long"), &clock.now()).unwrap();
     let [(of, Refused::Recipient { id, refused })] = &refused[..] else { panic!("{}", refused.len()) };
     assert!(Arc::ptr_eq(of, &peer) && *id == ids[0]);
     assert!(matches!(**refused, Refused::TooBig { size: 4, limit: 2 }));
@@ -180,10 +185,10 @@ fn targets_that_a_script_has_changed() {
 
 #[test]
 fn overflow_of_one_member() {
-    let (mut server, _street, _clock, visitors, ids) = server_with(3);
+    let (mut server, _street, clock, visitors, ids) = server_with(3);
     visitors[1].remote.with(|wire| wire.refuses = Some(SendError::BufferFull));
     server.target_peer = 0;
-    let refused = server.put_packet(text("x")).unwrap();
+    let refused = server.put_packet(text("x"), &clock.now()).unwrap();
     let sentence = refused[0].1.to_string();
     assert!(
         refused.len() == 1 && sentence.starts_with(&format!("Peer {}: The outbound buffer", ids[1])),
@@ -401,9 +406,9 @@ fn f23_who_takes_nothing_is_shown_the_end() {
 
 #[test]
 fn settings_reach_connections_to_come() {
-    let (mut server, street, _clock) = server();
-    server.set::<property::handshake_timeout>(7.5).unwrap();
-    assert!(server.set::<property::handshake_timeout>(0.0).is_err());
+    let (mut server, street, clock) = server();
+    server.set::<property::handshake_timeout>(7.5, &clock.now()).unwrap();
+    assert!(server.set::<property::handshake_timeout>(0.0, &clock.now()).is_err());
     let options = street.options().unwrap();
     assert_eq!(options.config.connect_timeout.as_secs_f64(), 7.5);
     assert_eq!(*server.get::<property::handshake_timeout>(), 7.5);
@@ -412,11 +417,13 @@ fn settings_reach_connections_to_come() {
 #[test]
 fn whom_it_lets_in_can_be_changed_at_any_time() {
     let (mut server, street, clock) = server();
-    server.set::<property::max_clients>(2).unwrap();
+    server.set::<property::max_clients>(2, &Clock::new().now()).unwrap();
     assert_eq!(street.admission().limits.max_clients, Some(2));
-    assert!(server.set::<property::trusted_proxies>(vec![Ok("nginx".to_owned())]).is_err());
+    assert!(
+        server.set::<property::trusted_proxies>(vec![Ok("nginx".to_owned())], &Clock::new().now()).is_err()
+    );
     assert!(street.admission().trusted.is_empty());
-    server.set::<property::max_clients>(0).unwrap();
+    server.set::<property::max_clients>(0, &Clock::new().now()).unwrap();
     assert_eq!(street.admission().limits.max_clients, Some(0));
     // Who was let in before is welcome.
     street.comes();
@@ -428,7 +435,7 @@ fn whom_it_lets_in_can_be_changed_at_any_time() {
 #[test]
 fn a_place_that_changes_hands_while_packets_are_unread() {
     let (mut server, street, clock, visitors, ids) = server_with(2);
-    server.set::<property::max_clients>(2).unwrap();
+    server.set::<property::max_clients>(2, &Clock::new().now()).unwrap();
     visitors[0].says("one");
     visitors[0].says("two");
     visitors[0].closes(1000);

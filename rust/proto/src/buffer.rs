@@ -82,6 +82,13 @@ impl Chunk {
             Self::Shared(bytes) => bytes,
         }
     }
+
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Gathered(bytes) => bytes.truncate(len),
+            Self::Shared(bytes) => bytes.truncate(len),
+        }
+    }
 }
 
 /// Encoded output, in order.
@@ -93,6 +100,10 @@ pub(crate) struct SendQueue {
     marks: VecDeque<Mark>,
     queued: u64,
     written: u64,
+    /// Where the first mark's piece starts.
+    released: u64,
+    /// What the transport has seen and insists on: up to there nothing can be taken back.
+    pinned: u64,
     message_bytes: usize,
     messages: usize,
     pings: usize,
@@ -262,8 +273,51 @@ impl SendQueue {
         self.release_marks();
     }
 
+    /// Bytes not written.
+    pub(crate) fn len(&self) -> u64 {
+        self.queued - self.written
+    }
+
+    /// Nothing that is queued by now can be taken back.
+    pub(crate) fn pin(&mut self) {
+        self.pinned = self.queued;
+    }
+
+    /// How many of the last pieces are messages of which nothing was written.
+    pub(crate) fn unbegun(&self) -> usize {
+        let begun = self.written.max(self.pinned);
+        let starts = self.marks.iter().rev().skip(1).map(|mark| mark.end).chain([self.released]);
+        let last_ones = self.marks.iter().rev().zip(starts);
+        last_ones
+            .take_while(|(mark, start)| matches!(mark.piece, Piece::Message { .. }) && *start >= begun)
+            .count()
+    }
+
+    /// Takes back the last `count` pieces, which are [not begun](Self::unbegun).
+    pub(crate) fn take_back(&mut self, count: usize) {
+        let before = self.queued;
+        for _ in 0..count {
+            let Some(mark) = self.marks.pop_back() else { break };
+            self.uncount(mark.piece);
+            self.queued = self.marks.back().map_or(self.released, |mark| mark.end);
+        }
+        let mut excess = usize::try_from(before - self.queued).unwrap_or(usize::MAX);
+        while let Some(chunk) = self.chunks.back_mut() {
+            let kept = chunk.bytes().len().saturating_sub(excess);
+            if kept > 0 {
+                chunk.truncate(kept);
+                break;
+            }
+            excess -= chunk.bytes().len();
+            self.chunks.pop_back();
+        }
+        // What is left of the first chunk may be what was written of it.
+        self.advance(0);
+    }
+
     fn release_marks(&mut self) {
         while let Some(mark) = self.marks.pop_front_if(|mark| mark.end <= self.written) {
+            self.released = mark.end;
             self.uncount(mark.piece);
         }
         if self.chunks.is_empty() {

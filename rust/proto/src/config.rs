@@ -27,6 +27,9 @@ pub struct Config {
     /// Compression of messages (permessage-deflate, RFC 7692): offered by a client, accepted by a server. `None`: off
     /// (default).
     pub deflate: Option<DeflateConfig>,
+    /// How long messages that were put as [`Delivery::Unreliable`](crate::Delivery::Unreliable) are worth sending; can be changed later.
+    /// `None`: for ever (default).
+    pub unreliable_lifetime: Option<Duration>,
     /// A server: each valid request is shown ([`Connection::pending_request`](crate::Connection::pending_request)) and waits
     /// that long for a decision, then it is answered with 503. `None`: upgrades are accepted and everything else is refused
     /// without asking (default).
@@ -79,6 +82,7 @@ impl Default for Config {
             supported_protocols: Vec::new(),
             handshake_headers: Vec::new(),
             deflate: None,
+            unreliable_lifetime: None,
             request_timeout: None,
         }
     }

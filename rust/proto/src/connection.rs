@@ -2,6 +2,7 @@
 
 mod life;
 mod request;
+mod waiting;
 
 use std::{
     io::IoSlice,
@@ -22,6 +23,7 @@ use crate::{
     mask::MaskSource,
     message::{Decoder, Item},
     timer::{Heartbeat, Timer, Timers, deadline},
+    waiting::Waiting,
 };
 
 /// A compression context that is not used for one to two times this long is freed.
@@ -77,6 +79,10 @@ pub struct Connection {
     /// Nothing more comes in; it takes effect once what came before is decoded.
     input_end: Option<InputEnd>,
     output: SendQueue,
+    /// Where some messages are not worth sending for ever: what is not framed yet.
+    waiting: Option<Box<Waiting>>,
+    /// Messages dropped and not told of, beside what `waiting` counts.
+    dropped: u64,
     /// Where compression was agreed on.
     deflater: Option<Box<Deflater>>,
     /// The latest ping's payload, while too many pongs wait in the output.
@@ -87,6 +93,8 @@ pub struct Connection {
     heartbeat: Heartbeat,
     received_at: Instant,
     ping_sent_at: Option<Instant>,
+    /// Since that was asked for.
+    pings_sent: u64,
     round_trip_time: Option<Duration>,
 }
 
@@ -152,7 +160,7 @@ impl Connection {
     fn new(config: Arc<Config>, phase: ConnectPhase, handshake: Handshake, now: Instant) -> Self {
         let mut timers = Timers::default();
         timers.set(Timer::Connect, deadline(now, config.connect_timeout));
-        Self {
+        let mut connection = Self {
             close_timeout: config.close_timeout,
             masks: None,
             input: ReceiveBuffer::default(),
@@ -161,6 +169,8 @@ impl Connection {
             fault: None,
             input_end: None,
             output: SendQueue::default(),
+            waiting: None,
+            dropped: 0,
             deflater: None,
             unanswered_ping: None,
             backlog: None,
@@ -168,9 +178,12 @@ impl Connection {
             heartbeat: Heartbeat::new(config.heartbeat_interval, now),
             received_at: now,
             ping_sent_at: None,
+            pings_sent: 0,
             round_trip_time: None,
-            state: State::Connecting(Box::new(Connecting { config, phase, handshake })),
-        }
+            state: State::Connecting(Box::new(Connecting { config: Arc::clone(&config), phase, handshake })),
+        };
+        connection.set_unreliable_lifetime(config.unreliable_lifetime);
+        connection
     }
 
     /// Tells how far connecting has come; timeouts and errors name it. Starts at `Upgrade` for servers,
@@ -249,6 +262,9 @@ impl Connection {
         }
         if self.timers.take_expired(Timer::Heartbeat, now) {
             self.beat(now);
+        }
+        if self.timers.take_expired(Timer::Stale, now) {
+            self.drop_stale(now);
         }
         // `poll_event` looks at it.
         self.timers.take_expired(Timer::Fault, now);
@@ -436,6 +452,7 @@ impl Connection {
     }
 
     fn release(&mut self) {
+        self.flush_waiting();
         self.input.clear();
         self.input_end = None;
         self.fault = None;
@@ -449,7 +466,14 @@ impl Connection {
         self.output.push_frame(kind, payload, key);
     }
 
+    /// A ping or pong goes out ahead of messages that are not begun, where those can be taken back.
+    fn queue_control(&mut self, kind: FrameKind, payload: Bytes) {
+        self.take_back();
+        self.queue_frame(kind, payload);
+    }
+
     fn queue_close(&mut self, code: u16, reason: &str) {
+        self.flush_waiting();
         self.queue_frame(FrameKind::Close, frame::close_payload(code, reason).into());
     }
 
@@ -460,6 +484,7 @@ impl Connection {
 
     /// Drops what is still to be written: nobody can be told any more.
     pub(crate) fn discard_output(&mut self) {
+        self.waiting = None;
         self.output.clear();
     }
 
@@ -483,19 +508,19 @@ impl Connection {
         self.deflater.is_some()
     }
 
-    /// Whether anything is to be written.
+    /// Whether anything is framed and to be written.
     pub fn has_output(&self) -> bool {
         !self.output.is_empty()
     }
 
     /// Payload bytes of messages not yet written whole (the engine's `get_current_outbound_buffered_amount`).
     pub fn buffered_amount(&self) -> usize {
-        self.output.message_bytes()
+        self.output.message_bytes() + self.waiting_amount().bytes
     }
 
     /// Messages not yet written whole.
     pub fn buffered_messages(&self) -> usize {
-        self.output.messages()
+        self.output.messages() + self.waiting_amount().messages
     }
 
     /// Queues a message. There is no limit here: the driver knows what the kernel refused.
@@ -504,30 +529,6 @@ impl Connection {
     /// [`SendError::NotOpen`] before the upgrade, and once closing has begun on either side.
     pub fn send(&mut self, kind: MessageKind, payload: Bytes) -> Result<(), SendError> {
         self.send_with(kind, payload, &mut Compressor::default())
-    }
-
-    /// Queues a message. A message that goes to several connections (clones of one `payload`) through the same
-    /// `compressor` is compressed once where no context is kept.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_with(
-        &mut self,
-        kind: MessageKind,
-        payload: Bytes,
-        compressor: &mut Compressor,
-    ) -> Result<(), SendError> {
-        if !matches!(self.state, State::Open(_)) {
-            return Err(SendError::NotOpen);
-        }
-        match self.deflater.as_mut().and_then(|deflater| deflater.compress(&payload, compressor)) {
-            Some(packed) => {
-                let key = self.masks.as_mut().map(|masks| masks.next_key());
-                self.output.push_compressed(kind, packed, key, payload.len());
-            }
-            None => self.queue_frame(FrameKind::Message(kind), payload),
-        }
-        Ok(())
     }
 
     /// Starts the close handshake (RFC 6455 section 7.1.2): `code` 0 sends a frame without a code. Connecting:

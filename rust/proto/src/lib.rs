@@ -40,6 +40,7 @@ mod target;
 mod timer;
 mod token;
 pub mod tunnel;
+mod waiting;
 
 pub use budget::Budget;
 pub use config::{ClientRequest, Config, DeflateConfig, Random};
@@ -53,7 +54,7 @@ pub use error::{
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use fields::HandshakeLineError;
 pub use frame::is_valid_close_code;
-pub use lifetime::LifetimeQueue;
+pub use lifetime::{Delivery, LifetimeQueue};
 pub use limits::{Amount, Offered, ReceiveLimits, SendAccount, SendLimits, UNOFFERED_CAP};
 pub use quoted::{Escaped, Quoted};
 pub use server_names::{ServerName, ServerNameError, ServerNames};

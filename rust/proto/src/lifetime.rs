@@ -1,9 +1,23 @@
-//! A queue in which some entries grow stale (`unreliable_lifetime`).
+//! What is not worth sending for ever: how a message is delivered, and a queue in which some entries grow stale
+//! (`unreliable_lifetime`).
 
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
+
+/// What becomes of a message that has to wait because the transport is slower than what is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// It arrives, in its place.
+    #[default]
+    Reliable,
+    /// It was put at that time, and is dropped once it has waited for longer than the connection's unreliable lifetime. Without one it
+    /// arrives.
+    Unreliable(Instant),
+    /// It takes the place of one with the same key that waits, but stands at the end of the queue.
+    Latest(i64),
+}
 
 /// Entries in order, of which the unreliable ones are worth sending for a while only.
 ///
@@ -14,18 +28,22 @@ use std::{
 pub struct LifetimeQueue<T> {
     lifetime: Option<Duration>,
     entries: VecDeque<Entry<T>>,
+    /// How many of them are unreliable.
+    unreliable: usize,
 }
 
+/// An entry that was taken out of a [`LifetimeQueue`], with what is needed to put it back.
 #[derive(Debug)]
-struct Entry<T> {
+pub struct Entry<T> {
     /// `None`: reliable.
     put_at: Option<Instant>,
-    item: T,
+    /// What was put.
+    pub item: T,
 }
 
 impl<T> Default for LifetimeQueue<T> {
     fn default() -> Self {
-        Self { lifetime: None, entries: VecDeque::new() }
+        Self { lifetime: None, entries: VecDeque::new(), unreliable: 0 }
     }
 }
 
@@ -42,28 +60,83 @@ impl<T> LifetimeQueue<T> {
 
     /// Puts an entry that may grow stale at the end.
     pub fn push_unreliable(&mut self, item: T, now: Instant) {
+        self.unreliable += 1;
         self.entries.push_back(Entry { put_at: Some(now), item });
     }
 
     /// Takes the next entry that is worth sending. Those before it are handed to `dropped`.
-    pub fn pop(&mut self, now: Instant, mut dropped: impl FnMut(T)) -> Option<T> {
+    pub fn pop(&mut self, now: Instant, dropped: impl FnMut(T)) -> Option<T> {
+        self.pop_entry(now, dropped).map(|entry| entry.item)
+    }
+
+    /// As [`pop`](Self::pop), for who may have to [put it back](Self::put_back).
+    pub fn pop_entry(&mut self, now: Instant, mut dropped: impl FnMut(T)) -> Option<Entry<T>> {
         loop {
             let entry = self.entries.pop_front()?;
-            if !is_stale(self.lifetime, entry.put_at, now) {
-                return Some(entry.item);
+            self.unreliable -= usize::from(entry.put_at.is_some());
+            if !self.is_stale(&entry, now) {
+                return Some(entry);
             }
             dropped(entry.item);
         }
     }
 
+    /// Puts an entry back to where it was taken from, at the front.
+    pub fn put_back(&mut self, entry: Entry<T>) {
+        self.unreliable += usize::from(entry.put_at.is_some());
+        self.entries.push_front(entry);
+    }
+
+    /// Whether an entry that was taken out is stale by now.
+    pub fn is_stale(&self, entry: &Entry<T>, now: Instant) -> bool {
+        is_stale(self.lifetime, entry.put_at, now)
+    }
+
+    /// The last moment at which that entry is worth sending; `None`: there is no last one.
+    pub fn fresh_until(&self, entry: &Entry<T>) -> Option<Instant> {
+        entry.put_at?.checked_add(self.lifetime?)
+    }
+
+    /// The last moment at which the first unreliable entry is worth sending.
+    pub fn first_fresh_until(&self) -> Option<Instant> {
+        if self.unreliable == 0 || self.lifetime.is_none() {
+            return None;
+        }
+        self.fresh_until(self.entries.iter().find(|entry| entry.put_at.is_some())?)
+    }
+
+    /// Takes out the entry that `is_meant` finds first.
+    pub fn remove(&mut self, mut is_meant: impl FnMut(&T) -> bool) -> Option<T> {
+        let place = self.entries.iter().position(|entry| is_meant(&entry.item))?;
+        let entry = self.entries.remove(place)?;
+        self.unreliable -= usize::from(entry.put_at.is_some());
+        Some(entry.item)
+    }
+
+    /// Gives back memory while nothing waits.
+    pub fn release_memory(&mut self) {
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    /// How long unreliable entries are worth sending; `None`: for ever.
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
     /// Drops every stale entry, wherever it stands: for a queue that is full while nothing is taken out of it.
     pub fn drop_stale(&mut self, now: Instant, mut dropped: impl FnMut(T)) {
         let lifetime = self.lifetime;
-        if lifetime.is_none() || !self.entries.iter().any(|entry| is_stale(lifetime, entry.put_at, now)) {
+        if self.unreliable == 0
+            || lifetime.is_none()
+            || !self.entries.iter().any(|entry| is_stale(lifetime, entry.put_at, now))
+        {
             return;
         }
         for entry in std::mem::take(&mut self.entries) {
             if is_stale(lifetime, entry.put_at, now) {
+                self.unreliable -= 1;
                 dropped(entry.item);
             } else {
                 self.entries.push_back(entry);

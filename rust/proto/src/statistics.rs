@@ -17,6 +17,14 @@ pub struct Statistics {
     pub sends_refused: u64,
     /// How often what had arrived had to wait because nobody took what came before.
     pub reads_paused: u64,
+    /// Bytes received, of frames and handshakes, compressed as they are and without TLS.
+    pub wire_bytes_in: u64,
+    /// Bytes that the transport has taken, counted alike.
+    pub wire_bytes_out: u64,
+    /// Pings sent by this side's heartbeat.
+    pub pings_out: u64,
+    /// Messages accepted for sending and dropped: they had grown stale, or another of the same key took their place.
+    pub unreliable_dropped: u64,
 }
 
 impl Statistics {
@@ -39,5 +47,9 @@ impl AddAssign for Statistics {
         self.bytes_out += other.bytes_out;
         self.sends_refused += other.sends_refused;
         self.reads_paused += other.reads_paused;
+        self.wire_bytes_in += other.wire_bytes_in;
+        self.wire_bytes_out += other.wire_bytes_out;
+        self.pings_out += other.pings_out;
+        self.unreliable_dropped += other.unreliable_dropped;
     }
 }

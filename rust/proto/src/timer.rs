@@ -19,10 +19,12 @@ pub(crate) enum Timer {
     Fault,
     /// How long a decision on a request is waited for.
     Request,
+    /// When a message that waits grows stale.
+    Stale,
 }
 
 impl Timer {
-    const COUNT: usize = Self::Request as usize + 1;
+    const COUNT: usize = Self::Stale as usize + 1;
 }
 
 /// The deadlines that run.

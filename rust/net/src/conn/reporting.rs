@@ -83,6 +83,8 @@ impl Conn {
     }
 
     fn report_opened(&mut self, opened: Opened) {
+        self.shared.counters.opened();
+        self.shared.opened();
         let Some(mut pending) = self.pending.take() else {
             self.report(Event::Opened(opened));
             return;

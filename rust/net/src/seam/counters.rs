@@ -1,6 +1,9 @@
 //! What a connection has carried so far, for people who look for overflow.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use rust_websocket_proto::Statistics;
 
@@ -15,6 +18,12 @@ pub struct Counters {
     bytes_out: AtomicU64,
     sends_refused: AtomicU64,
     reads_paused: AtomicU64,
+    wire_bytes_in: AtomicU64,
+    wire_bytes_out: AtomicU64,
+    pings_out: AtomicU64,
+    unreliable_dropped: AtomicU64,
+    /// Unix seconds; 0 before.
+    opened_at: AtomicU64,
 }
 
 impl Counters {
@@ -33,6 +42,16 @@ impl Counters {
         }
         if more.reads_paused > 0 {
             self.reads_paused.fetch_add(more.reads_paused, Ordering::Relaxed);
+        }
+        for (counter, more) in [
+            (&self.wire_bytes_in, more.wire_bytes_in),
+            (&self.wire_bytes_out, more.wire_bytes_out),
+            (&self.pings_out, more.pings_out),
+            (&self.unreliable_dropped, more.unreliable_dropped),
+        ] {
+            if more > 0 {
+                add(counter, more);
+            }
         }
     }
 
@@ -53,6 +72,17 @@ impl Counters {
         self.sends_refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// The connection is open from now on.
+    pub fn opened(&self) {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.opened_at.store(time.as_secs(), Ordering::Relaxed);
+    }
+
+    /// When the connection was opened, in Unix seconds; 0 before.
+    pub fn opened_at(&self) -> u64 {
+        self.opened_at.load(Ordering::Relaxed)
+    }
+
     /// The counts as they are now.
     pub fn read(&self) -> Statistics {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -63,6 +93,10 @@ impl Counters {
             bytes_out: count(&self.bytes_out),
             sends_refused: count(&self.sends_refused),
             reads_paused: count(&self.reads_paused),
+            wire_bytes_in: count(&self.wire_bytes_in),
+            wire_bytes_out: count(&self.wire_bytes_out),
+            pings_out: count(&self.pings_out),
+            unreliable_dropped: count(&self.unreliable_dropped),
         }
     }
 }
@@ -79,7 +113,13 @@ mod tests {
     #[test]
     fn counting_and_summing() {
         let counters = Counters::default();
-        let received = Statistics { messages_in: 2, bytes_in: 5, reads_paused: 1, ..Statistics::default() };
+        let received = Statistics {
+            messages_in: 2,
+            bytes_in: 5,
+            reads_paused: 1,
+            wire_bytes_in: 9,
+            ..Statistics::default()
+        };
         counters.add(&received);
         counters.sent(1, 7);
         counters.send_refused();
@@ -90,6 +130,8 @@ mod tests {
             bytes_out: 7,
             sends_refused: 1,
             reads_paused: 1,
+            wire_bytes_in: 9,
+            ..Statistics::default()
         };
         assert_eq!(counters.read(), once);
         let mut sum = once;

@@ -3,6 +3,7 @@
 
 mod arrivals;
 mod asked;
+mod census;
 mod commands;
 mod counters;
 mod limits;
@@ -15,6 +16,7 @@ mod types;
 
 pub(crate) use self::{
     arrivals::{Arrival, Arrivals, Newcomer, Unseen, UnseenCount},
+    census::io_thread_worked,
     commands::{Commands, Wakeup},
     locks::lock,
     orders::{Order, Orders},
@@ -24,6 +26,7 @@ pub(crate) use self::{
 };
 pub use self::{
     asked::Asked,
+    census::{Counted, Membership, Phase, ProcessSums, Standing},
     counters::Counters,
     orders::Tag,
     outbox::{Batch, How, Outbox},

@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use rust_websocket_proto::{MessageKind, http::Decision};
+use rust_websocket_proto::{Delivery, MessageKind, http::Decision};
 
 /// What the owner of a listener gives with a decision and gets back with the accepted connection.
 pub type Tag = Arc<dyn Any + Send + Sync>;
@@ -11,7 +11,7 @@ pub type Tag = Arc<dyn Any + Send + Sync>;
 /// From a link's owner to the I/O thread, in order.
 #[derive(Debug)]
 pub(crate) enum Order {
-    Send(MessageKind, Bytes),
+    Send(MessageKind, Bytes, Delivery),
     Close(u16, String),
     Leave,
     /// What becomes of the request that was reported.
@@ -25,6 +25,7 @@ pub(crate) enum Order {
     SetHeartbeatInterval(Option<Duration>),
     SetCloseTimeout(Duration),
     SetNoDelay(bool),
+    SetUnreliableLifetime(Option<Duration>),
 }
 
 /// Orders in the order in which they were given. Mostly there is one, which needs no memory of its own.
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     fn numbered(number: u8) -> Order {
-        Order::Send(MessageKind::Binary, Bytes::copy_from_slice(&[number]))
+        Order::Send(MessageKind::Binary, Bytes::copy_from_slice(&[number]), Delivery::Reliable)
     }
 
     fn filled(count: usize) -> Orders {
@@ -100,7 +101,7 @@ mod tests {
             let numbers: Vec<u8> = filled(count)
                 .drain()
                 .map(|order| match order {
-                    Order::Send(_, payload) => payload[0],
+                    Order::Send(_, payload, _) => payload[0],
                     _ => unreachable!(),
                 })
                 .collect();

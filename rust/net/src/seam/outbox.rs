@@ -5,17 +5,18 @@ use std::{
     fmt,
     ops::Deref,
     sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, Weak,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use rust_websocket_proto::{Amount, MessageKind, Offered, SendAccount, SendError, SendLimits};
+use rust_websocket_proto::{Amount, Delivery, MessageKind, Offered, SendAccount, SendError, SendLimits};
 
 use super::{
     Counters, LinkId, LinkOptions,
+    census::{Counted, Membership, Phase, Standing},
     limits::Receiving,
     lock,
     orders::{Order, Orders},
@@ -52,11 +53,15 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
     round_trip_time: AtomicUsize,
+    /// A [`Phase`].
+    phase: AtomicU8,
+    _membership: Membership,
 }
 
 impl Shared {
-    pub(crate) fn new(id: usize, runner: Arc<dyn Notify>, options: &LinkOptions) -> Self {
-        Self {
+    pub(crate) fn new(id: usize, runner: Arc<dyn Notify>, options: &LinkOptions) -> Arc<Self> {
+        let counters = Arc::default();
+        Arc::new_cyclic(|shared: &Weak<Self>| Self {
             id: LinkId(id),
             runner,
             outbox: Mutex::new(Queue {
@@ -67,9 +72,11 @@ impl Shared {
                 sending: SendAccount::new(options.send_limits),
             }),
             receiving: Receiving::new(options.receive_limits),
-            counters: Arc::default(),
+            _membership: Membership::new(&counters, Weak::clone(shared) as Weak<dyn Counted>),
+            counters,
             round_trip_time: AtomicUsize::new(0),
-        }
+            phase: AtomicU8::new(Phase::Pending as u8),
+        })
     }
 
     /// Whoever runs the connection.
@@ -90,12 +97,23 @@ impl Shared {
         }
     }
 
+    /// The handshake is through.
+    pub(crate) fn opened(&self) {
+        self.phase.store(Phase::Open as u8, Ordering::Relaxed);
+    }
+
     /// Accepts a message. A refusal is not counted here.
-    pub(crate) fn push(&self, kind: MessageKind, payload: Bytes, how: How<'_>) -> Result<(), SendError> {
+    pub(crate) fn push(
+        &self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
         let is_new = {
             let mut outbox = self.lock_outbox();
             outbox.check(payload.len())?;
-            outbox.push_send(kind, payload)
+            outbox.push_send(kind, payload, delivery)
         };
         match how {
             _ if !is_new => {}
@@ -166,10 +184,25 @@ impl Shared {
 
     /// The connection is over: later sends are refused.
     pub(crate) fn refuse_sends(&self) {
+        self.phase.store(Phase::Over as u8, Ordering::Relaxed);
         let mut outbox = self.lock_outbox();
         outbox.closed = true;
         outbox.orders.forget_sends();
         outbox.sending.clear();
+    }
+}
+
+impl Counted for Shared {
+    fn standing(&self) -> Standing {
+        self.count_sent();
+        let phase = self.phase.load(Ordering::Relaxed);
+        let is = |known: Phase| phase == known as u8;
+        Standing {
+            phase: [Phase::Pending, Phase::Open].into_iter().find(|known| is(*known)).unwrap_or(Phase::Over),
+            unsent_bytes: self.held_bytes(),
+            unread: self.receiving.unread(),
+            round_trip_time: self.round_trip_time(),
+        }
     }
 }
 
@@ -228,13 +261,19 @@ impl Outbox {
         self.0.fetch();
     }
 
-    /// Like [`Link::push`](crate::Link::push), but a refusal is not counted: who sends copies asks again
+    /// Like [`Link::push_as`](crate::Link::push_as), but a refusal is not counted: who sends copies asks again
     /// through the link, which says why.
     ///
     /// # Errors
     /// As there.
-    pub fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
-        self.0.push(kind, payload.clone(), how)
+    pub fn push(
+        &self,
+        kind: MessageKind,
+        payload: &Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
+        self.0.push(kind, payload.clone(), delivery, how)
     }
 }
 
@@ -290,11 +329,11 @@ impl Queue {
         if self.sending.has_room(len) { Ok(()) } else { Err(SendError::BufferFull) }
     }
 
-    fn push_send(&mut self, kind: MessageKind, payload: Bytes) -> bool {
+    fn push_send(&mut self, kind: MessageKind, payload: Bytes, delivery: Delivery) -> bool {
         self.sending.accepted(payload.len());
         self.sent.bytes += payload.len();
         self.sent.messages += 1;
-        self.push(Order::Send(kind, payload))
+        self.push(Order::Send(kind, payload, delivery))
     }
 
     /// True if the I/O thread has to be notified.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::Statistics;
-use rust_websocket_proto::{CloseCause, Closed, Event, Message};
+use rust_websocket_net::{How, Statistics};
+use rust_websocket_proto::{CloseCause, Closed, Delivery, Event, Message};
 use thiserror::Error;
 
 use super::{
@@ -217,11 +217,11 @@ impl Client {
     }
 
     /// Sends to the server, whatever the target.
-    pub(crate) fn send(&self, payload: Bytes) -> Result<(), Refused> {
+    pub(crate) fn send(&self, payload: Bytes, delivery: Delivery) -> Result<(), Refused> {
         if self.held_end.get().is_some() {
             return Ok(()); // Lost, which a later poll shows.
         }
-        self.server.with(|peer| match peer.put_packet(payload) {
+        self.server.with(|peer| match peer.put_packet_as(payload, delivery, How::Now) {
             // Lost, which a poll will show; after the script's own close it is refused.
             Err(Refused::Lost | Refused::Closed { .. }) if peer.ready_state() == ReadyState::Open => Ok(()),
             result => result,

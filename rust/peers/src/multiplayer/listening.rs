@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rust_websocket_net::{
     Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
 };
-use rust_websocket_proto::{MessageKind, SendError};
+use rust_websocket_proto::{Delivery, MessageKind, SendError};
 
 use crate::Carrier;
 
@@ -57,7 +57,13 @@ pub trait TakesCopies {
     ///
     /// # Errors
     /// As there.
-    fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError>;
+    fn push(
+        &self,
+        kind: MessageKind,
+        payload: &Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError>;
 }
 
 impl Listening for Listener {
@@ -110,7 +116,13 @@ impl TakesCopies for Outbox {
         Outbox::prefetch(self);
     }
 
-    fn push(&self, kind: MessageKind, payload: &Bytes, how: How<'_>) -> Result<(), SendError> {
-        Outbox::push(self, kind, payload, how)
+    fn push(
+        &self,
+        kind: MessageKind,
+        payload: &Bytes,
+        delivery: Delivery,
+        how: How<'_>,
+    ) -> Result<(), SendError> {
+        Outbox::push(self, kind, payload, delivery, how)
     }
 }

@@ -4,6 +4,7 @@ mod client;
 mod incoming;
 mod listening;
 mod protocol;
+mod sending;
 mod server;
 mod serving;
 mod types;
@@ -27,8 +28,8 @@ pub use self::{
     types::{Refusals, Signal, Status, TransferMode},
 };
 use crate::{
-    Asking, Carrier, Class, FailedAttempt, Now, Peer, PeerState, Property, Refused, Settings, Subject,
-    peer::parse_target, place::Place,
+    Asking, Carrier, Class, FailedAttempt, LiveSetting, Now, Peer, PeerState, Property, Refused, Settings,
+    Subject, peer::parse_target, place::Place,
 };
 
 /// What a step of a poll came to, for whoever emits and prints.
@@ -70,7 +71,7 @@ struct Past {
 pub struct Multiplayer<L: Listening = Listener> {
     /// Shared with the members of a server.
     settings: Arc<Settings>,
-    /// As set; nothing depends on it.
+    /// As set. What is not reliable is dropped where it has waited for longer than `unreliable_lifetime`.
     pub transfer_mode: TransferMode,
     /// As set; nothing depends on it.
     pub transfer_channel: i32,
@@ -328,23 +329,6 @@ impl<L: Listening> Multiplayer<L> {
         Err(Refused::NotConnected { call, why: self.end_message() })
     }
 
-    /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
-    ///
-    /// # Errors
-    /// Nobody is sent anything: not connected, or an unknown target.
-    pub fn put_packet(&mut self, payload: Bytes) -> Result<Refusals, Refused> {
-        self.check_connected("put_packet")?;
-        let refused = match &self.session {
-            Session::Server(server) => server.send(self.target_peer, &payload)?,
-            Session::Client(client) => client.send(payload).map(|()| Vec::new())?,
-            Session::Idle => Vec::new(),
-        };
-        if let Some((_, last)) = refused.last() {
-            self.note_refusal(last);
-        }
-        Ok(refused)
-    }
-
     /// Packets to read.
     pub fn available_packets(&self) -> usize {
         self.incoming.len()
@@ -526,12 +510,15 @@ impl<L: Listening> Multiplayer<L> {
         P::get(&self.settings)
     }
 
-    /// Changes a property, for connections made after.
+    /// Changes a property, for connections made after; `unreliable_lifetime` for all of them.
     ///
     /// # Errors
     /// [`Refused::OutOfRange`]; it keeps its value then.
-    pub fn set<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
+    pub fn set<P: Property>(&mut self, value: P::Value, now: Now<'_>) -> Result<(), Refused> {
         P::set(Arc::make_mut(&mut self.settings), value)?;
+        if let Some(setting @ LiveSetting::UnreliableLifetime(_)) = P::live(&self.settings) {
+            self.set_live(setting, now);
+        }
         self.apply_settings();
         Ok(())
     }

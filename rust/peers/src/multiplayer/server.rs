@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rust_websocket_net::{
     Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
 };
-use rust_websocket_proto::{Closed, Event, Message, MessageKind, Opened, admission::Endpoint};
+use rust_websocket_proto::{Closed, Delivery, Event, Message, MessageKind, Opened, admission::Endpoint};
 
 use super::{
     Incoming, Listening, Refusals, Signal, TakesCopies,
@@ -255,7 +255,7 @@ impl<L: Listening> Server<L> {
         let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
         // Refused only if the client is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
-        _ = link.push(MessageKind::Binary, greeting, How::With(&mut self.welcomed));
+        _ = link.push(MessageKind::Binary, greeting, Delivery::Reliable, How::With(&mut self.welcomed));
         let close_requests = (Arc::clone(&self.close_requests), id);
         let settings = match &self.base {
             Some(base) => settings.for_room(&base.get(), &mut link, now),
@@ -346,13 +346,13 @@ impl<L: Listening> Server<L> {
     ///
     /// # Errors
     /// The target does not exist.
-    pub(crate) fn send(&self, target: i32, payload: &Bytes) -> Result<Refusals, Refused> {
+    pub(crate) fn send(&self, target: i32, payload: &Bytes, delivery: Delivery) -> Result<Refusals, Refused> {
         let recipients = server_recipients(target, |id| self.members.contains_key(&id))
             .map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
         let mut refused = Vec::new();
         if let Recipients::One(id) = recipients {
             if let Some(member) = self.members.get(&id) {
-                member.send(id, |peer| peer.put_packet(payload.clone()), &mut refused);
+                member.send(id, |peer| peer.put_packet_as(payload.clone(), delivery, How::Now), &mut refused);
             }
             return Ok(refused);
         }
@@ -362,11 +362,15 @@ impl<L: Listening> Server<L> {
         let mut batch = Batch::default();
         for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
             if !member.is_shown()
-                && member.outbox.push(MessageKind::Binary, payload, How::With(&mut batch)).is_ok()
+                && member.outbox.push(MessageKind::Binary, payload, delivery, How::With(&mut batch)).is_ok()
             {
                 continue;
             }
-            member.send(*id, |peer| peer.put_packet_in(&mut batch, payload.clone()), &mut refused);
+            member.send(
+                *id,
+                |peer| peer.put_packet_as(payload.clone(), delivery, How::With(&mut batch)),
+                &mut refused,
+            );
         }
         Ok(refused)
     }

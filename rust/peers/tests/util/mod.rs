@@ -14,7 +14,8 @@ use rust_websocket_net::{
 };
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, ConnectPhase, Event, Message, MessageKind, Opened, SendError,
+    ClientRequest, CloseCause, Closed, ConnectPhase, Delivery, Event, Message, MessageKind, Opened,
+    SendError,
     admission::Remote as ProtoRemote,
     http::{Decision, Request},
 };
@@ -42,6 +43,8 @@ impl Clock {
 pub(crate) struct Wire {
     events: Vec<LinkEvent>,
     pub(crate) sent: Vec<(MessageKind, Bytes)>,
+    /// Of each that was sent.
+    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) closed: Option<(u16, String)>,
     pub(crate) left: bool,
     pub(crate) dropped: bool,
@@ -151,8 +154,14 @@ impl Carrier for FakeLink {
         self.remote.with(|wire| events.append(&mut wire.events));
     }
 
-    fn push(&mut self, kind: MessageKind, payload: Bytes, _how: How<'_>) -> Result<(), SendError> {
-        FakeOutbox(self.remote.clone()).take(kind, &payload, true)
+    fn push(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        delivery: Delivery,
+        _how: How<'_>,
+    ) -> Result<(), SendError> {
+        FakeOutbox(self.remote.clone()).take(kind, &payload, delivery, true)
     }
 
     fn close(&mut self, code: u16, reason: &str, _now: Now<'_>) {
@@ -197,7 +206,13 @@ impl Drop for FakeLink {
 pub(crate) struct FakeOutbox(Remote);
 
 impl FakeOutbox {
-    fn take(&self, kind: MessageKind, payload: &Bytes, counts: bool) -> Result<(), SendError> {
+    fn take(
+        &self,
+        kind: MessageKind,
+        payload: &Bytes,
+        delivery: Delivery,
+        counts: bool,
+    ) -> Result<(), SendError> {
         self.0.with(|wire| match wire.refuses {
             Some(error) => {
                 if counts && matches!(error, SendError::BufferFull) {
@@ -208,6 +223,7 @@ impl FakeOutbox {
             None => {
                 wire.counters.sent(1, payload.len());
                 wire.sent.push((kind, payload.clone()));
+                wire.deliveries.push(delivery);
                 Ok(())
             }
         })
@@ -217,8 +233,14 @@ impl FakeOutbox {
 impl TakesCopies for FakeOutbox {
     fn prefetch(&self) {}
 
-    fn push(&self, kind: MessageKind, payload: &Bytes, _how: How<'_>) -> Result<(), SendError> {
-        self.take(kind, payload, false)
+    fn push(
+        &self,
+        kind: MessageKind,
+        payload: &Bytes,
+        delivery: Delivery,
+        _how: How<'_>,
+    ) -> Result<(), SendError> {
+        self.take(kind, payload, delivery, false)
     }
 }
 

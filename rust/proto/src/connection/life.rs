@@ -26,7 +26,7 @@ impl Connection {
             Some(Beat::Ping) => {
                 // One that has not even been written yet will do.
                 if self.output.pings() == 0 {
-                    self.queue_frame(FrameKind::Ping, Bytes::new());
+                    self.queue_control(FrameKind::Ping, Bytes::new());
                     self.heartbeat.ping_queued(now);
                 }
                 self.schedule_heartbeat();
@@ -46,7 +46,7 @@ impl Connection {
             return;
         }
         if self.output.pongs() < MAX_QUEUED_PONGS {
-            self.queue_frame(FrameKind::Pong, payload.into());
+            self.queue_control(FrameKind::Pong, payload.into());
         } else {
             self.unanswered_ping = Some(payload);
         }
@@ -75,13 +75,15 @@ impl Connection {
             self.heartbeat.alive();
         }
         if self.output.pings() < pings {
+            self.pings_sent += 1;
             let busy =
                 self.backlog.map_or(Duration::ZERO, |backlog| now.saturating_duration_since(backlog.since));
             self.heartbeat.ping_left(busy, now);
             self.ping_sent_at = Some(now);
             self.schedule_heartbeat();
         }
-        if self.output.is_empty() {
+        self.note_begun();
+        if self.output.is_empty() && self.waiting_amount().messages == 0 {
             self.backlog = None;
         }
         if self.output.pongs() < MAX_QUEUED_PONGS
@@ -96,12 +98,18 @@ impl Connection {
         if !self.output.is_empty() {
             self.backlog.get_or_insert(Backlog { since: now, is_refused: true }).is_refused = true;
         }
+        self.note_refused();
     }
 
     /// Changes the heartbeat at once, counted from the last ping; `None` turns it off.
     pub fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
         self.heartbeat.set_interval(interval, now);
         self.schedule_heartbeat();
+    }
+
+    /// Pings that went out since the last call.
+    pub fn take_pings(&mut self) -> u64 {
+        mem::take(&mut self.pings_sent)
     }
 
     /// Between the last answered ping and its pong.

@@ -64,6 +64,11 @@ impl Deflater {
         packed
     }
 
+    /// What was compressed with the context last is not sent after all: later messages do not refer to it.
+    pub(crate) fn forget_context(&mut self) {
+        self.context = None;
+    }
+
     /// Whether a context takes up memory.
     pub(crate) fn holds_memory(&self) -> bool {
         self.context.is_some()

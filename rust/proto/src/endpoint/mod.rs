@@ -2,22 +2,19 @@
 
 mod asking;
 mod leaving;
+mod sending;
 mod window;
 
 use std::{
-    io::IoSlice,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-
 pub use self::leaving::Farewell;
 use self::{leaving::Leaving, window::Window};
 use crate::{
-    Amount, Budget, ClientRequest, CloseCause, Closed, Compressor, Config, ConnectPhase, Connection, Event,
-    MessageKind, Offered, Polled, Random, ReceiveLimits, Scheme, SendAccount, SendError, SendLimits,
-    Statistics, TransportEnd, timer::deadline,
+    Amount, Budget, ClientRequest, CloseCause, Closed, Config, ConnectPhase, Connection, Event, Polled,
+    Random, ReceiveLimits, Scheme, SendAccount, SendLimits, Statistics, TransportEnd, timer::deadline,
 };
 
 /// What bounds an [`Endpoint`], and what its transport can do.
@@ -52,8 +49,8 @@ impl EndpointOptions {
 ///    spent the rest is for the next turn, which should come soon, but behind everybody else's.
 /// 3. When [`next_deadline`](Self::next_deadline) has passed: [`handle_timeout`](Self::handle_timeout), then 1 again. Last, so that what
 ///    had arrived before the deadline counts.
-/// 4. While [`has_output`](Self::has_output), write what [`output`](Self::output) offers and report with [`wrote`](Self::wrote); report
-///    with [`write_refused`](Self::write_refused) when the transport takes no more for now. Then [`take_offered`](Self::take_offered)
+/// 4. Call [`fill_output`](Self::fill_output), and while [`has_output`](Self::has_output), write what [`output`](Self::output) offers and report with [`wrote`](Self::wrote), then
+///    fill it again; report with [`write_refused`](Self::write_refused) when the transport takes no more for now. Then [`take_offered`](Self::take_offered)
 ///    tells what that came to.
 /// 5. Once [`farewell`](Self::farewell) returns something, do what it says. `Done`: close the transport. The endpoint is finished when
 ///    it [has parted](Self::has_parted) and [has nothing to tell](Self::is_silent).
@@ -265,6 +262,7 @@ impl Endpoint {
         match &mut self.course {
             Course::Running => {
                 self.note_reading(Reading::Pending);
+                self.statistics.wire_bytes_in += bytes.len() as u64;
                 self.protocol.handle_input(bytes, now);
             }
             Course::Over { leaving, .. } => leaving.heard(now),
@@ -326,98 +324,6 @@ impl Endpoint {
                 [until, leaving.next_deadline()].into_iter().flatten().min()
             }
         }
-    }
-
-    /// Fills `slices` with what is to be written, in order; returns how many were filled.
-    pub fn output<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.protocol.output(slices)
-    }
-
-    /// Whether anything is to be written.
-    pub fn has_output(&self) -> bool {
-        self.protocol.has_output()
-    }
-
-    /// `count` bytes of the output were written.
-    pub fn wrote(&mut self, count: usize, now: Instant) {
-        self.protocol.advance_output(count, now);
-    }
-
-    /// The transport takes no more for now.
-    pub fn write_refused(&mut self, now: Instant) {
-        self.protocol.output_refused(now);
-    }
-
-    /// Drops what is still to be written: the transport does not carry bytes (yet), or no more.
-    pub fn discard_output(&mut self) {
-        self.protocol.discard_output();
-    }
-
-    /// What the transport has taken since the last call and what it has left, after it was offered everything; `None` if nothing has
-    /// changed, and once the connection is over: then nothing counts any more.
-    pub fn take_offered(&mut self) -> Option<Offered> {
-        if self.is_over() {
-            return None;
-        }
-        let left =
-            Amount { bytes: self.protocol.buffered_amount(), messages: self.protocol.buffered_messages() };
-        if left == self.refused && self.unsent == self.refused {
-            return None;
-        }
-        let offered = Offered { taken: self.unsent.without(left), left };
-        (self.unsent, self.refused) = (left, left);
-        self.sending.offered(offered);
-        Some(offered)
-    }
-
-    /// Whether a message of `len` bytes is within the outbound limits.
-    pub fn has_send_room(&self, len: usize) -> bool {
-        self.sending.has_room(len)
-    }
-
-    /// Queues a message.
-    ///
-    /// # Errors
-    /// [`SendError::BufferFull`] when the limits are reached, [`SendError::NotOpen`] before the upgrade and once closing has begun on
-    /// either side. Nothing is queued then.
-    pub fn send(
-        &mut self,
-        kind: MessageKind,
-        payload: Bytes,
-        compressor: &mut Compressor,
-    ) -> Result<(), SendError> {
-        if !self.protocol.is_open() {
-            return Err(SendError::NotOpen);
-        }
-        let len = payload.len();
-        if !self.sending.has_room(len) {
-            self.statistics.sends_refused += 1;
-            return Err(SendError::BufferFull);
-        }
-        self.send_accepted(kind, payload, compressor)?;
-        self.sending.accepted(len);
-        self.statistics.sent(len);
-        Ok(())
-    }
-
-    /// Queues a message that another [`SendAccount`] has accepted and counted.
-    ///
-    /// # Errors
-    /// [`SendError::NotOpen`], as [`send`](Self::send).
-    pub fn send_accepted(
-        &mut self,
-        kind: MessageKind,
-        payload: Bytes,
-        compressor: &mut Compressor,
-    ) -> Result<(), SendError> {
-        self.unsent.bytes += payload.len();
-        self.unsent.messages += 1;
-        self.protocol.send_with(kind, payload, compressor)
-    }
-
-    /// Payload bytes of messages not yet written whole.
-    pub fn buffered_amount(&self) -> usize {
-        self.protocol.buffered_amount()
     }
 
     /// Starts the close handshake; see [`Connection::close`]. Messages that still come are handed out while there is room and dropped
@@ -547,11 +453,6 @@ impl Endpoint {
         matches!(self.course, Course::Over { end: End::Told, .. })
     }
 
-    /// Changes the outbound limits at once.
-    pub fn set_send_limits(&mut self, limits: SendLimits) {
-        self.sending.set_limits(limits);
-    }
-
     /// Changes the heartbeat at once, counted from the last ping; `None` turns it off.
     pub fn set_heartbeat_interval(&mut self, interval: Option<Duration>, now: Instant) {
         self.protocol.set_heartbeat_interval(interval, now);
@@ -570,7 +471,10 @@ impl Endpoint {
 
     /// What was counted since the last call.
     pub fn take_statistics(&mut self) -> Statistics {
-        std::mem::take(&mut self.statistics)
+        let mut statistics = std::mem::take(&mut self.statistics);
+        statistics.unreliable_dropped = self.protocol.take_dropped();
+        statistics.pings_out = self.protocol.take_pings();
+        statistics
     }
 }
 

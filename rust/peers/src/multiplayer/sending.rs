@@ -1,0 +1,57 @@
+//! What a multiplayer peer sends.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rust_websocket_proto::Delivery;
+
+use super::{Listening, Multiplayer, Refusals, Session, TransferMode};
+use crate::{Levels, LiveSetting, Now, PeerState, Refused, Subject};
+
+impl<L: Listening> Multiplayer<L> {
+    /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
+    ///
+    /// # Errors
+    /// Nobody is sent anything: not connected, or an unknown target.
+    pub fn put_packet(&mut self, payload: Bytes, now: Now<'_>) -> Result<Refusals, Refused> {
+        self.check_connected("put_packet")?;
+        let delivery = self.delivery(now);
+        let refused = match &self.session {
+            Session::Server(server) => server.send(self.target_peer, &payload, delivery)?,
+            Session::Client(client) => client.send(payload, delivery).map(|()| Vec::new())?,
+            Session::Idle => Vec::new(),
+        };
+        if let Some((_, last)) = refused.last() {
+            self.note_refusal(last);
+        }
+        Ok(refused)
+    }
+
+    /// Of a packet that is put now. The time is asked only where something depends on it.
+    fn delivery(&self, now: Now<'_>) -> Delivery {
+        if self.transfer_mode == TransferMode::Reliable || self.settings.lifetime().is_none() {
+            return Delivery::Reliable;
+        }
+        Delivery::Unreliable(now())
+    }
+
+    /// What waits on all connections of this session.
+    pub fn levels(&self) -> Levels {
+        let levels = |state: &Arc<PeerState>| state.with(|peer| peer.levels());
+        match &self.session {
+            Session::Server(server) => server.members().map(levels).fold(Levels::default(), Levels::and),
+            Session::Client(client) => levels(client.server()),
+            Session::Idle => Levels::default(),
+        }
+    }
+
+    /// Has all connections obey what was set.
+    pub(super) fn set_live(&self, setting: LiveSetting, now: Now<'_>) {
+        let set = |state: &Arc<PeerState>| state.with(|peer| peer.set_live(setting, now));
+        match &self.session {
+            Session::Server(server) => server.members().for_each(set),
+            Session::Client(client) => set(client.server()),
+            Session::Idle => {}
+        }
+    }
+}
