@@ -60,6 +60,10 @@ func get_packets(max: int = -1) -> Array[PackedByteArray]:
 	return packets
 
 
+static func get_process_statistics() -> Dictionary:
+	return {}
+
+
 # A browser's queue cannot be changed: each message is sent.
 @warning_ignore("unused_parameter")
 # gdlint:ignore = unused-argument

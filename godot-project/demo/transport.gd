@@ -6,7 +6,10 @@ extends RefCounted
 
 static func create(impl: String) -> MultiplayerPeer:
 	if impl == "rust":
-		return RustWebSocketMultiplayerPeer.new()
+		var peer := RustWebSocketMultiplayerPeer.new()
+		# What the synchronizers send is of no use later: a client behind a slow link sees the present.
+		peer.unreliable_lifetime = 250
+		return peer
 	return WebSocketMultiplayerPeer.new()
 
 

@@ -52,6 +52,23 @@ func test_wire_and_queues() -> void:
 	check(until(func() -> bool: return pair.client.get_statistics().unsent_bytes == 0), "all is sent")
 
 
+func test_the_process() -> void:
+	if _is_builtin():
+		return
+	var sums := func() -> Dictionary: return new_ws().call("get_process_statistics")
+	var before: Dictionary = sums.call()
+	var pair := connect_pair()
+	pair.client.put_packet(bytes(100))
+	until_packets(pair.server, 1)
+	var during: Dictionary = sums.call()
+	equal(during.connections, before.connections + 2, "both ends are open")
+	equal(during.bytes_in, before.bytes_in + 100, "bytes in")
+	pair.client.close()
+	until_closed(pair.client)
+	check(sums.call().bytes_out >= before.bytes_out + 100, "what has ended counts")
+	check(during.io_thread_busy_usec > 0, "the I/O thread has worked")
+
+
 ## Live: what arrives counts before it is polled.
 func test_arrivals_count_before_the_poll() -> void:
 	if _is_builtin():

@@ -11,7 +11,7 @@ use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
 use godot::obj::{Gd, GodotClass};
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
-use rust_websocket_net::Statistics;
+use rust_websocket_net::{ProcessSums, Statistics};
 use rust_websocket_peers::{Levels, Line, ReadyState, Status, TransferMode};
 use rust_websocket_proto::{HttpResponse, MessageKind};
 
@@ -249,6 +249,18 @@ pub(crate) fn statistics_to_godot((statistics, levels): (Statistics, Levels)) ->
         "unsent_bytes" => size(levels.unsent_bytes),
         "opened_at" => int(levels.opened_at),
     }
+}
+
+/// What `get_process_statistics` returns.
+pub(crate) fn process_statistics_to_godot() -> VarDictionary {
+    let sums = ProcessSums::now();
+    let levels = Levels { unread: sums.unread, unsent_bytes: sums.unsent_bytes, opened_at: 0 };
+    let mut dictionary = statistics_to_godot((sums.statistics, levels));
+    dictionary.remove("opened_at");
+    dictionary.set("connections", i64::try_from(sums.open).unwrap_or(i64::MAX));
+    dictionary.set("handshakes_pending", i64::try_from(sums.pending).unwrap_or(i64::MAX));
+    dictionary.set("io_thread_busy_usec", i64::try_from(sums.io_busy.as_micros()).unwrap_or(i64::MAX));
+    dictionary
 }
 
 /// What `get_handshake_response_code` returns; 0 without an answer.

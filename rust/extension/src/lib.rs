@@ -24,6 +24,7 @@ mod own_virtuals;
 mod properties;
 mod raw_packet;
 mod registration;
+mod rename;
 mod report;
 mod request;
 mod server;
@@ -53,6 +54,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             InitStage::Core => report::install_panic_hook(),
             InitStage::Scene => {
                 monitors::init();
+                rename::offer();
                 registration::complete_classes();
             }
             InitStage::Editor => {
@@ -69,6 +71,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
         }
         if stage == InitStage::Scene {
             monitors::remove();
+            rename::withdraw();
             let has_threads_left = rust_websocket_net::shutdown();
             if has_threads_left {
                 mapped::stay();

@@ -18,7 +18,7 @@ use rust_websocket_peers::{Peer, PeerState, Property, ReadyState, Refused};
 use crate::{
     convert::{
         Named, Nullable, OptionalTlsOptions, PEER_CLASS, State, WriteMode, body_of, count_or_all, headers_of,
-        packets_to_godot, saturate, statistics_to_godot, status_of,
+        packets_to_godot, process_statistics_to_godot, saturate, statistics_to_godot, status_of,
     },
     driver,
     engine_stream::{EngineStream, Holder},
@@ -376,6 +376,11 @@ impl RustWebSocketPeer {
     #[func]
     fn get_statistics(&self) -> VarDictionary {
         statistics_to_godot(self.read(<_>::default(), |peer| (peer.statistics(), peer.levels())))
+    }
+
+    #[func]
+    fn get_process_statistics() -> VarDictionary {
+        fence(VarDictionary::new(), process_statistics_to_godot)
     }
 
     // Godot 3's.

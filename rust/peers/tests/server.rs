@@ -6,8 +6,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::ListenError;
-use rust_websocket_peers::{Multiplayer, Outcome, PeerState, ReadyState, Refused, Signal, Status, property};
-use rust_websocket_proto::SendError;
+use rust_websocket_peers::{
+    LiveSetting, Multiplayer, Outcome, PeerState, ReadyState, Refused, Signal, Status, TransferMode, property,
+};
+use rust_websocket_proto::{Delivery, SendError};
 
 use self::util::{Clock, FakeListener, Remote, Street, Visitor, broken};
 
@@ -412,6 +414,45 @@ fn settings_reach_connections_to_come() {
     let options = street.options().unwrap();
     assert_eq!(options.config.connect_timeout.as_secs_f64(), 7.5);
     assert_eq!(*server.get::<property::handshake_timeout>(), 7.5);
+}
+
+#[test]
+fn the_same_for_one_peer_after_the_other_is_shared() {
+    let (mut server, _street, clock, visitors, ids) = server_with(2);
+    let mut put = |target, payload: &'static str| {
+        server.target_peer = target;
+        server.put_packet(text(payload), &clock.now()).unwrap();
+    };
+    put(ids[0], "state");
+    put(ids[1], "state");
+    put(ids[0], "other");
+    let sent = |visitor: &Visitor| visitor.remote.with(|wire| std::mem::take(&mut wire.sent));
+    let (first, second) = (sent(&visitors[0]), sent(&visitors[1]));
+    assert_eq!(first[0].1.as_ptr(), second[0].1.as_ptr());
+    assert_eq!((&first[1].1[..], &second[0].1[..]), (&b"other"[..], &b"state"[..]));
+}
+
+#[test]
+fn what_is_unreliable_is_put_with_its_time() {
+    let (mut server, _street, clock, visitors, ids) = server_with(1);
+    server.target_peer = ids[0];
+    let put = |server: &mut Multiplayer<FakeListener>| {
+        server.put_packet(text("x"), &clock.now()).unwrap();
+        visitors[0].remote.with(|wire| wire.deliveries.pop().unwrap())
+    };
+    server.transfer_mode = TransferMode::Unreliable;
+    assert_eq!(put(&mut server), Delivery::Reliable, "without a lifetime");
+    server.set::<property::unreliable_lifetime>(100, &clock.now()).unwrap();
+    let lifetime = Some(std::time::Duration::from_millis(100));
+    let set = visitors[0].remote.with(|wire| wire.settings.pop());
+    assert!(matches!(set, Some(LiveSetting::UnreliableLifetime(set)) if set == lifetime));
+    for mode in [TransferMode::Unreliable, TransferMode::UnreliableOrdered] {
+        server.transfer_mode = mode;
+        assert_eq!(put(&mut server), Delivery::Unreliable(clock.now()()));
+    }
+    server.transfer_mode = TransferMode::Reliable;
+    assert_eq!(put(&mut server), Delivery::Reliable);
+    assert!(server.set::<property::unreliable_lifetime>(-1, &clock.now()).is_err());
 }
 
 #[test]

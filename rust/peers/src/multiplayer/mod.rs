@@ -88,6 +88,8 @@ pub struct Multiplayer<L: Listening = Listener> {
     /// Counts sessions.
     session_number: u64,
     incoming: Incoming,
+    /// What was put last for one peer, until the next poll: the same may follow for others.
+    last_put: Bytes,
     /// Who sent the packets that were handed out together last.
     last_senders: Vec<i32>,
     /// Of the last call that was refused, until the next attempt to listen or connect.
@@ -108,6 +110,7 @@ impl<L: Listening> Default for Multiplayer<L> {
             past: Past::default(),
             session_number: 0,
             incoming: Incoming::default(),
+            last_put: Bytes::new(),
             last_senders: Vec::new(),
             refusal: None,
         }
@@ -226,6 +229,7 @@ impl<L: Listening> Multiplayer<L> {
     /// Collects what has happened since the last poll; [`next_outcome`](Self::next_outcome) shows
     /// it.
     pub fn begin_poll(&mut self, now: Now<'_>) {
+        self.last_put = Bytes::new();
         let was_read = self.incoming.take_was_read();
         match &mut self.session {
             Session::Server(server) => server.begin_poll(was_read),

@@ -8,6 +8,9 @@ use rust_websocket_proto::Delivery;
 use super::{Listening, Multiplayer, Refusals, Session, TransferMode};
 use crate::{Levels, LiveSetting, Now, PeerState, Refused, Subject};
 
+/// Larger ones are rare, and would be kept until the next poll.
+const LARGEST_SHARED: usize = 64 * 1024;
+
 impl<L: Listening> Multiplayer<L> {
     /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
     ///
@@ -16,6 +19,7 @@ impl<L: Listening> Multiplayer<L> {
     pub fn put_packet(&mut self, payload: Bytes, now: Now<'_>) -> Result<Refusals, Refused> {
         self.check_connected("put_packet")?;
         let delivery = self.delivery(now);
+        let payload = self.shared(payload);
         let refused = match &self.session {
             Session::Server(server) => server.send(self.target_peer, &payload, delivery)?,
             Session::Client(client) => client.send(payload, delivery).map(|()| Vec::new())?,
@@ -25,6 +29,21 @@ impl<L: Listening> Multiplayer<L> {
             self.note_refusal(last);
         }
         Ok(refused)
+    }
+
+    /// `SceneMultiplayer` sends a packet to everybody as one for each peer, with the same bytes: they share one payload, and so what
+    /// it is compressed to.
+    fn shared(&mut self, payload: Bytes) -> Bytes {
+        if !matches!(self.session, Session::Server(_))
+            || self.target_peer <= 0
+            || payload.len() > LARGEST_SHARED
+        {
+            return payload;
+        }
+        if payload != self.last_put {
+            self.last_put = payload;
+        }
+        self.last_put.clone()
     }
 
     /// Of a packet that is put now. The time is asked only where something depends on it.
