@@ -33,6 +33,9 @@ use crate::{
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
+/// Bytes of one system call that take the kernel as long as a change of threads does.
+const MUCH: usize = 32 * 1024;
+
 /// What a connection works with during one turn.
 pub(crate) struct Turn<'a> {
     pub(crate) now: Instant,
@@ -46,6 +49,15 @@ pub(crate) struct Turn<'a> {
     /// Shared by all connections, so that a broadcast is compressed once.
     pub(crate) compressor: &'a mut Compressor,
     pub(crate) sockets: &'a mut Sockets<'a>,
+    /// Set if much was copied from or to the kernel at once.
+    pub(crate) has_copied_much: &'a mut bool,
+}
+
+impl Turn<'_> {
+    /// `count` bytes went through one system call.
+    fn note_copied(&mut self, count: usize) {
+        *self.has_copied_much |= count >= MUCH;
+    }
 }
 
 /// How far a connection has come.
@@ -270,7 +282,7 @@ impl Conn {
             self.endpoint.handle_timeout(turn.now);
             more |= self.deliver_events(turn);
         }
-        self.write(turn.compressor, turn.now);
+        self.write(turn);
         more |= self.deliver_events(turn);
         self.part(turn);
         self.report_waiting(turn.now);
@@ -300,7 +312,7 @@ impl Conn {
         if self.pending.is_some() {
             self.deliver_events(turn); // a decision
         }
-        self.write(turn.compressor, turn.now);
+        self.write(turn);
         if let Stage::Connected(wire) = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
@@ -514,6 +526,7 @@ impl Conn {
                 // Saves asking once more, unless the end is behind these bytes, which is not reported again.
                 wire.readable = wire.is_ending || !wire.transport.is_drained();
                 turn.budget.charge_read(count);
+                turn.note_copied(count);
                 self.endpoint.handle_read(turn.scratch.get(..count).unwrap_or_default(), turn.now);
             }
             Ok(Received::Nothing) => turn.budget.charge_read(0),
@@ -531,12 +544,12 @@ impl Conn {
     }
 
     /// Writes until the protocol has nothing more or the kernel takes no more.
-    fn write(&mut self, compressor: &mut Compressor, now: Instant) {
+    fn write(&mut self, turn: &mut Turn<'_>) {
         let Stage::Connected(wire) = &mut self.stage else { return };
         while wire.writable {
             let is_established = wire.transport.is_established();
             if is_established {
-                self.endpoint.fill_output(now, compressor);
+                self.endpoint.fill_output(turn.now, turn.compressor);
             }
             let has_output = self.endpoint.has_output() && is_established;
             if !has_output && !wire.transport.has_pending_output() {
@@ -545,10 +558,13 @@ impl Conn {
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = if has_output { self.endpoint.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
-                Ok(count) => self.endpoint.wrote(count, now),
+                Ok(count) => {
+                    turn.note_copied(count);
+                    self.endpoint.wrote(count, turn.now);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     wire.writable = false;
-                    self.endpoint.write_refused(now);
+                    self.endpoint.write_refused(turn.now);
                 }
                 Err(error) => {
                     wire.writable = false;

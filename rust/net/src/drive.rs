@@ -19,7 +19,7 @@ use std::{
 use mio::Poll;
 
 use crate::{
-    reactor::{Command, Reactor},
+    reactor::{Command, Reactor, ShortTurn},
     seam::{Commands, LinkId, Notify, lock},
 };
 
@@ -80,34 +80,36 @@ impl Driving {
     }
 
     /// Runs a short turn on this thread, or asks for the reactor, so that a later call can.
-    pub(crate) fn drive(&self) {
-        if !self.with_reactor(|reactor| reactor.short_turn(&self.commands)) {
+    pub(crate) fn drive(&self) -> Option<ShortTurn> {
+        let turn = self.with_reactor(|reactor| reactor.short_turn(&self.commands));
+        if turn.is_none() {
             self.ask();
         }
+        turn
     }
 
-    /// False if somebody else has the reactor.
-    fn with_reactor(&self, work: impl FnOnce(&mut Reactor) -> bool) -> bool {
+    /// `None` if somebody else has the reactor.
+    fn with_reactor(&self, work: impl FnOnce(&mut Reactor) -> ShortTurn) -> Option<ShortTurn> {
         if self.recalled.load(Ordering::Acquire) {
-            return false;
+            return None;
         }
         let mut reactor = match self.reactor.try_lock() {
             Ok(reactor) => reactor,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::WouldBlock) => return None,
         };
-        let Some(running) = reactor.as_mut() else { return false };
+        let running = reactor.as_mut()?;
         self.turns.fetch_add(1, Ordering::Relaxed);
-        let wants_thread = catch_unwind(AssertUnwindSafe(|| work(running))).unwrap_or_else(|_| {
+        let turn = catch_unwind(AssertUnwindSafe(|| work(running))).unwrap_or_else(|_| {
             // A bug that has escaped the fence around each connection.
             running.stop();
-            true
+            ShortTurn { wants_thread: true, ..ShortTurn::default() }
         });
         drop(reactor);
-        if wants_thread {
+        if turn.wants_thread {
             self.recall();
         }
-        true
+        Some(turn)
     }
 
     fn ask(&self) {
@@ -186,7 +188,7 @@ impl Notify for Driving {
     }
 
     fn work_here(&self, link: LinkId) {
-        if !self.with_reactor(|reactor| reactor.work_here(link)) {
+        if self.with_reactor(|reactor| reactor.work_here(link)).is_none() {
             self.notify(link);
         }
     }

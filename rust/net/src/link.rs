@@ -33,6 +33,9 @@ use crate::{
 /// Memory for so many reports is kept between two calls; a burst does not keep its own.
 const KEPT_REPORTS: usize = 1024;
 
+/// So many turns of a tight loop find nothing before it gives way once.
+const IDLE_TURNS: u8 = 4;
+
 /// What a listener reports.
 #[derive(Debug)]
 pub enum ListenerEvent<L = Link> {
@@ -72,11 +75,13 @@ struct Driver {
     pace: Pace,
     /// `None` without an I/O thread.
     driving: Option<Arc<Driving>>,
+    /// Turns without anything to do, one after the other.
+    idle_turns: u8,
 }
 
 impl Driver {
     fn new(driving: Option<Arc<Driving>>) -> Self {
-        Self { pace: Pace::default(), driving }
+        Self { pace: Pace::default(), driving, idle_turns: 0 }
     }
 
     /// At the beginning of each poll; `has_some`: there is something to take already.
@@ -85,11 +90,22 @@ impl Driver {
         match (&self.driving, step) {
             (Some(driving), Step::Drive) if !has_some => {
                 let began = Instant::now();
-                driving.drive();
-                self.pace.drove(began.elapsed());
+                let turn = driving.drive().unwrap_or_default();
+                self.pace.drove(began.elapsed(), turn.has_copied_much);
+                self.give_way(turn.was_idle);
             }
             (Some(driving), Step::Leave) => driving.recall(),
             _ => {}
+        }
+    }
+
+    /// The other side may be waiting for this processor, though another is free: a loop that never sleeps keeps
+    /// it for a slice of some milliseconds.
+    fn give_way(&mut self, was_idle: bool) {
+        self.idle_turns = if was_idle { self.idle_turns + 1 } else { 0 };
+        if self.idle_turns == IDLE_TURNS {
+            self.idle_turns = 0;
+            std::thread::yield_now();
         }
     }
 }

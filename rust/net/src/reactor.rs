@@ -120,6 +120,19 @@ pub(crate) struct Reactor {
     lending_asked: bool,
     /// During a short turn: when it is to end.
     ends_at: Option<Instant>,
+    /// A connection has copied much from or to the kernel since this was last taken.
+    has_copied_much: bool,
+}
+
+/// What a short turn has come to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ShortTurn {
+    /// The I/O thread has to go on.
+    pub(crate) wants_thread: bool,
+    /// There was nothing to do.
+    pub(crate) was_idle: bool,
+    /// Much was copied from or to the kernel at once.
+    pub(crate) has_copied_much: bool,
 }
 
 impl Reactor {
@@ -147,6 +160,7 @@ impl Reactor {
             running: true,
             lending_asked: false,
             ends_at: None,
+            has_copied_much: false,
         }
     }
 
@@ -187,14 +201,16 @@ impl Reactor {
         io_thread_worked(awake_since.elapsed());
     }
 
-    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow. True if the I/O
-    /// thread has to go on.
-    pub(crate) fn short_turn(&mut self, commands: &Commands<Command>) -> bool {
+    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow.
+    pub(crate) fn short_turn(&mut self, commands: &Commands<Command>) -> ShortTurn {
+        self.has_copied_much = false;
+        let mut was_idle = false;
         let polled = self.poll.poll(&mut self.events, Some(Duration::ZERO));
         if self.has_polled(polled) {
             let ends_at = Instant::now() + SHORT_TURN;
             self.ends_at = Some(ends_at);
             self.take_in(commands);
+            was_idle = self.ready.is_empty();
             for _ in 0..self.ready.len() {
                 let Some(id) = self.ready.pop() else { break };
                 self.work_unless_slow(id);
@@ -206,15 +222,19 @@ impl Reactor {
             self.release_compressor();
         }
         self.lending_asked = false;
-        !self.running || self.ready.has_slow()
+        ShortTurn {
+            wants_thread: !self.running || self.ready.has_slow(),
+            was_idle,
+            has_copied_much: self.has_copied_much,
+        }
     }
 
-    /// Carries out a link's orders on the thread of its owner. True if the I/O thread has to go on.
-    pub(crate) fn work_here(&mut self, link: LinkId) -> bool {
+    /// Carries out a link's orders on the thread of its owner.
+    pub(crate) fn work_here(&mut self, link: LinkId) -> ShortTurn {
         self.ends_at = Some(Instant::now() + SHORT_TURN);
         self.work_unless_slow(link.0);
         self.ends_at = None;
-        self.ready.has_slow()
+        ShortTurn { wants_thread: self.ready.has_slow(), ..ShortTurn::default() }
     }
 
     fn work_unless_slow(&mut self, id: usize) {
@@ -488,6 +508,7 @@ impl Reactor {
             scratch: &mut self.scratch,
             compressor: &mut self.compressor,
             sockets: &mut sockets,
+            has_copied_much: &mut self.has_copied_much,
         };
         Some(operation(&mut entry.conn, &mut turn))
     }
