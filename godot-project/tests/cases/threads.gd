@@ -98,6 +98,54 @@ func test_calls_from_a_second_thread() -> void:
 	check(until_closed(pair.client), "it closes")
 
 
+## Two threads are the first to call the functions of a peer that one thread has set up.
+func test_first_calls_of_two_threads() -> void:
+	if impl != "rust" or other != "rust":
+		check(true, "ours only")
+		return
+	for kind: String in [ws_class(impl), mp_class(impl)]:
+		var peers: Array[PacketPeer] = []
+		for i in 2000:
+			peers.append(ClassDB.instantiate(kind))
+			peers[i].inbound_buffer_size = 65536
+		var started := [0]
+		var threads: Array[Thread] = []
+		for i in 2:
+			threads.append(Thread.new())
+			threads[i].start(_ask_each.bind(peers, started))
+		for thread in threads:
+			equal(thread.wait_to_finish(), 0, kind)
+
+
+## Two threads read the packets of one peer: each gets whole packets, whatever the other does meanwhile.
+func test_packets_taken_by_two_threads() -> void:
+	if impl != "rust" or other != "rust":
+		check(true, "ours only")
+		return
+	var pair := connect_pair(func(client: Object, server: Object) -> void:
+		for peer: Object in [client, server]:
+			peer.outbound_buffer_size = 0
+			peer.inbound_buffer_size = 64 << 20)
+	# What each thread has got; less than none ends it.
+	var whole := [0, 0]
+	var threads: Array[Thread] = []
+	for i in 2:
+		threads.append(Thread.new())
+		threads[i].start(_take_packets.bind(pair.server, i, whole))
+	for i in 300:
+		var packet := PackedByteArray()
+		# Of a size that the allocator gives back to the system.
+		packet.resize(300_000)
+		packet.fill(i % 256)
+		pair.client.put_packet(packet)
+		until(func() -> bool: return pair.client.get_current_outbound_buffered_amount() < 2 << 20)
+	until(func() -> bool: return whole[0] + whole[1] == 300, 10.0)
+	equal(whole[0] + whole[1], 300, "whole packets")
+	whole.fill(-1000)
+	for thread in threads:
+		thread.wait_to_finish()
+
+
 ## A handler runs inside of a poll; it may wait for a thread that uses the same peer.
 func test_handler_that_waits_for_a_thread() -> void:
 	var server := mp_server()
@@ -235,6 +283,24 @@ static func _call_everything(peer: PacketPeer, number: int) -> void:
 		peer.handshake_headers = PackedStringArray(["X-A: %d" % i])
 		peer.supported_protocols = PackedStringArray(["p%d" % i])
 		peer.heartbeat_interval = 0.5 + number
+
+
+static func _ask_each(peers: Array[PacketPeer], started: Array) -> int:
+	started[0] += 1
+	var end := Time.get_ticks_msec() + 1000
+	while started[0] < 2 and Time.get_ticks_msec() < end:
+		pass
+	var packets := 0
+	for peer in peers:
+		packets += peer.get_available_packet_count()
+	return packets
+
+
+static func _take_packets(peer: PacketPeer, number: int, whole: Array) -> void:
+	while whole[number] >= 0:
+		var packet := peer.get_packet()
+		if packet.size() == 300_000 and packet.count(packet[0]) == packet.size():
+			whole[number] += 1
 
 
 static func _use_server(server: MultiplayerPeer, ids: Array[int]) -> void:

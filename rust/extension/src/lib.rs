@@ -13,6 +13,7 @@ mod engine_dial;
 mod engine_stream;
 #[cfg(feature = "builtin-names")]
 mod entry;
+mod first_calls;
 mod gauges;
 mod local;
 mod mapped;

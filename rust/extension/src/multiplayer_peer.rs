@@ -24,7 +24,7 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    monitors, own_virtuals,
+    first_calls, monitors, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -52,7 +52,7 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     pub(crate) decider: Arc<Decider>,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
-    /// Set once the object is in [`MULTIPLAYER_PEERS`].
+    /// Set once the object is in [`MULTIPLAYER_PEERS`] and its virtuals have been called.
     id: OnceLock<InstanceId>,
 }
 
@@ -128,14 +128,17 @@ impl RustWebSocketMultiplayerPeer {
         let id = this.instance_id_unchecked();
         MULTIPLAYER_PEERS.find(id, || {
             let object = this.bind();
-            _ = object.id.set(id);
+            object.id.get_or_init(|| {
+                first_calls::of_multiplayer_peer(this);
+                id
+            });
             Arc::clone(&object.state)
         })
     }
 
-    /// A call without an error code.
+    /// A virtual without an error code.
     fn run<R>(this: &Gd<Self>, on_panic: R, call: impl FnOnce(&mut Multiplayer) -> R) -> R {
-        fence(on_panic, || Self::state_of(this).with(call))
+        first_calls::virtual_call(on_panic, || Self::state_of(this).with(call))
     }
 
     /// A call that answers with an error code.
@@ -203,10 +206,15 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         r_buffer: RawPtr<*mut RawPtr<*const u8>>,
         r_buffer_size: RawPtr<*mut i32>,
     ) -> Error {
+        if first_calls::are_made() {
+            // SAFETY: as below.
+            unsafe { RawPacket::NONE.hand_out(&r_buffer, &r_buffer_size) };
+            return Error::OK;
+        }
         fence(Error::ERR_BUG, || {
             let state = Self::state_of(&this);
             let (result, packet) = state.with(|multiplayer| match multiplayer.next_packet() {
-                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload)),
+                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload, &state.lent)),
                 Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
                 Err(refused) => (Err(refused), RawPacket::NONE),
             });
@@ -220,7 +228,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
         // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
         let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
-        fence(Error::ERR_BUG, || Self::put(&this, payload))
+        first_calls::virtual_call(Error::OK, || Self::put(&this, payload))
     }
 
     #[func(gd_self)]
@@ -270,21 +278,27 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        fence((), || Self::emit_what_happened(this));
+        first_calls::virtual_call((), || Self::emit_what_happened(this));
     }
 
     #[func(gd_self)]
     fn close(this: Gd<Self>) {
-        Self::run(&this, (), |multiplayer| multiplayer.close(&Instant::now));
-        Self::forget_all_objects(&this);
+        first_calls::virtual_call((), || {
+            Self::state_of(&this).with(|multiplayer| multiplayer.close(&Instant::now));
+            Self::forget_all_objects(&this);
+        });
     }
 
     #[func(gd_self)]
     fn disconnect_peer(this: Gd<Self>, p_peer: i32, p_force: bool) {
-        _ = Self::answer(&this, |multiplayer| multiplayer.disconnect_peer(p_peer, p_force, &Instant::now));
-        if p_force {
-            Self::forget_object(&this, p_peer);
-        }
+        first_calls::virtual_call((), || {
+            _ = Self::answer(&this, |multiplayer| {
+                multiplayer.disconnect_peer(p_peer, p_force, &Instant::now)
+            });
+            if p_force {
+                Self::forget_object(&this, p_peer);
+            }
+        });
     }
 
     #[func(gd_self)]

@@ -2,7 +2,7 @@
 //! script's function in place of the class's, and the peer is dead; with the engine's own class,
 //! which has no virtuals, the same script works. All that can be done is to say so.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use godot::builtin::{Array, VarDictionary, Variant};
 use godot::classes::Object;
@@ -45,28 +45,28 @@ pub(crate) const OF_MULTIPLAYER_PEERS: &[&str] = &[
 /// Scripts remembered.
 const REMEMBERED: usize = 64;
 
-/// The scripts that have been looked at, each once.
-static KNOWN: Mutex<Vec<InstanceId>> = Mutex::new(Vec::new());
+/// A script that has been looked at.
+struct Known {
+    script: InstanceId,
+    /// Those of the virtuals that it names.
+    names: Arc<[String]>,
+    /// Its error was printed, if there is one to print.
+    is_settled: bool,
+}
+
+static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+
+/// Those of `virtuals` that the object's script names too. To be called while no lock is held.
+pub(crate) fn named_by_script<C: Inherits<Object>>(peer: &Gd<C>, virtuals: &[&str]) -> Arc<[String]> {
+    script_of(peer).map_or_else(Arc::default, |script| look_at(&script, virtuals))
+}
 
 /// Prints one error for the object's script if it names a function like one of `virtuals`. To be
 /// called when a connection is to begin, while no lock is held.
 pub(crate) fn warn<C: Inherits<Object>>(peer: &Gd<C>, virtuals: &[&str]) {
-    // Not by gdext's own functions: its file of the engine's interface is cut to what it has to have.
-    let Some(script) = call::<Gd<Object>>(&mut peer.clone().upcast(), "get_script") else { return };
-    if !is_new(script.instance_id()) {
-        return;
-    }
-    let Some(methods) = call::<Array<VarDictionary>>(&mut script.clone(), "get_script_method_list") else {
-        return;
-    };
-    let mut names: Vec<String> = methods
-        .iter_shared()
-        .filter_map(|method| method.get("name").map(|name| text::read_lossy(&name.stringify())))
-        .filter(|name| virtuals.contains(&name.as_str()))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    if !names.is_empty() {
+    let Some(script) = script_of(peer) else { return };
+    let names = look_at(&script, virtuals);
+    if !names.is_empty() && settle(script.instance_id()) {
         let class = peer.clone().upcast().get_class();
         godot_error!(
             "{} in the script of this {class} stands in for a function of the class itself, which then does not \
@@ -76,21 +76,56 @@ pub(crate) fn warn<C: Inherits<Object>>(peer: &Gd<C>, virtuals: &[&str]) {
     }
 }
 
+fn script_of<C: Inherits<Object>>(peer: &Gd<C>) -> Option<Gd<Object>> {
+    // Not by gdext's own functions: its file of the engine's interface is cut to what it has to have.
+    call(&mut peer.clone().upcast(), "get_script")
+}
+
+/// Those of `virtuals` that a script names; asked of the engine once.
+fn look_at(script: &Gd<Object>, virtuals: &[&str]) -> Arc<[String]> {
+    let id = script.instance_id();
+    if let Some(known) = lock_known().iter().find(|known| known.script == id) {
+        return Arc::clone(&known.names);
+    }
+    let methods = call::<Array<VarDictionary>>(&mut script.clone(), "get_script_method_list");
+    let mut names: Vec<String> = methods
+        .unwrap_or_default()
+        .iter_shared()
+        .filter_map(|method| method.get("name").map(|name| text::read_lossy(&name.stringify())))
+        .filter(|name| virtuals.contains(&name.as_str()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let names: Arc<[String]> = names.into();
+    remember(Known { script: id, names: Arc::clone(&names), is_settled: false });
+    names
+}
+
 /// What a method without arguments returns, if it is there and it is that.
 fn call<T: godot::meta::FromGodot>(object: &mut Gd<Object>, method: &str) -> Option<T> {
     object.try_call(method, &[]).ok().filter(|answer: &Variant| !answer.is_nil())?.try_to().ok()
 }
 
-fn is_new(script: InstanceId) -> bool {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if known.contains(&script) {
-        return false;
+fn remember(new: Known) {
+    let mut known = lock_known();
+    if known.iter().any(|known| known.script == new.script) {
+        return; // another thread was quicker
     }
     if known.len() >= REMEMBERED {
         known.remove(0);
     }
-    known.push(script);
-    true
+    known.push(new);
+}
+
+/// Whether nothing has been printed for this script; true once.
+fn settle(script: InstanceId) -> bool {
+    let mut known = lock_known();
+    let known = known.iter_mut().find(|known| known.script == script);
+    known.is_some_and(|known| !std::mem::replace(&mut known.is_settled, true))
+}
+
+fn lock_known() -> MutexGuard<'static, Vec<Known>> {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
-    monitors, own_virtuals,
+    first_calls, monitors, own_virtuals,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -47,7 +47,7 @@ pub(crate) struct RustWebSocketPeer {
     holder: Holder,
     /// Of a server's connection that its script has let in.
     request: Mutex<Option<Gd<RustWebSocketRequest>>>,
-    /// Set once the object is in [`PEERS`].
+    /// Set once the object is in [`PEERS`] and its virtuals have been called.
     id: OnceLock<InstanceId>,
 }
 
@@ -58,7 +58,9 @@ impl Named for RustWebSocketPeer {
 impl RustWebSocketPeer {
     /// An engine object for a peer that lives elsewhere too.
     pub(crate) fn for_state(state: Arc<PeerState>, request: Option<Gd<RustWebSocketRequest>>) -> Gd<Self> {
-        Gd::from_object(Self::with(state, request))
+        let object = Gd::from_object(Self::with(state, request));
+        _ = Self::state_of(&object); // before several threads have it
+        object
     }
 
     /// The engine object for a connection that a script takes from a server.
@@ -82,7 +84,10 @@ impl RustWebSocketPeer {
         let id = this.instance_id_unchecked();
         PEERS.find(id, || {
             let object = this.bind();
-            _ = object.id.set(id);
+            object.id.get_or_init(|| {
+                first_calls::of_packet_peer(this);
+                id
+            });
             Arc::clone(&object.state)
         })
     }
@@ -134,7 +139,7 @@ impl IPacketPeerExtension for RustWebSocketPeer {
 
     #[func(gd_self)]
     fn get_available_packet_count(this: Gd<Self>) -> i32 {
-        fence(0, || Self::state_of(&this).with(|peer| saturate(peer.view().available())))
+        first_calls::virtual_call(0, || Self::state_of(&this).with(|peer| saturate(peer.view().available())))
     }
 
     #[func(gd_self)]
@@ -148,10 +153,15 @@ impl IPacketPeerExtension for RustWebSocketPeer {
         r_buffer: RawPtr<*mut RawPtr<*const u8>>,
         r_buffer_size: RawPtr<*mut i32>,
     ) -> Error {
+        if first_calls::are_made() {
+            // SAFETY: as below.
+            unsafe { RawPacket::NONE.hand_out(&r_buffer, &r_buffer_size) };
+            return Error::OK;
+        }
         fence(Error::ERR_BUG, || {
             let state = Self::state_of(&this);
             let (error, packet) = state.with(|peer| match peer.next_packet() {
-                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload)),
+                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload, &state.lent)),
                 Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
                 Err(refused) => (Err(refused), RawPacket::NONE),
             });
@@ -165,7 +175,7 @@ impl IPacketPeerExtension for RustWebSocketPeer {
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
         // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
         let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
-        Self::answer(&this, |peer| peer.put_packet(payload))
+        first_calls::virtual_call(Error::OK, || Self::answer(&this, |peer| peer.put_packet(payload)))
     }
 
     fn get_available_packet_count(&self) -> i32 {

@@ -22,6 +22,7 @@ mod attempt;
 mod carrier;
 mod close_requests;
 mod held_end;
+mod lent;
 mod levels;
 mod locked;
 mod multiplayer;
@@ -38,6 +39,7 @@ mod view;
 pub use address::address_text;
 pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
+pub use lent::Lent;
 pub use levels::Levels;
 pub use locked::{Locked, Subject};
 pub use multiplayer::{

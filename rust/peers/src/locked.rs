@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{Refused, Reported};
+use crate::{Lent, Refused, Reported};
 
 /// What remembers the refusal of its last call.
 pub trait Subject {
@@ -16,12 +16,14 @@ pub struct Locked<T> {
     subject: Mutex<T>,
     /// Outside the lock: reports are printed while it is free.
     pub reported: Reported,
+    /// Outside the lock: what callers read after it is free again.
+    pub lent: Lent,
 }
 
 impl<T> Locked<T> {
     /// Puts it behind a lock.
     pub fn new(subject: T) -> Self {
-        Self { subject: Mutex::new(subject), reported: Reported::default() }
+        Self { subject: Mutex::new(subject), reported: Reported::default(), lent: Lent::default() }
     }
 
     /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may

@@ -7,8 +7,8 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions, Statistics};
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Delivery, Event, HttpResponse, Message, MessageKind, Opened, SendError,
-    Target, admission::Endpoint, is_valid_close_code, shown_url,
+    ClientRequest, CloseCause, Delivery, Event, HttpResponse, MessageKind, Opened, SendError, Target,
+    admission::Endpoint, is_valid_close_code, shown_url,
 };
 
 use crate::{
@@ -37,8 +37,6 @@ pub struct Peer {
     pub object: Option<i64>,
     /// What `put_packet` sends.
     write_mode: MessageKind,
-    /// The packet handed out last: the engine reads it after the call has returned.
-    last_packet: Option<Message>,
     // Emptied by every poll; kept for its memory.
     events: Vec<LinkEvent>,
     /// Of the last call that was refused, until the next attempt to connect.
@@ -96,7 +94,6 @@ impl Peer {
             request: None,
             object: None,
             write_mode: MessageKind::Binary,
-            last_packet: None,
             events: Vec::new(),
             refusal: None,
         }
@@ -252,7 +249,6 @@ impl Peer {
         self.close_requests = None;
         self.remote = None;
         self.request = None;
-        self.last_packet = None;
         self.refusal = None;
     }
 
@@ -367,16 +363,15 @@ impl Peer {
         }
     }
 
-    /// The next packet; `None` if the connection is open and there is none yet. It stays where it
-    /// is until the next call.
+    /// The next packet; `None` if the connection is open and there is none yet.
     ///
     /// # Errors
     /// [`Refused::NothingToReceive`].
-    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, Refused> {
+    pub fn next_packet(&mut self) -> Result<Option<Bytes>, Refused> {
         match self.view.pop() {
             Some(message) => {
                 self.consumed(message.payload.len());
-                Ok(Some(&self.last_packet.insert(message).payload))
+                Ok(Some(message.payload))
             }
             None if self.view.ready_state() == ReadyState::Open => Ok(None),
             None => Err(Refused::NothingToReceive { why: self.end_message() }),

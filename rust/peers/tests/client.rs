@@ -84,7 +84,7 @@ fn status_id_and_signals() {
     assert_eq!(client.unique_id(), 0, "until the next poll");
     assert_eq!(poll(&mut client, &clock), ["connected 1"]);
     assert_eq!((client.status(), client.unique_id()), (Status::Connected, 77));
-    assert_eq!((client.packet_peer(), client.next_packet().unwrap()), (1, Some(&b"first"[..])));
+    assert_eq!((client.packet_peer(), client.next_packet().unwrap()), (1, Some("first".into())));
     client.target_peer = 5;
     client.put_packet(text("to the server, whatever the target"), &clock.now()).unwrap();
     assert_eq!(remote.sent().len(), 1);

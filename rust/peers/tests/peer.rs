@@ -36,7 +36,7 @@ fn text(text: &'static str) -> Bytes {
 }
 
 fn take(peer: &mut Peer) -> Option<String> {
-    peer.next_packet().expect("open, or a packet").map(|packet| String::from_utf8_lossy(packet).into_owned())
+    peer.next_packet().expect("open, or a packet").map(|packet| String::from_utf8_lossy(&packet).into_owned())
 }
 
 #[test]

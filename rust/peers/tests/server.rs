@@ -60,7 +60,7 @@ fn text(text: &'static str) -> Bytes {
 fn take(server: &mut Server) -> Option<(i32, String)> {
     let sender = server.packet_peer();
     let packet = server.next_packet().expect("a server")?;
-    Some((sender, String::from_utf8_lossy(packet).into_owned()))
+    Some((sender, String::from_utf8_lossy(&packet).into_owned()))
 }
 
 fn send(server: &mut Server, target: i32, payload: &'static str) -> usize {

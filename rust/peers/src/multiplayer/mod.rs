@@ -88,8 +88,6 @@ pub struct Multiplayer<L: Listening = Listener> {
     /// Counts sessions.
     session_number: u64,
     incoming: Incoming,
-    /// The packet handed out last: the engine reads it after the call has returned.
-    last_packet: Bytes,
     /// What was put last for one peer, until the next poll: the same may follow for others.
     last_put: Bytes,
     /// Who sent the packets that were handed out together last.
@@ -112,7 +110,6 @@ impl<L: Listening> Default for Multiplayer<L> {
             past: Past::default(),
             session_number: 0,
             incoming: Incoming::default(),
-            last_packet: Bytes::new(),
             last_put: Bytes::new(),
             last_senders: Vec::new(),
             refusal: None,
@@ -347,15 +344,13 @@ impl<L: Listening> Multiplayer<L> {
         self.incoming.next_sender().unwrap_or(SERVER_ID)
     }
 
-    /// The next packet, `None` if there is none. It stays where it is until the next call.
+    /// The next packet, `None` if there is none.
     ///
     /// # Errors
     /// [`Refused::NotConnected`].
-    pub fn next_packet(&mut self) -> Result<Option<&[u8]>, Refused> {
+    pub fn next_packet(&mut self) -> Result<Option<Bytes>, Refused> {
         self.check_connected("get_packet")?;
-        let Some((_, payload)) = self.take_packet() else { return Ok(None) };
-        self.last_packet = payload;
-        Ok(Some(&self.last_packet))
+        Ok(self.take_packet().map(|(_, payload)| payload))
     }
 
     fn take_packet(&mut self) -> Option<(i32, Bytes)> {
