@@ -1,6 +1,10 @@
 extends "res://tests/harness/case.gd"
 ## `heartbeat_interval`: a ping while nothing happens, an end when nobody answers.
 
+## More than the system's buffers on both sides take.
+const SIZE := 16 << 20
+const INTERVAL := 0.3
+
 
 func test_pings_while_the_connection_is_idle() -> void:
 	for role: String in ["client", "server"]:
@@ -70,6 +74,45 @@ func test_pings_and_closes_behind_unread_packets() -> void:
 		equal(read, 50, role + ": nothing is lost")
 		check(until_closed(pair.peer), role + ": closed")
 		equal(ending(pair.peer), 'CLOSED 1000 ""', role)
+
+
+## A ping waits behind a message that has begun: as long as bytes of it move, the link lives.
+func test_a_large_message_on_its_way_out_outlives_the_heartbeat() -> void:
+	if not impl_is_ours() or other != "rust":
+		checks += 1
+		return
+	start(60.0)
+	for role: String in ["client", "server"]:
+		var pair := _pair(role, func(peer: Object) -> void:
+			peer.outbound_buffer_size = SIZE * 2
+			peer.heartbeat_interval = INTERVAL)
+		pair.raw.bytes_per_second = SIZE / 2
+		equal(pair.peer.put_packet(bytes(SIZE)), OK, role + ": put_packet")
+		var arrived := until(func() -> bool: return pair.raw.received.size() >= SIZE, 20.0)
+		check(arrived, role + ": all of it arrives")
+		equal(state_name(pair.peer), "OPEN", role + ": " + pair.peer.get_error_message())
+
+
+## So does one of which bytes come in, though nobody answers pings meanwhile.
+func test_a_large_message_on_its_way_in_outlives_the_heartbeat() -> void:
+	if not impl_is_ours() or other != "rust":
+		checks += 1
+		return
+	start(60.0)
+	for role: String in ["client", "server"]:
+		var pair := _pair(role, func(peer: Object) -> void:
+			peer.inbound_buffer_size = SIZE * 2
+			peer.heartbeat_interval = INTERVAL)
+		var frame: PackedByteArray = pair.raw.frame(RawPeer.BINARY, bytes(SIZE / 8))
+		var began := Time.get_ticks_msec()
+		var sent := 0
+		while sent < frame.size() and state_name(pair.peer) == "OPEN":
+			var due := mini(frame.size(), (Time.get_ticks_msec() - began) * frame.size() / 2000)
+			pair.raw.send_unread(frame.slice(sent, due))
+			sent = due
+			settle(0.02)
+		check(until_packets(pair.peer, 1), role + ": it has arrived")
+		equal(state_name(pair.peer), "OPEN", role + ": " + pair.peer.get_error_message())
 
 
 func _pair(role: String, prepare: Callable) -> RawPair:

@@ -117,7 +117,8 @@ func test_first_calls_of_two_threads() -> void:
 			equal(thread.wait_to_finish(), 0, kind)
 
 
-## Two threads read the packets of one peer: each gets whole packets, whatever the other does meanwhile.
+## Two threads read the packets of one peer: each gets whole packets, whatever the other does
+## meanwhile.
 func test_packets_taken_by_two_threads() -> void:
 	if impl != "rust" or other != "rust":
 		check(true, "ours only")

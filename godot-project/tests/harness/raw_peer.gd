@@ -16,10 +16,13 @@ var stream: StreamPeerTCP
 var received := PackedByteArray()
 ## Frames of a client are masked; set by the side that this socket plays.
 var masks := false
+## How fast it reads; 0: what is there.
+var bytes_per_second := 0
 ## True once the other side has closed or reset the connection.
 var ended := false
 
 var _head := ""
+var _read_at := 0
 
 
 func _init(connection: StreamPeerTCP) -> void:
@@ -40,11 +43,20 @@ func poll() -> void:
 		StreamPeerTCP.STATUS_CONNECTING:
 			pass
 		StreamPeerTCP.STATUS_CONNECTED:
-			var waiting := stream.get_available_bytes()
+			var waiting := _readable_bytes()
 			if waiting > 0:
 				received.append_array(stream.get_partial_data(waiting)[1])
 		_:
 			ended = true
+
+
+func _readable_bytes() -> int:
+	var waiting := stream.get_available_bytes()
+	if bytes_per_second > 0:
+		var now := Time.get_ticks_usec()
+		waiting = mini(waiting, bytes_per_second * mini(now - _read_at, 50_000) / 1_000_000)
+		_read_at = now
+	return waiting
 
 
 func is_connected_now() -> bool:
