@@ -93,13 +93,28 @@ fn make<C: Inherits<Object>>(peer: &Gd<C>, virtuals: &[&str], tables: &[&[Call]]
     // A script that names one of them is called in its place, and not by us.
     let of_script = own_virtuals::named_by_script(peer, virtuals);
     let mut object = peer.clone().upcast();
-    ARE_MADE.set(true);
+    let _until_the_end = Making::begin();
     for (name, method, argument) in tables.iter().copied().flatten() {
         if !of_script.iter().any(|named| named == name) {
             _ = object.try_call(*method, &argument.values());
         }
     }
-    ARE_MADE.set(false);
+}
+
+/// As long as it lives, the virtuals of this thread do nothing; whatever ends the calls, they work again.
+struct Making;
+
+impl Making {
+    fn begin() -> Self {
+        ARE_MADE.set(true);
+        Self
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        ARE_MADE.set(false);
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod asking;
 mod reporting;
+mod turn;
 
 use std::{
     fmt,
@@ -13,7 +14,7 @@ use std::{
 
 use mio::Token;
 use rust_websocket_proto::{
-    Budget, ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions,
+    ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions,
     Farewell, Random, Scheme, TransportEnd, admission,
 };
 
@@ -30,35 +31,10 @@ use crate::{
     wire::{Readiness, Wire},
 };
 
+pub(crate) use turn::Turn;
+
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
-
-/// Bytes of one system call that take the kernel as long as a change of threads does.
-const MUCH: usize = 32 * 1024;
-
-/// What a connection works with during one turn.
-pub(crate) struct Turn<'a> {
-    pub(crate) now: Instant,
-    /// What reading and decoding may cost.
-    pub(crate) budget: Budget,
-    /// Bytes that the connections of listeners may still read ahead of their owners, all together.
-    pub(crate) read_ahead: &'a mut usize,
-    /// Empty; for taking orders without an allocation each time.
-    pub(crate) orders: &'a mut Orders,
-    pub(crate) scratch: &'a mut [u8],
-    /// Shared by all connections, so that a broadcast is compressed once.
-    pub(crate) compressor: &'a mut Compressor,
-    pub(crate) sockets: &'a mut Sockets<'a>,
-    /// Set if much was copied from or to the kernel at once.
-    pub(crate) has_copied_much: &'a mut bool,
-}
-
-impl Turn<'_> {
-    /// `count` bytes went through one system call.
-    fn note_copied(&mut self, count: usize) {
-        *self.has_copied_much |= count >= MUCH;
-    }
-}
 
 /// How far a connection has come.
 #[derive(Debug)]

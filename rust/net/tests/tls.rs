@@ -6,6 +6,8 @@
     reason = "tests may fail and wait"
 )]
 
+#[path = "util/identity.rs"]
+mod identity;
 mod util;
 
 use std::{
@@ -17,125 +19,21 @@ use std::{
 };
 
 use bytes::Bytes;
+use identity::{
+    Identity, RawClient, attempt, authority, below, client, connect, leaf, like_godot, parameters,
+    raw_config, refused, server, server_with, strict_identity, trusting,
+};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rust_websocket_net::{
-    Admission, CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How,
-    Link, LinkOptions, ListenOptions, Listener, Reporting, SendLimits, ServerTls, ServerTrust, TlsError,
+    CertificateChain, ChainCapture, ClientTls, DefaultRoots, ExpectedName, How, Link, SendLimits, ServerTls,
+    ServerTrust, TlsError,
 };
 use rust_websocket_proto::MessageKind;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use util::{Client, Server, options, request_for, wait_until};
-
-type Issuer = CertifiedIssuer<'static, KeyPair>;
-
-/// A certificate with its key, both as PEM.
-#[derive(Clone)]
-struct Identity {
-    key: String,
-    chain: String,
-}
-
-impl Identity {
-    fn server(&self) -> ServerTls {
-        ServerTls::new(self.key.as_bytes(), CertificateChain::from_pem(self.chain.as_bytes()).unwrap())
-            .unwrap()
-    }
-}
-
-fn parameters(names: &[&str]) -> CertificateParams {
-    let mut parameters =
-        CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    parameters.distinguished_name.push(DnType::CommonName, "localhost");
-    parameters
-}
-
-fn authority(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Issuer {
-    let mut parameters = CertificateParams::default();
-    parameters.distinguished_name.push(DnType::CommonName, name);
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    change(&mut parameters);
-    CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn below(issuer: &Issuer, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Issuer {
-    let mut parameters = CertificateParams::default();
-    parameters.distinguished_name.push(DnType::CommonName, name);
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    change(&mut parameters);
-    CertifiedIssuer::signed_by(parameters, KeyPair::generate().unwrap(), issuer).unwrap()
-}
-
-fn leaf(issuer: &Issuer, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-    let mut parameters = parameters(&["localhost"]);
-    change(&mut parameters);
-    let key = KeyPair::generate().unwrap();
-    let certificate = parameters.signed_by(&key, issuer).unwrap();
-    Identity { key: key.serialize_pem(), chain: certificate.pem() }
-}
-
-/// As Godot's `Crypto` makes it: a CA, and only a common name.
-fn like_godot(change: impl FnOnce(&mut CertificateParams)) -> Identity {
-    let mut parameters = parameters(&[]);
-    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    change(&mut parameters);
-    let key = KeyPair::generate().unwrap();
-    let certificate = parameters.self_signed(&key).unwrap();
-    Identity { key: key.serialize_pem(), chain: certificate.pem() }
-}
-
-fn trusting(pem: &str) -> ClientTls {
-    client(ServerTrust::Certificates(pem.as_bytes().to_vec()), ExpectedName::Host)
-}
-
-fn client(trust: ServerTrust, name: ExpectedName) -> ClientTls {
-    ClientTls::new(trust, name).unwrap()
-}
-
-fn server(tls: ServerTls) -> Server {
-    server_with(tls, options())
-}
-
-fn server_with(tls: ServerTls, link: LinkOptions) -> Server {
-    let listener = Listener::bind(ListenOptions {
-        address: Some("127.0.0.1".parse().unwrap()),
-        port: 0,
-        link,
-        tls: Some(tls),
-        admission: Admission::default(),
-        reporting: Reporting::Together,
-    })
-    .unwrap();
-    Server::of(listener)
-}
-
-fn connect(address: SocketAddr, tls: &ClientTls) -> Client {
-    let request = request_for(&format!("wss://localhost:{}/", address.port()));
-    Client::of(Link::connect_tls(request, tls.clone(), options()))
-}
-
-/// `Ok` if the client gets in, else what it says.
-fn attempt(tls: &ClientTls, identity: &Identity) -> Result<(), String> {
-    let mut server = server(identity.server());
-    let mut client = connect(server.address(), tls);
-    wait_until("a decision", || {
-        client.poll();
-        server.poll();
-        client.open || client.closed.is_some()
-    });
-    match client.closed {
-        Some(closed) => Err(closed.cause.to_string()),
-        None => Ok(()),
-    }
-}
-
-fn refused(tls: &ClientTls, identity: &Identity, part: &str) {
-    let message = attempt(tls, identity).expect_err(part);
-    assert!(message.starts_with("the TLS handshake failed: "), "{message}");
-    assert!(message.contains(part), "'{message}' says '{part}'");
-}
 
 #[test]
 fn messages_of_all_sizes_are_echoed() {
@@ -426,71 +324,6 @@ fn a_silent_server_runs_into_the_connect_timeout() {
     assert!(message.starts_with("the TLS handshake did not finish in time"), "{message}");
 }
 
-/// A TLS client by rustls on a socket of its own, through the upgrade.
-struct RawClient {
-    socket: TcpStream,
-    session: rustls::ClientConnection,
-}
-
-impl RawClient {
-    fn connect(address: SocketAddr, config: &Arc<rustls::ClientConfig>) -> Self {
-        Self::connect_as(address, config, "localhost")
-    }
-
-    fn connect_as(address: SocketAddr, config: &Arc<rustls::ClientConfig>, name: &str) -> Self {
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        let mut raw = Self {
-            socket: TcpStream::connect(address).unwrap(),
-            session: rustls::ClientConnection::new(config.clone(), name).unwrap(),
-        };
-        raw.write(
-            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        );
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            rustls::Stream::new(&mut raw.session, &mut raw.socket).read_exact(&mut byte).unwrap();
-            answer.push(byte[0]);
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 101"));
-        raw
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        let mut stream = rustls::Stream::new(&mut self.session, &mut self.socket);
-        stream.write_all(bytes).unwrap();
-        stream.flush().unwrap();
-    }
-
-    /// A masked text message of one letter.
-    fn say(&mut self, letter: u8) {
-        self.write(&[0x81, 0x81, 0, 0, 0, 0, letter]);
-    }
-}
-
-fn raw_config(
-    identity: &Identity,
-    versions: &[&'static rustls::SupportedProtocolVersion],
-) -> Arc<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(identity.chain.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Arc::new(
-        rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth(),
-    )
-}
-
-/// A root, and what is below it with the root behind, so that rustls's own verifier takes it.
-fn strict_identity() -> (Identity, Identity) {
-    let root = authority("Root", |_| {});
-    (leaf(&root, |_| {}), Identity { key: String::new(), chain: root.pem() })
-}
-
 #[test]
 fn a_cut_connection_is_no_orderly_end_and_loses_nothing() {
     let (identity, root) = strict_identity();
@@ -554,143 +387,6 @@ fn both_versions_are_spoken_and_resumed() {
             "{version:?}"
         );
     }
-}
-
-fn names_of(raw: &RawClient) -> Vec<u8> {
-    raw.session.peer_certificates().unwrap()[0].to_vec()
-}
-
-fn der(identity: &Identity) -> Vec<u8> {
-    CertificateDer::from_pem_slice(identity.chain.as_bytes()).unwrap().to_vec()
-}
-
-/// A client that asks for that name, or for none.
-fn asking_for(address: SocketAddr, root: &Identity, name: Option<&str>) -> RawClient {
-    let mut config = (*raw_config(root, rustls::ALL_VERSIONS)).clone();
-    config.enable_sni = name.is_some();
-    config.resumption = rustls::client::Resumption::disabled();
-    config.dangerous().set_certificate_verifier(Arc::new(Anybody));
-    RawClient::connect_as(address, &Arc::new(config), name.unwrap_or("localhost"))
-}
-
-/// Takes every certificate: which one is shown is what the test looks at.
-#[derive(Debug)]
-struct Anybody;
-
-impl rustls::client::danger::ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _own: &CertificateDer<'_>,
-        _others: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _own: &CertificateDer<'_>,
-        _signature: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signature: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        self.verify_tls12_signature(message, own, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-#[test]
-fn each_name_has_its_certificate() {
-    let root = authority("Root", |_| {});
-    let identities: Vec<_> = (0..4).map(|_| leaf(&root, |_| {})).collect();
-    let [everybody, exact, wildcard, renewed] = &identities[..] else { unreachable!("four") };
-    let root = Identity { key: String::new(), chain: root.pem() };
-    let server = server(everybody.server());
-    let set = |name: &str, identity: Option<&Identity>| {
-        let name = rust_websocket_proto::ServerName::parse(name).unwrap();
-        server.listener.change_certificate(CertificateChange::ForName(name, identity.map(Identity::server)));
-    };
-    let shown = |name: Option<&str>| {
-        let der = names_of(&asking_for(server.address(), &root, name));
-        identities.iter().position(|identity| self::der(identity) == der).unwrap()
-    };
-    set("*.game.example", Some(wildcard));
-    set("eu.game.example", Some(exact));
-    for (name, expected) in [
-        (None, 0),
-        (Some("localhost"), 0),
-        (Some("game.example"), 0),
-        (Some("us.game.example"), 2),
-        (Some("EU.Game.example"), 1),
-        (Some("a.us.game.example"), 0),
-    ] {
-        assert_eq!(shown(name), expected, "{name:?}");
-    }
-    set("eu.game.example", None);
-    assert_eq!(shown(Some("eu.game.example")), 2, "the wildcard's again");
-    server.listener.change_certificate(CertificateChange::ForEverybodyElse(renewed.server()));
-    assert_eq!((shown(None), shown(Some("us.game.example"))), (3, 2));
-}
-
-/// A renewal ends nobody: who plays plays on, who comes back resumes, and of those who come meanwhile each gets one of the two.
-#[test]
-fn certificates_are_exchanged_while_clients_come_and_go() {
-    let root = authority("Root", |_| {});
-    let (old, new) = (leaf(&root, |_| {}), leaf(&root, |_| {}));
-    let root = Identity { key: String::new(), chain: root.pem() };
-    let mut server = server(old.server());
-    server.echoes = true;
-    let tls = trusting(&root.chain);
-    let mut live: Vec<_> = (0..10).map(|_| connect(server.address(), &tls)).collect();
-    wait_until("the first ones", || {
-        server.poll();
-        live.iter_mut().for_each(Client::poll);
-        live.iter().all(|client| client.open)
-    });
-    let address = server.address();
-    let config = raw_config(&root, rustls::ALL_VERSIONS);
-    let mut before = RawClient::connect(address, &config);
-    before.say(b'x');
-    assert_eq!(names_of(&before), der(&old));
-    let mut coming: Vec<Client> = Vec::new();
-    for round in 0..20 {
-        coming.extend((0..5).map(|_| connect(address, &tls)));
-        let shown = if round % 2 == 0 { &new } else { &old };
-        server.listener.change_certificate(CertificateChange::ForEverybodyElse(shown.server()));
-        server.poll();
-    }
-    server.listener.change_certificate(CertificateChange::ForEverybodyElse(new.server()));
-    wait_until("those who came meanwhile", || {
-        server.poll();
-        coming.iter_mut().for_each(Client::poll);
-        coming.iter().all(|client| client.open)
-    });
-    for client in &mut live {
-        client.link.push(MessageKind::Text, Bytes::from_static(b"still here"), How::Now).unwrap();
-    }
-    wait_until("the echoes", || {
-        server.poll();
-        live.iter_mut().for_each(Client::poll);
-        live.iter().all(|client| client.messages.len() == 1)
-    });
-    assert!(live.iter().chain(&coming).all(|client| client.closed.is_none()));
-    let resumed = RawClient::connect(address, &config);
-    assert_eq!(resumed.session.handshake_kind(), Some(rustls::HandshakeKind::Resumed), "tickets live on");
-    let fresh = RawClient::connect(address, &raw_config(&root, rustls::ALL_VERSIONS));
-    assert_eq!(names_of(&fresh), der(&new));
 }
 
 /// Our client comes back with the ticket that it was given.
