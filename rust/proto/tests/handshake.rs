@@ -1,38 +1,20 @@
-//! The upgrade, from both sides, byte for byte.
+//! The upgrade, byte for byte: requests of both roles.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "util/upgrade.rs"]
+mod upgrade;
 mod util;
 
 use std::{io::IoSlice, sync::Arc};
 
 use rust_websocket_proto::{
-    CloseCause, Closed, Config, ConnectPhase, Connection, Event, HttpResponse, RequestError, ResponseError,
-    Scheme, TransportEnd,
+    CloseCause, Closed, Config, Connection, Event, RequestError, Scheme, TransportEnd,
 };
-use util::*;
-
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-
-fn strings(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
-}
-
-fn with_protocols(protocols: &[&str]) -> Config {
-    Config { supported_protocols: strings(protocols), ..config() }
-}
-
-/// A client whose key is the one of RFC 6455 section 1.3.
-fn sample_client(url: &str, config: Config) -> Connection {
-    let mut client =
-        Connection::client(&request(url), config, Arc::new(Pattern(b"the sample nonce")), epoch());
-    client.set_connect_phase(ConnectPhase::Upgrade);
-    client
-}
-
-fn text_output(connection: &mut Connection) -> String {
-    String::from_utf8(take_output(connection)).unwrap()
-}
+use upgrade::{ACCEPT, KEY, answer_with, request_with, sample_client, strings, text_output, with_protocols};
+use util::{
+    Seeded, binary, config, epoch, events, feed, frame, only_closed, only_opened, request, server,
+    take_output,
+};
 
 /// Section 1.3, with the engine's order of lines.
 #[test]
@@ -122,28 +104,6 @@ fn f30_credentials_of_a_url_are_sent() {
 fn f15_ipv6_literals_have_brackets() {
     let request = text_output(&mut sample_client("ws://[::1]:9080", config()));
     assert!(request.starts_with("GET / HTTP/1.1\r\nHost: [::1]:9080\r\n"), "{request}");
-}
-
-fn request_lines() -> Vec<String> {
-    strings(&[
-        "GET /chat?x=1 HTTP/1.1",
-        "Host: server.example.com",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Version: 13",
-    ])
-}
-
-/// The request with the line that starts with `prefix` replaced by `lines`.
-fn request_with(prefix: &str, lines: &str) -> String {
-    let mut all = request_lines();
-    match all.iter().position(|line| line.starts_with(prefix)) {
-        Some(index) if lines.is_empty() => drop(all.remove(index)),
-        Some(index) => all[index] = lines.to_owned(),
-        None => all.push(lines.to_owned()),
-    }
-    all.join("\r\n") + "\r\n\r\n"
 }
 
 #[test]
@@ -355,225 +315,6 @@ fn a_request_and_the_end_of_the_transport() {
         matches!(&all[..], [Event::Opened(_), Event::Closed(closed)] if closed.code.is_none()),
         "{all:?}"
     );
-}
-
-fn answer_with(prefix: &str, lines: &str) -> String {
-    let mut all = strings(&["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]);
-    all.push(format!("Sec-WebSocket-Accept: {ACCEPT}"));
-    match all.iter().position(|line| line.starts_with(prefix)) {
-        Some(index) if lines.is_empty() => drop(all.remove(index)),
-        Some(index) => all[index] = lines.to_owned(),
-        None => all.push(lines.to_owned()),
-    }
-    all.join("\r\n") + "\r\n\r\n"
-}
-
-#[test]
-fn accepted_answers_however_they_are_cut() {
-    let rows = [
-        ("X", "X: y"),
-        ("HTTP", "HTTP/1.1 101 "),
-        ("HTTP", "HTTP/1.1 101"),
-        ("HTTP", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 101 Switching Protocols"),
-        // F12: the built-in refuses this.
-        ("Connection", "Connection: keep-alive, Upgrade"),
-        ("Upgrade", "UPGRADE: WebSocket"),
-        ("X", "Sec-WebSocket-Extensions:"),
-        // F29: what browsers skip.
-        ("X", "Set-Cookie: a=\u{1}b"),
-        ("X", "X-Bad : 1\r\nX Bad: 1\r\nX\0: 1\r\nX: \0"),
-        ("X", "X: a\r\n folded"),
-    ];
-    for (prefix, lines) in rows {
-        let answer = [answer_with(prefix, lines).as_bytes(), &frame(0x82, b"behind", false)].concat();
-        for cut in 0..answer.len() {
-            let mut client = sample_client("ws://a", config());
-            let mut all = feed(&mut client, &answer[..cut], epoch());
-            all.extend(feed(&mut client, &answer[cut..], epoch()));
-            assert!(
-                matches!(&all[..], [Event::Opened(_), Event::Message(message)] if *message == binary(b"behind")),
-                "{lines}: {all:?}"
-            );
-        }
-    }
-}
-
-/// F29: as many lines as 16 KiB hold.
-#[test]
-fn f29_an_answer_of_many_lines() {
-    let lines = vec!["a:"; 3000].join("\r\n");
-    let mut client = sample_client("ws://a", config());
-    only_opened(feed(&mut client, answer_with("X", &lines).as_bytes(), epoch()));
-    let lines = vec!["X: y"; 3000].join("\r\n");
-    let mut client = sample_client("ws://a", config());
-    let closed = only_closed(feed(&mut client, answer_with("X", &lines).as_bytes(), epoch()));
-    assert_eq!(closed.cause, CloseCause::Response(ResponseError::HeadTooLarge));
-}
-
-/// F31: what a server said when it opened the connection.
-#[test]
-fn f31_the_answer_of_a_success() {
-    let mut client = sample_client("ws://a", config());
-    let lines = "Set-Cookie: sid=abc; Path=/\r\nbad line\r\nset-cookie:two=2";
-    let opened = only_opened(feed(&mut client, answer_with("X", lines).as_bytes(), epoch()));
-    let response = opened.response.unwrap();
-    assert_eq!(
-        (response.status, &response.reason[..], &response.body[..]),
-        (101, "Switching Protocols", &[][..])
-    );
-    let accept = format!("Sec-WebSocket-Accept: {ACCEPT}");
-    let expected = [
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        &accept,
-        "Set-Cookie: sid=abc; Path=/",
-        "set-cookie: two=2",
-    ];
-    assert_eq!(response.headers, expected);
-    let opened =
-        only_opened(feed(&mut server(config(), epoch()), request_with("X", "X: y").as_bytes(), epoch()));
-    assert_eq!(opened.response, None);
-}
-
-#[test]
-fn refused_answers() {
-    use ResponseError::*;
-    let rows = [
-        ("Upgrade", "", NoUpgrade),
-        ("Upgrade", "Upgrade: h2c", NoUpgrade),
-        ("Connection", "", NoConnectionUpgrade),
-        ("Connection", "Connection: close", NoConnectionUpgrade),
-        ("Sec-WebSocket-Accept", "", Accept),
-        ("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=", Accept),
-        ("X", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", Accept),
-        // F19: the built-in accepts this.
-        ("X", "Sec-WebSocket-Extensions: permessage-deflate", UnaskedExtension),
-        ("X", "Sec-WebSocket-Protocol: a", UnaskedProtocol("a".to_owned())),
-        ("X", "X: a\nY: b", Malformed("bare line feed")),
-        ("X", "Connection : close", Malformed("the header Connection")),
-        ("Upgrade", "Upgrade: websocket,\r\n h2c", Malformed("the header Upgrade")),
-        ("HTTP", "HTTP/2 101 x", Malformed("status line")),
-        ("HTTP", "HTTP/1.0 101 x", HttpVersion),
-        ("HTTP", "HTTP/1.1 1x1 x", Malformed("status line")),
-        ("HTTP", "ICY 200 OK", NotHttp),
-        // F39: what TLS servers say to a request.
-        ("HTTP", "\u{15}\u{3}\u{3} a TLS alert", Tls),
-        ("HTTP", "\u{16}\u{3}\u{3} a TLS handshake", Tls),
-    ];
-    for (prefix, lines, error) in rows {
-        let mut client = sample_client("ws://a", config());
-        take_output(&mut client);
-        let closed = only_closed(feed(&mut client, answer_with(prefix, lines).as_bytes(), epoch()));
-        assert_eq!((closed.code, closed.cause), (None, CloseCause::Response(error)), "{lines:?}");
-        assert!(!client.has_output());
-    }
-    let mut client = sample_client("ws://a", config());
-    let closed =
-        only_closed(feed(&mut client, &[b"HTTP/1.1 101 ", &[b'x'; 16 * 1024][..]].concat(), epoch()));
-    assert_eq!(closed.cause, CloseCause::Response(HeadTooLarge));
-}
-
-#[test]
-fn subprotocols_of_a_client() {
-    let answer = |lines: &str| {
-        let mut client = sample_client("ws://a", with_protocols(&["a", "b"]));
-        feed(&mut client, answer_with("X", lines).as_bytes(), epoch())
-    };
-    assert_eq!(only_opened(answer("Sec-WebSocket-Protocol:  b ")).selected_protocol, "b");
-    assert_eq!(only_closed(answer("X: y")).cause, CloseCause::Response(ResponseError::NoProtocol));
-    for (lines, named) in [
-        ("Sec-WebSocket-Protocol: c", "c"),
-        ("Sec-WebSocket-Protocol: a, b", "a, b"),
-        ("Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b", "a, b"),
-        ("Sec-WebSocket-Protocol: ", ""),
-    ] {
-        let error = ResponseError::UnaskedProtocol(named.to_owned());
-        assert_eq!(only_closed(answer(lines)).cause, CloseCause::Response(error), "{lines}");
-    }
-}
-
-fn http_response(events: Vec<Event>) -> HttpResponse {
-    only_closed(events).cause.http_response().unwrap().clone()
-}
-
-/// F14: status, headers and body of a refusal.
-#[test]
-fn f14_a_refusal_can_be_read() {
-    let answer = "HTTP/1.1 404 Not Found\r\nX-CamelCase: Yes\r\ncontent-length: 9\r\n\r\nno such p and more";
-    for cut in 0..answer.len() {
-        let mut client = sample_client("ws://a", config());
-        let mut all = feed(&mut client, &answer.as_bytes()[..cut], epoch());
-        all.extend(feed(&mut client, &answer.as_bytes()[cut..], epoch()));
-        let closed = only_closed(all);
-        assert_eq!((closed.code, &closed.reason[..]), (None, ""));
-        assert_eq!(
-            closed.cause.to_string(),
-            "the WebSocket handshake failed: the server answered with HTTP status 404 Not Found"
-        );
-        let response = closed.cause.http_response().unwrap();
-        assert_eq!((response.status, &response.reason[..]), (404, "Not Found"));
-        assert_eq!(response.headers, ["X-CamelCase: Yes", "content-length: 9"]);
-        assert_eq!(response.body, b"no such p");
-    }
-}
-
-#[test]
-fn bodies_of_refusals_are_waited_for_within_bounds() {
-    let answer = |text: &str| {
-        let mut client = sample_client("ws://a", config());
-        let events = feed(&mut client, text.as_bytes(), epoch());
-        (client, events)
-    };
-    let (_, events) = answer("HTTP/1.1 204 No Content\r\n\r\n");
-    assert_eq!(http_response(events).status, 204);
-    let (_, events) = answer(&format!("HTTP/1.1 500\r\nContent-Length: 9999\r\n\r\n{}", "x".repeat(5000)));
-    assert_eq!(http_response(events).body, [b'x'; 4096]);
-    let (_, events) =
-        answer("HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
-    assert_eq!(http_response(events).body, b"abcde");
-
-    let open_ended = "HTTP/1.1 403 No\r\n\r\nuntil the end";
-    let (mut client, events) = answer(open_ended);
-    assert!(events.is_empty());
-    client.handle_transport_end(TransportEnd::Eof);
-    assert_eq!(http_response(util::events(&mut client, epoch())).body, b"until the end");
-
-    // F49: nothing says how long it is, and the connection stays open.
-    let (mut client, events) = answer(open_ended);
-    assert!(events.is_empty());
-    let due = client.next_deadline().unwrap();
-    client.handle_timeout(due);
-    assert_eq!(http_response(util::events(&mut client, due)).body, b"until the end");
-}
-
-/// F49: the end of a body that nobody announces is not waited for; of one that is announced, for a second.
-#[test]
-fn f49_how_long_bodies_are_waited_for() {
-    for (lines, wait) in [
-        ("X: y", 50 * MS),
-        ("Content-Length: many", 50 * MS),
-        ("Content-Length: 100", SECOND),
-        ("Transfer-Encoding: chunked", SECOND),
-    ] {
-        let start = epoch();
-        let mut client =
-            Connection::client(&request("ws://a"), config(), Arc::new(Pattern(b"the sample nonce")), start);
-        let head = format!("HTTP/1.1 403 No\r\n{lines}\r\n\r\n3\r\n");
-        assert!(feed(&mut client, head.as_bytes(), start).is_empty());
-        assert!(feed(&mut client, b"x", start + 20 * MS).is_empty());
-        assert_eq!(client.next_deadline(), Some(start + wait), "{lines}");
-        client.handle_timeout(start + wait);
-        assert_eq!(http_response(util::events(&mut client, start + wait)).status, 403);
-    }
-}
-
-#[test]
-fn the_transport_ends_in_the_answer() {
-    let mut client = sample_client("ws://a", config());
-    client.handle_input(b"HTTP/1.1 101 Sw", epoch());
-    client.handle_transport_end(TransportEnd::Error("connection reset".to_owned()));
-    let closed = only_closed(events(&mut client, epoch()));
-    assert_eq!(closed.cause.to_string(), "the WebSocket handshake failed: connection reset");
 }
 
 #[test]
