@@ -115,7 +115,8 @@ func _check_refusals(client: NatsClient) -> void:
 	_judge("a queue with a blank", client.subscribe("arena.x", _take, "a b") == 0)
 	_judge("a reply with a blank",
 		client.publish("arena.x", PackedByteArray(), "a b") == ERR_INVALID_PARAMETER)
-	_judge("no second connection", client.connect_to_url("ws://127.0.0.1:1") == ERR_ALREADY_IN_USE)
+	_judge("no second connection",
+		client.connect_to_url("ws://127.0.0.1:1") == ERR_ALREADY_IN_USE)
 
 
 func _check_permissions(client: NatsClient) -> void:
@@ -136,8 +137,9 @@ func _check_closing(client: NatsClient) -> void:
 	client.close()
 	await process_frame
 	_judge("close() is no end to report", not client.is_open() and _reason.is_empty())
-	_judge("nothing is published then", client.publish("arena.x", PackedByteArray()) == ERR_UNCONFIGURED
-		and client.error_message == "not connected")
+	var error := client.publish("arena.x", PackedByteArray())
+	_judge("nothing is published then",
+		error == ERR_UNCONFIGURED and client.error_message == "not connected")
 	client.free()
 
 
