@@ -21,10 +21,14 @@ mod monitors;
 mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
+#[cfg(not(feature = "builtin-names"))]
+mod project_files;
 mod properties;
 mod raw_packet;
 mod registration;
 mod rename;
+#[cfg(not(feature = "builtin-names"))]
+mod replace_names;
 mod report;
 mod request;
 mod server;
@@ -55,6 +59,8 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             InitStage::Scene => {
                 monitors::init();
                 rename::offer();
+                #[cfg(not(feature = "builtin-names"))]
+                replace_names::apply();
                 registration::complete_classes();
             }
             InitStage::Editor => {
