@@ -78,7 +78,7 @@ struct Pending {
     /// Through which it came.
     listener: Arc<ListenerShared>,
     /// Who has connected.
-    address: SocketAddr,
+    address: admission::Endpoint,
     /// The client, by what a complete request says.
     forwarded: Option<admission::Endpoint>,
     /// Its request is complete.
@@ -92,7 +92,7 @@ struct Pending {
 }
 
 impl Pending {
-    fn new(listener: Arc<ListenerShared>, address: SocketAddr) -> Self {
+    fn new(listener: Arc<ListenerShared>, address: admission::Endpoint) -> Self {
         Self {
             listener,
             address,
@@ -163,13 +163,13 @@ impl Conn {
     pub(crate) fn accepted(
         transport: Transport,
         token: Token,
-        (listener, address): (Arc<ListenerShared>, SocketAddr),
+        (listener, address): (Arc<ListenerShared>, admission::Endpoint),
         shared: Arc<Shared>,
         options: LinkOptions,
     ) -> Self {
         let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
         let config = Arc::clone(&options.config);
-        let scheme = if transport.is_tls() { Scheme::Wss } else { Scheme::Ws };
+        let scheme = if transport.is_secure() { Scheme::Wss } else { Scheme::Ws };
         let mut endpoint = Endpoint::server(scheme, options.config, bounds, Instant::now());
         endpoint.set_connect_phase(transport.phase());
         let stage = Stage::Connected(Wire::new(transport, token, options.no_delay));
@@ -179,6 +179,22 @@ impl Conn {
         conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
         conn.pending = Some(Box::new(Pending::new(listener, address)));
         conn
+    }
+
+    /// A server's end of a stream that somebody has accepted, without a listener.
+    pub(crate) fn served(
+        transport: Transport,
+        shared: Arc<Shared>,
+        reports: Arc<Reports<LinkEvent>>,
+        options: LinkOptions,
+    ) -> Self {
+        let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
+        let scheme = if transport.is_secure() { Scheme::Wss } else { Scheme::Ws };
+        let mut endpoint = Endpoint::server(scheme, options.config, bounds, Instant::now());
+        endpoint.set_connect_phase(transport.phase());
+        let token = Token(shared.id.0);
+        let stage = Stage::Connected(Wire::new(transport, token, options.no_delay));
+        Self::new(shared, endpoint, Owner::Link(reports), stage, options.no_delay)
     }
 
     fn new(shared: Arc<Shared>, endpoint: Endpoint, owner: Owner, stage: Stage, no_delay: bool) -> Self {
@@ -269,6 +285,9 @@ impl Conn {
             self.shared.offered(offered, turn.orders);
         }
         turn.orders.release_memory();
+        if let Stage::Connected(wire) = &mut self.stage {
+            wire.turn_ends();
+        }
         more
     }
 
