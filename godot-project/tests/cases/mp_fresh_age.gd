@@ -68,7 +68,7 @@ func test_states_put_for_one_peer() -> void:
 	check(_age(as_ever) > 1.0, "without a lifetime they are old")
 	for link in links:
 		_check_young(link)
-		check(_in_time(link) > _in_time(as_ever) * 0.93, "%s: %d arrive, without a lifetime %d"
+		check(_in_time(link) > _in_time(as_ever) * 0.9, "%s: %d arrive, without a lifetime %d"
 			% [link.label, _in_time(link), _in_time(as_ever)])
 		check(link.from.get_statistics().unreliable_dropped > 0, link.label + ": drops")
 
@@ -204,8 +204,8 @@ func _run(links: Array[Link], put: Callable) -> void:
 	var is_done := func() -> bool:
 		_read(links, began)
 		return links.all(func(link: Link) -> bool:
-			return link.from.unreliable_lifetime == 0
-				or link.reliable.size() >= link.put_reliable.size())
+			var arrives_late: bool = link.from.unreliable_lifetime == 0
+			return arrives_late or link.reliable.size() >= link.put_reliable.size())
 	check(until(is_done, 10.0), "all that is reliable arrives")
 
 
