@@ -62,6 +62,8 @@ build_linux() {
 use_windows() { use_mingw && use_std_of x86_64-pc-windows-gnu; }
 build_windows() {
   library=rust_websocket.dll
+  # The jitter entropy's functions would be exported beside the entry.
+  export AWS_LC_SYS_NO_JITTER_ENTROPY=1
   compile build x86_64-pc-windows-gnu
   split_symbols "$(built x86_64-pc-windows-gnu)" "$library" x86_64-w64-mingw32-objcopy
 }
