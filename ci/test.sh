@@ -6,7 +6,7 @@
 #
 # Steps: install (two installations of the engine at once, on a machine that has none), rust (unit and loopback tests),
 # engine (the GDScript suite on the built-in classes, on ours, and mixed), client (the node that stays connected, on the
-# built-in class and on ours), examples (the scripts that people copy), roots
+# built-in class and on ours), restarts (a server that is killed and started again, for the node and for the demo), examples (the scripts that people copy), roots
 # (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows it),
 # api (the library asks for no class of an engine module), dropin (the addon alone in an empty project), builtin-names
 # (the addon under the engine's own class names), export (the sample project as a Linux program), web (packs for browsers,
@@ -21,7 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats fuzz)
+all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats fuzz)
 make_scratch
 times=()
 
@@ -54,6 +54,7 @@ step_install() { lacks install "Debian's packages of the engine (x86_64, apt)" c
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
 step_client() { run_step client ci/test-client.sh; }
+step_restarts() { run_step restarts ci/test-restarts.sh; }
 step_examples() { run_step examples ci/test-examples.sh; }
 step_roots() { run_step roots ci/test-roots.sh; }
 step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
