@@ -24,6 +24,7 @@ mod own_virtuals;
 #[cfg(not(feature = "builtin-names"))]
 mod project_files;
 mod properties;
+mod pump;
 mod raw_packet;
 mod registration;
 mod rename;
@@ -79,6 +80,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             monitors::remove();
             rename::withdraw();
             let has_threads_left = rust_websocket_net::shutdown();
+            pump::end();
             if has_threads_left {
                 mapped::stay();
             }
