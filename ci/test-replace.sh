@@ -112,6 +112,7 @@ all_are() {
 
 find_godot
 ensure_addon
+template=$("$root_dir/ci/install-godot.sh" --template)
 make_scratch
 log=$scratch/log
 make_project
@@ -190,7 +191,41 @@ check "a cache that cannot be written" run
 check "is said in one line, with what follows" mentions "The project runs on the engine's own classes."
 rm "$copy/.godot/rust_websocket"
 
+# export MODE: for Linux, with scripts as text (0) or as tokens (1, 2: compressed).
+export_game() {
+  rm -rf "$scratch/exported"
+  mkdir "$scratch/exported"
+  sed "s|^custom_template/release=.*|custom_template/release=\"$template\"|; s|^script_export_mode=.*|script_export_mode=$1|" \
+    "$project/export_presets.cfg" >"$copy/export_presets.cfg"
+  timeout 120 "$GODOT" --headless --path "$copy" --export-release Linux "$scratch/exported/game.x86_64" >"$log" 2>&1 || { tail -n 30 "$log"; return 1; }
+  rm "$copy/export_presets.cfg"
+  [[ -s $scratch/exported/game.pck && -z $(complaints "$log") ]] || { tail -n 30 "$log"; return 1; }
+}
+
+run_game() {
+  run_exported "$scratch/exported" game >"$log" 2>&1 || { tail -n 20 "$log"; return 1; }
+  grep -q '^REPLACE END$' "$log" && [[ -z $(complaints "$log") ]] || { tail -n 40 "$log"; return 1; }
+}
+holds_no_comment_of_ours() { ! grep -aq 'RustWebSocketPeer in a comment' "$scratch/exported/game.pck"; }
+
+before=$(state)
+for mode in 0 1 2; do
+  check "an export with scripts in mode $mode" export_game "$mode"
+  if ((mode == 0)); then
+    check "says nothing of text" is_silent_of "as text"
+  else
+    check "says which scripts are in it as text" mentions "as text, since names are replaced in it: "
+  fi
+  check "leaves the project as it was" is_as_before
+  check "the exported game runs" run_game
+  check "on ours" all_are RustWebSocketPeer
+  check "comments are as they were" holds_no_comment_of_ours
+done
+
 set_setting none
+check "an export without the setting" export_game 0
+check "runs" run_game
+check "on the engine's classes" all_are WebSocketPeer
 check "without the setting again" run
 check "it is on the engine's classes" says "autoload: WebSocketPeer"
 finish

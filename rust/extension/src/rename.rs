@@ -1,5 +1,6 @@
-//! The rules of changing class names in scripts, for `addon/migrate.gd`: a Callable in the engine's metadata, since a class
-//! of ours would be offered by code completion. There is none in exported games.
+//! The rules of changing class names in scripts, for `addon/migrate.gd` and the editor's dialog: a Callable in the engine's
+//! metadata and in the editor's plugin, since a class of ours would be offered by code completion. There is none in exported
+//! games.
 
 use godot::classes::{Engine, Os};
 use godot::prelude::*;
@@ -11,13 +12,17 @@ const NAME: &str = "rust_websocket_rename";
 
 /// Puts it where scripts find it. To be called at the scene's initialization level.
 pub(crate) fn offer() {
-    // Not in the editor itself: a reloaded library leaves the engine with code that is gone.
+    // Not in the editor itself: a reloaded library would leave the engine with code that is gone. Its plugin has it there.
     if Os::singleton().has_feature("editor") && !Engine::singleton().is_editor_hint() {
-        let callable = Callable::from_sync_fn(NAME, |arguments: &[&Variant]| {
-            fence(VarDictionary::new(), || rename(arguments).unwrap_or_default())
-        });
-        Engine::singleton().set_meta(NAME, &callable.to_variant());
+        Engine::singleton().set_meta(NAME, &callable().to_variant());
     }
+}
+
+/// The rules, to be called from GDScript. Whoever keeps it has to let go before the library is unloaded.
+pub(crate) fn callable() -> Callable {
+    Callable::from_sync_fn(NAME, |arguments: &[&Variant]| {
+        fence(VarDictionary::new(), || rename(arguments).unwrap_or_default())
+    })
 }
 
 /// The engine keeps its metadata longer than the library.
@@ -28,16 +33,17 @@ pub(crate) fn withdraw() {
     }
 }
 
-/// File name, content, whether to our names. Answers nothing for files that hold no scripts; else `content`, as it will be, and
-/// three lists of arrays: `lines` (number, before, after), `roles` (line, what the name does there) and `already` (lines that
-/// have the new name now).
+/// File name, content, whether to our names, whether in comments too (yes if it is left out). Answers nothing for files that
+/// hold no scripts; else `content`, as it will be, and three lists of arrays: `lines` (number, before, after), `roles` (line,
+/// what the name does there) and `already` (lines that have the new name now).
 fn rename(arguments: &[&Variant]) -> Option<VarDictionary> {
-    let [file_name, content, to_ours] = arguments else { return None };
+    let [file_name, content, to_ours, rest @ ..] = arguments else { return None };
     let kind = Kind::of(&file_name.try_to::<GString>().ok()?.to_string())?;
     let content = content.try_to::<PackedByteArray>().ok()?;
     let direction = if to_ours.booleanize() { Direction::ToRust } else { Direction::ToEngine };
+    let comments = rest.first().is_none_or(|comments| comments.booleanize());
     let source = content.as_slice();
-    let renamed = Renamed::find(kind, source, Options { direction, comments: true });
+    let renamed = Renamed::find(kind, source, Options { direction, comments });
     let mut answer = VarDictionary::new();
     answer.set("content", &PackedByteArray::from(renamed.apply(source).as_slice()));
     let mut lines = VarArray::new();
