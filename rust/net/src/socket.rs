@@ -7,7 +7,7 @@
 use std::{
     fmt,
     io::{self, IoSlice, Read},
-    net::{Shutdown, SocketAddr},
+    net::Shutdown,
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use mio::{
     event::Source,
     net::{TcpListener, TcpStream},
 };
+use rust_websocket_proto::admission::Endpoint;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::{ids::IdMap, seam::next_id};
@@ -81,6 +82,18 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     }
     /// Sets TCP_NODELAY, where that means anything.
     fn set_no_delay(&self, enabled: bool) -> io::Result<()>;
+    /// Whether the kernel does not know it: it may be ready whenever its connection has a turn.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
+    /// Whether what passes is encrypted below.
+    fn is_secure(&self) -> bool {
+        false
+    }
+    /// Its connection begins a turn. Told to sockets in memory only.
+    fn turn_begins(&mut self) {}
+    /// Its connection has done all that it can for now. Told to sockets in memory only.
+    fn turn_ends(&mut self) {}
 }
 
 /// Prepares a connected TCP socket.
@@ -117,13 +130,13 @@ impl Source for Tcp {
 /// A listening, non-blocking socket of whatever family.
 pub(crate) trait Listening: Source + fmt::Debug + Send {
     /// The next connection and where it comes from.
-    fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)>;
+    fn accept(&self) -> io::Result<(Box<dyn Socket>, Endpoint)>;
 }
 
 impl Listening for TcpListener {
-    fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)> {
+    fn accept(&self) -> io::Result<(Box<dyn Socket>, Endpoint)> {
         let (stream, address) = Self::accept(self)?;
-        Ok((tcp(stream), address))
+        Ok((tcp(stream), address.into()))
     }
 }
 
