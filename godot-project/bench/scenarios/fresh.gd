@@ -1,7 +1,8 @@
 extends "res://bench/scenario.gd"
-## How old states are when they arrive at a client behind a slow link: 60 states of 1 KiB a second for
-## ten seconds, put as unreliable, over a link that takes 32 KiB a second and holds little itself.
-## With the addon's class a second server does the same with an `unreliable_lifetime` of 0.1 s.
+## How old states are when they arrive at a client behind a slow link: 60 states of 1 KiB a second
+## for ten seconds, put as unreliable, over a link that takes 32 KiB a second and holds little
+## itself. With the addon's class a second server does the same with an `unreliable_lifetime` of
+## 0.1 s.
 
 const DURATION := 10.0
 const STATE := 1024

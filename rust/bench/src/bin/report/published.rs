@@ -39,12 +39,13 @@ impl Runs {
                     Some(scenario) => drop(others.insert(scenario, title)),
                     None => main = title,
                 }
-            } else if let Some(scenario) = text_of(line, "scenario") {
-                if is_known(&scenario) && !measured.contains(&scenario) {
-                    let title = others.get(&scenario).unwrap_or(&main).clone();
-                    self.by_scenario.insert(scenario.clone(), title);
-                    kept.push(measurement(line, scenario).ok_or_else(|| format!("no measurement: {line}"))?);
-                }
+            } else if let Some(scenario) = text_of(line, "scenario")
+                && is_known(&scenario)
+                && !measured.contains(&scenario)
+            {
+                let title = others.get(&scenario).unwrap_or(&main).clone();
+                self.by_scenario.insert(scenario.clone(), title);
+                kept.push(measurement(line, scenario).ok_or_else(|| format!("no measurement: {line}"))?);
             }
         }
         kept.append(measurements);
