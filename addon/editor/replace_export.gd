@@ -1,7 +1,7 @@
 @tool
 extends EditorExportPlugin
-## Exports of a project with the setting rust_websocket/replace_engine_classes: its scripts, and those
-## in its scenes, name the addon's classes in the package. The project's files stay as they are.
+## Exports of a project with the setting rust_websocket/replace_engine_classes: its scripts, and
+## those in its scenes, name the addon's classes in the package. The project's files stay.
 ##
 ## Scripts with names go into the package as text, also where the preset asks for binary tokens: the
 ## engine makes those of the file in the project, and of nothing else.
