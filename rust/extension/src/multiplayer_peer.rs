@@ -18,13 +18,13 @@ use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Re
 
 use crate::{
     convert::{
-        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot,
-        saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
-        transfer_mode_to_godot,
+        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, add_admissions, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of, status_to_godot,
+        transfer_mode_from_godot, transfer_mode_to_godot,
     },
     decider::Decider,
     engine_stream::Holder,
-    first_calls, monitors, own_virtuals,
+    first_calls, monitors, own_virtuals, pump,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -278,7 +278,10 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        first_calls::virtual_call((), || Self::emit_what_happened(this));
+        first_calls::virtual_call((), || {
+            pump::run();
+            Self::emit_what_happened(this);
+        });
     }
 
     #[func(gd_self)]
@@ -552,9 +555,14 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(
-            self.read(<_>::default(), |multiplayer| (multiplayer.statistics(), multiplayer.levels())),
-        )
+        let (sums, admissions) = self.read(<_>::default(), |multiplayer| {
+            ((multiplayer.statistics(), multiplayer.levels()), multiplayer.admissions())
+        });
+        let mut dictionary = statistics_to_godot(sums);
+        if let Some(admissions) = admissions {
+            add_admissions(&mut dictionary, &admissions);
+        }
+        dictionary
     }
 
     #[func]

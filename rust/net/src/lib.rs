@@ -33,6 +33,7 @@ mod listener;
 mod local_address;
 mod lookup;
 mod pace;
+mod pipe;
 mod places;
 mod race;
 mod random;
@@ -42,6 +43,7 @@ mod rooms;
 mod route;
 mod seam;
 mod socket;
+mod tally;
 mod thread;
 mod tls;
 mod transport;
@@ -53,6 +55,7 @@ pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
+pub use pipe::{Pipe, PipeSocket};
 pub use random::SystemRandom;
 pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
@@ -60,6 +63,7 @@ pub use seam::{
     Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
     ProcessSums, Standing, Tag,
 };
+pub use tally::{AdmissionCounts, Tally};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

@@ -18,6 +18,7 @@ use crate::{
     drive::Driving,
     listener::{Acceptor, ListenError, ListenOptions, ListenerShared},
     pace::{Pace, Step},
+    pipe::PipeSocket,
     random::SystemRandom,
     reactor::Command,
     rooms::Room,
@@ -26,8 +27,10 @@ use crate::{
         Arrival, Asked, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Newcomer, Order, Outbox,
         Reports, Shared, Stopped, Tag, next_id,
     },
+    tally::Tally,
     thread,
     tls::{CertificateChange, ClientTls},
+    transport::Transport,
 };
 
 /// Memory for so many reports is kept between two calls; a burst does not keep its own.
@@ -136,6 +139,22 @@ impl Link {
         // The one place where a client's way to its server is chosen.
         let route = Route::direct(&request.target, tls);
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
+        driving.push(Command::Connect(Box::new(conn)));
+        let driver = Driver::new(Some(driving));
+        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
+    }
+
+    /// The server's end of a stream that somebody has accepted. Otherwise like [`connect`](Self::connect).
+    pub fn serve(socket: PipeSocket, options: LinkOptions) -> Self {
+        let reports = Arc::new(Reports::default());
+        let driving = match thread::running() {
+            Ok(driving) => driving,
+            Err(error) => return Self::without_thread(reports, &error, &options),
+        };
+        let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
+        socket.attach(shared.runner(), shared.id);
+        let transport = Transport::new(Box::new(socket), None, None);
+        let conn = Conn::served(transport, Arc::clone(&shared), Arc::clone(&reports), options);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
         Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
@@ -327,6 +346,11 @@ impl Listener {
         &self.room.as_ref().map_or(&self.shared.arrivals, |room| &room.arrivals).reports
     }
 
+    /// What became of those who came to it.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.room.as_ref().map_or(&self.shared.gate, |room| &room.gate).tally
+    }
+
     /// Where it listens.
     pub fn local_address(&self) -> SocketAddr {
         self.shared.local_address()
@@ -347,6 +371,15 @@ impl Listener {
             taken.shrink_to(KEPT_REPORTS);
         }
         self.taken = taken;
+    }
+
+    /// Lets in a connection that somebody else has accepted, as if it had come in here: `from` is its other end. It begins with the
+    /// request, without TLS and PROXY header of its own.
+    pub fn adopt(&self, socket: PipeSocket, from: Endpoint) {
+        let id = next_id();
+        socket.attach(Arc::clone(&self.driving) as _, LinkId(id));
+        let listener = self.shared.id;
+        self.driving.push(Command::Adopt { listener, id, socket: Box::new(socket), from });
     }
 
     fn show(&self, arrival: Arrival) -> ListenerEvent {
