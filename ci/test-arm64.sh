@@ -29,6 +29,7 @@ mkdir "$copy"
 tar -C "$root_dir" --exclude=.godot --exclude=./godot-project/addons -cf - ./ci ./godot-project | tar -C "$copy" -xf -
 mkdir -p "$copy/godot-project/addons/rust_websocket"
 cp -R "$root_dir/addon/." "$library" "$copy/godot-project/addons/rust_websocket/"
+build_slow_link
 # The logs stay where those of the other suites are.
 status=0
 "$copy/ci/test-engine.sh" --no-build --ours ${filter:+"$filter"} || status=$?

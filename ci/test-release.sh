@@ -120,6 +120,7 @@ use_in_a_copy() {
   mkdir "$copy/godot-project/addons"
   cp -r "$addon" "$copy/godot-project/addons/"
   [[ $("$GODOT" --headless --version | tail -n 1) == "$compared".* ]] || runs=(--ours)
+  build_slow_link
   run_test "an empty project works with it" "$copy/ci/test-dropin.sh"
   run_test "the engine suite passes with it" "$copy/ci/test-engine.sh" --no-build ${runs[@]+"${runs[@]}"} ${suite:+"$suite"}
 }

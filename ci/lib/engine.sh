@@ -23,6 +23,14 @@ build_echo_server() {
   echo_server=${CARGO_TARGET_DIR:-$root_dir/target}/debug/echo_server
 }
 
+# Builds the slow link that cases of the engine suite and the demo send through and sets $SLOW_LINK, which names it to both, unless
+# that does already.
+build_slow_link() {
+  [[ -z ${SLOW_LINK:-} ]] || return 0
+  (cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench --bin slow_link) || die "the slow link could not be built."
+  export SLOW_LINK=${CARGO_TARGET_DIR:-$root_dir/target}/debug/slow_link
+}
+
 # Makes the project in folder $1 ready to run: $GODOT then finds its global classes and, if the addon is
 # there, its extension. Does nothing when it has done so since the project last changed.
 prepare_project() {
