@@ -13,22 +13,18 @@ mod util;
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use rust_websocket_net::{How, LinkOptions, ReceiveLimits};
-use rust_websocket_proto::{DeflateConfig, MessageKind};
+use rust_websocket_proto::MessageKind;
 use util::*;
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
 /// A client without any of our code.
 fn raw_client(address: SocketAddr, extra: &str) -> TcpStream {
@@ -103,6 +99,12 @@ fn flooders_cost_a_bystander_nothing() {
 /// The median of what the I/O thread works within one round trip.
 #[cfg(target_os = "linux")]
 fn bystander_cost(start: &[u8], unit: &[u8]) -> Duration {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rust_websocket_proto::DeflateConfig;
+
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+
     let mut compressed = options();
     let config = Arc::make_mut(&mut compressed.config);
     config.deflate = Some(DeflateConfig { context_takeover: true, ..DeflateConfig::default() });
