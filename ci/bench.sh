@@ -3,12 +3,12 @@
 #
 #   ci/bench.sh [--quick] [--rounds=N] [--seconds=N] [--no-build] [--publish] [SCENARIO...]
 #
-# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `yardstick`; all but `scale` if none is given.
-# `scale` takes one server of ours to 10 000 clients; `yardstick` is the flood at an echo server of the same crates without an
-# engine. --quick: one round of a second each. The order of the two changes from round to round.
+# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `servers`; all but `scale` if none is given.
+# `scale` takes one server of ours to 10 000 clients; `servers` compares echo servers without an engine: of the same crates, and
+# of other libraries. --quick: one round of a second each. The order of the two changes from round to round.
 #
-# Results go to build/bench/: results.md (table), results.json (every number), results.svg and scale.svg (charts); with
-# --publish to docs/benchmark too, where the README shows them. Runs by hand, on a machine that does nothing else: nothing
+# Results go to build/bench/: results.md and servers.md (tables), results.json (every number), results.svg, servers.svg and
+# scale.svg (charts); with --publish to docs/benchmark too, where the README shows them. Runs by hand, on a machine that does nothing else: nothing
 # here passes or fails.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -37,10 +37,10 @@ if ((${#scenarios[@]} == 0)); then
     name=$(basename "$file" .gd)
     [[ $name == scale ]] || scenarios+=("$name")
   done
-  scenarios+=(yardstick)
+  scenarios+=(servers)
 fi
 for name in "${scenarios[@]}"; do
-  [[ $name == yardstick || -f $project/bench/scenarios/$name.gd ]] || die "there is no scenario '$name' in godot-project/bench/scenarios."
+  [[ $name == servers || -f $project/bench/scenarios/$name.gd ]] || die "there is no scenario '$name' in godot-project/bench/scenarios."
 done
 
 # Runs scenario $1 on $2 in round $3 with $4 clients (0: the scenario's own number) and notes what it measured.
@@ -59,20 +59,53 @@ measure() {
   say "  $impl: $(awk '/^BENCH [a-z]/ { printf "%s%s %.4g", sep, $2, $3; sep = ", " }' "$log")"
 }
 
-# The load of `flood` and one client's, at the echo server without an engine, in round $1.
-measure_yardstick() {
-  local round=$1 load metric clients window log
-  log=$results/yardstick-$round.log
-  for load in "messages_per_s 100 8" "messages_per_s_one 1 256"; do
-    read -r metric clients window <<<"$load"
-    start_server "$log" "$target_dir/release/echo_server" --spin
-    "$target_dir/release/load" clients "port=$port" "clients=$clients" "window=$window" "seconds=$seconds" at-once=4 >>"$log" 2>&1
-    stop "$pid"
-    awk -v OFS='\t' -v r="$round" -v m="$metric" '
-      $1 == "echoes" { echoes = $2 } $1 == "seconds" { seconds = $2 }
-      END { if (seconds > 0) print "yardstick", "rust", r, 0, m, echoes / seconds }' "$log" >>"$measurements"
+# Builds the servers of other libraries, and finds Node's; what is not to be had is not measured.
+prepare_servers() {
+  servers=("rust $target_dir/release/echo_server --spin")
+  say "building the servers of other libraries"
+  if (cd "$root_dir/rust/bench/servers" && CARGO_TARGET_DIR=$target_dir/bench-servers cargo build --locked --quiet --release); then
+    servers+=("fastwebsockets $target_dir/bench-servers/release/fastwebsockets")
+    servers+=("tokio-tungstenite $target_dir/bench-servers/release/tokio_tungstenite")
+  else
+    say "  they do not build, and are left out"
+  fi
+  if lacks "the server of Node's ws" "node with npm" has_npm; then return 0; fi
+  npm_site peers/node "$root_dir/ci/peers/package.json" ws
+  servers+=("ws env NODE_PATH=$site node $root_dir/ci/peers/ws_echo.js")
+}
+
+# Puts each load on each server, in round $1.
+measure_servers() {
+  local round=$1 entry name command load metric cpu_metric clients window size log before
+  for entry in "${servers[@]}"; do
+    read -r name command <<<"$entry"
+    log=$results/servers-$name-$round.log
+    for load in "messages_per_s cpu_us 100 8 64" "messages_per_s_1kib - 100 8 1024" "messages_per_s_turns cpu_us_turns 100 1 64" \
+      "messages_per_s_one - 1 256 64"; do
+      read -r metric cpu_metric clients window size <<<"$load"
+      # shellcheck disable=SC2086 # a command with its arguments
+      start_server "$log" $command
+      before=$(cpu_seconds "$pid")
+      "$target_dir/release/load" clients "port=$port" "clients=$clients" "window=$window" "size=$size" "seconds=$seconds" at-once=4 \
+        >>"$log" 2>&1
+      awk -v OFS='\t' -v i="$name" -v r="$round" -v m="$metric" -v c="$cpu_metric" -v cpu="$(cpu_seconds "$pid") $before" '
+        BEGIN { split(cpu, at, " ") }
+        $1 == "echoes" { echoes = $2 } $1 == "seconds" { seconds = $2 }
+        END {
+          if (seconds > 0) print "servers", i, r, 0, m, echoes / seconds
+          if (echoes > 0 && c != "-") print "servers", i, r, 0, c, (at[1] - at[2]) * 1e6 / echoes
+        }' "$log" >>"$measurements"
+      stop "$pid"
+    done
+    say "  $name: $(awk -F '\t' -v i="$name" -v r="$round" \
+      '$1 == "servers" && $2 == i && $3 == r { printf "%s%s %.4g", sep, $5, $6; sep = ", " }' "$measurements")"
   done
-  say "  no engine: $(awk -F '\t' -v r="$round" '$1 == "yardstick" && $3 == r { printf "%s%s %.4g", sep, $5, $6; sep = ", " }' "$measurements")"
+}
+
+# Prints the processor time that the process $1 has used.
+cpu_seconds() {
+  # The second field is the program's name in parentheses, which may contain blanks.
+  sed 's/.*) //' "/proc/$1/stat" | awk -v tick="$(getconf CLK_TCK)" '{ print ($12 + $13) / tick }'
 }
 
 # Says on what this was measured.
@@ -85,10 +118,11 @@ title() {
 only_one_run
 find_godot
 mkdir -p "$results"
-rm -f "$results"/*.log "$results"/load-*.txt "$results"/*.svg
+rm -f "$results"/*.log "$results"/load-*.txt "$results"/*.svg "$results"/servers.md
 if $build; then "$root_dir/ci/build.sh" --release; fi
 (cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench)
 prepare_project "$project"
+[[ " ${scenarios[*]} " != *" servers "* ]] || prepare_servers
 : >"$measurements"
 # A server and its clients need a file each; where the limit stays, only the large scenarios suffer.
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
@@ -96,8 +130,8 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 for ((round = 1; round <= rounds; round++)); do
   for name in "${scenarios[@]}"; do
     say "round $round of $rounds: $name"
-    if [[ $name == yardstick ]]; then
-      measure_yardstick "$round"
+    if [[ $name == servers ]]; then
+      measure_servers "$round"
     elif [[ $name == scale ]]; then
       for clients in 1000 3000 10000; do measure scale rust "$round" "$clients"; done
     elif ((round % 2)); then
@@ -112,6 +146,8 @@ cat "$results/results.md"
 if $publish; then
   mkdir -p "$root_dir/docs/benchmark"
   cp "$results"/results.{md,json,svg} "$root_dir/docs/benchmark/"
-  [[ ! -f $results/scale.svg ]] || cp "$results/scale.svg" "$root_dir/docs/benchmark/"
+  for file in scale.svg servers.md servers.svg; do
+    [[ ! -f $results/$file ]] || cp "$results/$file" "$root_dir/docs/benchmark/"
+  done
 fi
 say "the results are in ${results#"$root_dir/"}/: results.md, results.json, results.svg"

@@ -21,3 +21,4 @@ die() { say "$*"; exit 1; }
 . "$root_dir/ci/lib/debian.sh"
 . "$root_dir/ci/lib/engine.sh"
 . "$root_dir/ci/lib/display.sh"
+. "$root_dir/ci/lib/fleet.sh"

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 
 say "formatting"
 cargo fmt --all --check || die "run 'cargo fmt' first."
+cargo fmt --manifest-path rust/bench/servers/Cargo.toml --check || die "run 'cargo fmt' in rust/bench/servers first."
 say "lints"
 cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 cargo clippy --locked --package rust_websocket --features builtin-names --quiet -- -D warnings

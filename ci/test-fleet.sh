@@ -53,14 +53,6 @@ gets() {
   [[ ${line#* } == "$wanted" ]] || { echo "got '${line#* }', wanted '$wanted'" >&2; return 1; }
 }
 
-# The configuration $1 of ci/fleet with the ports and files of this run put in: $2... are expressions for sed.
-configure() {
-  local file=$1 expression arguments=()
-  shift
-  for expression in "$@"; do arguments+=(-e "$expression"); done
-  sed -E "${arguments[@]}" "$fleet/$file"
-}
-
 start_nginx() {
   {
     echo "daemon off; pid $scratch/nginx.pid; error_log $scratch/nginx-error.log; load_module $stream_module; events {}"

@@ -70,27 +70,17 @@ test_peer() {
 # Node looks for packages from its scripts upward, and in NODE_PATH.
 test_ws() {
   if lacks ws "node with npm" has_npm; then return 0; fi
-  with_lock "$cache_dir/peers/node.lock" install_ws "$cache_dir/peers/node"
-  test_peer ws js env "NODE_PATH=$cache_dir/peers/node/node_modules" node
+  npm_site peers/node "$peers/package.json" ws
+  test_peer ws js env "NODE_PATH=$site" node
   say "ws, requests"
   serve_requests ws
-  run_client ws-requests env "NODE_PATH=$cache_dir/peers/node/node_modules" node "$peers/ws_requests.js" "$url"
+  run_client ws-requests env "NODE_PATH=$site" node "$peers/ws_requests.js" "$url"
   stop_all
 }
 
 # A server that decides on requests.
 serve_requests() {
   serve "requests-$1" "$GODOT" --headless --path "$project" -s res://tests/peers/requests.gd -- "page=$peers/requests.html"
-}
-
-install_ws() {
-  ! cmp -s "$peers/package.json" "$1/package.json" || return 0
-  rm -rf "$1"
-  mkdir -p "$1"
-  say "installing ws (once, into $1)"
-  npm install --silent --no-fund --no-audit --no-package-lock --prefix "$1" \
-    "ws@$(sed -n 's/.*"ws": "\([^"]*\)".*/\1/p' "$peers/package.json")" >&2 || die "npm cannot install ws."
-  cp "$peers/package.json" "$1/package.json"
 }
 
 test_websockets() {

@@ -71,3 +71,21 @@ debian_mirror() {
   [[ -n $uri ]] || uri=$(sed -nE 's/^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+\/debian)\/?[[:space:]].*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | head -n 1)
   [[ -n $uri ]] && echo "$uri"
 }
+
+# Sets $site to a folder of the cache where npm has installed the package $3 in the version that the file $2 of this
+# repository asks for, under name $1: `NODE_PATH=$site node`.
+npm_site() {
+  site=$cache_dir/$1/node_modules
+  with_lock "$cache_dir/$1.lock" npm_install "$cache_dir/$1" "$2" "$3"
+}
+
+npm_install() {
+  local folder=$1 manifest=$2 package=$3
+  ! cmp -s "$manifest" "$folder/package.json" || return 0
+  say "installing $package (once, into $folder)"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  npm install --silent --no-fund --no-audit --no-package-lock --prefix "$folder" \
+    "$package@$(sed -n "s/.*\"$package\": \"\([^\"]*\)\".*/\1/p" "$manifest")" >&2 || die "npm cannot install $package."
+  cp "$manifest" "$folder/package.json"
+}

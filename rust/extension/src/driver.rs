@@ -74,7 +74,6 @@ impl Carrier for Local {
             LiveSetting::CloseTimeout(timeout) => self.set_close_timeout(timeout),
             LiveSetting::NoDelay(enabled) => self.set_no_delay(enabled),
             LiveSetting::UnreliableLifetime(lifetime) => self.set_unreliable_lifetime(lifetime),
-            _ => {}
         }
     }
 

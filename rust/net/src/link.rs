@@ -467,15 +467,6 @@ mod tests {
 
     #[test]
     fn a_panic_ends_its_connection_and_no_other() {
-        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Now));
-    }
-
-    #[test]
-    fn so_does_a_panic_on_the_owner_s_thread() {
-        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Here));
-    }
-
-    fn panic_while(sending: impl Fn(&Link)) {
         let mut listener = Listener::bind(ListenOptions {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into()),
             port: 0,
@@ -496,7 +487,7 @@ mod tests {
         mine.0.store(true, Ordering::Relaxed);
         // Masks may come from a supply; it runs out.
         for _ in 0..10_000 {
-            sending(&doomed);
+            _ = doomed.push(MessageKind::Binary, Bytes::new(), How::Now);
         }
         let Event::Closed(Closed { cause, .. }) = next_event(&mut doomed) else { panic!("expected the end") };
         assert!(cause.to_string().contains("internal error"), "{cause}");

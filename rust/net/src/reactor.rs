@@ -234,14 +234,6 @@ impl Reactor {
         }
     }
 
-    /// Carries out a link's orders on the thread of its owner.
-    pub(crate) fn work_here(&mut self, link: LinkId) -> ShortTurn {
-        self.ends_at = Some(Instant::now() + SHORT_TURN);
-        self.work_unless_slow(link.0);
-        self.ends_at = None;
-        ShortTurn { wants_thread: self.ready.has_slow(), ..ShortTurn::default() }
-    }
-
     fn work_unless_slow(&mut self, id: usize) {
         match self.conns.get(&id) {
             Some(entry) if entry.cost != Cost::Low => self.ready.push_slow(id),

@@ -2,9 +2,11 @@
 //!
 //! `report SCENARIOS MEASUREMENTS FOLDER [TITLE]`. SCENARIOS has one line per row of the table:
 //! `scenario metric unit better(less|more) label`, separated by tabs; MEASUREMENTS one line per number:
-//! `scenario impl round clients metric value`. Writes `results.json`, `results.md`, `results.svg` and, if there are
-//! measurements of the scenario `scale`, `scale.svg` into FOLDER.
+//! `scenario impl round clients metric value`. Writes `results.json`, `results.md`, `results.svg` into FOLDER; if there are
+//! measurements of the scenario `scale`, `scale.svg` too; of the scenario `servers`, `servers.md` and `servers.svg`.
 #![forbid(unsafe_code)]
+
+mod servers;
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +27,14 @@ struct Row {
     unit: String,
     more_is_better: bool,
     label: String,
+}
+
+impl Row {
+    /// A row for looking up what was measured; not for the table.
+    fn named(scenario: &str, metric: &str) -> Self {
+        let [unit, label] = [String::new(), String::new()];
+        Self { scenario: scenario.to_owned(), metric: metric.to_owned(), unit, more_is_better: true, label }
+    }
 }
 
 struct Measurement {
@@ -115,6 +125,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(folder.join("results.svg"), bars(&rows, &measurements, title))?;
     if let Some(chart) = growth(&measurements, title) {
         fs::write(folder.join("scale.svg"), chart)?;
+    }
+    if let Some((table, chart)) =
+        servers::markdown(&measurements, title).zip(servers::bars(&measurements, title))
+    {
+        fs::write(folder.join("servers.md"), table)?;
+        fs::write(folder.join("servers.svg"), chart)?;
     }
     Ok(())
 }
