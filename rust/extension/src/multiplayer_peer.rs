@@ -278,7 +278,10 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        first_calls::virtual_call((), || Self::emit_what_happened(this));
+        first_calls::virtual_call((), || {
+            Self::emit_what_happened(this);
+            report::print_due();
+        });
     }
 
     #[func(gd_self)]
@@ -542,7 +545,7 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_close_reason(&self) -> GString {
-        self.read(GString::new(), |multiplayer| GString::from(&multiplayer.close_reason()))
+        self.read(GString::new(), |multiplayer| text::close_reason(&multiplayer.close_reason()))
     }
 
     #[func]

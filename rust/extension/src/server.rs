@@ -124,6 +124,7 @@ impl RustWebSocketServer {
                     _ = report::refuse(&*state, &refused);
                 }
             }
+            report::print_due();
             error
         })
     }

@@ -63,7 +63,7 @@ pub use seam::{
     Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
     ProcessSums, Standing, Tag,
 };
-pub use thread::shutdown;
+pub use thread::{IO_THREAD_NAME, shutdown};
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{
