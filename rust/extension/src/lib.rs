@@ -22,6 +22,7 @@ mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
 mod properties;
+mod pump;
 mod raw_packet;
 mod registration;
 mod rename;
@@ -73,6 +74,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             monitors::remove();
             rename::withdraw();
             let has_threads_left = rust_websocket_net::shutdown();
+            pump::end();
             if has_threads_left {
                 mapped::stay();
             }

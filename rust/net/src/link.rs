@@ -18,6 +18,7 @@ use crate::{
     drive::Driving,
     listener::{Acceptor, ListenError, ListenOptions, ListenerShared},
     pace::{Pace, Step},
+    pipe::PipeSocket,
     random::SystemRandom,
     reactor::Command,
     rooms::Room,
@@ -28,6 +29,7 @@ use crate::{
     },
     thread,
     tls::{CertificateChange, ClientTls},
+    transport::Transport,
 };
 
 /// Memory for so many reports is kept between two calls; a burst does not keep its own.
@@ -136,6 +138,22 @@ impl Link {
         // The one place where a client's way to its server is chosen.
         let route = Route::direct(&request.target, tls);
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
+        driving.push(Command::Connect(Box::new(conn)));
+        let driver = Driver::new(Some(driving));
+        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
+    }
+
+    /// The server's end of a stream that somebody has accepted. Otherwise like [`connect`](Self::connect).
+    pub fn serve(socket: PipeSocket, options: LinkOptions) -> Self {
+        let reports = Arc::new(Reports::default());
+        let driving = match thread::running() {
+            Ok(driving) => driving,
+            Err(error) => return Self::without_thread(reports, &error, &options),
+        };
+        let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
+        socket.attach(shared.runner(), shared.id);
+        let transport = Transport::new(Box::new(socket), None, None);
+        let conn = Conn::served(transport, Arc::clone(&shared), Arc::clone(&reports), options);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
         Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
@@ -347,6 +365,15 @@ impl Listener {
             taken.shrink_to(KEPT_REPORTS);
         }
         self.taken = taken;
+    }
+
+    /// Lets in a connection that somebody else has accepted, as if it had come in here: `from` is its other end. It begins with the
+    /// request, without TLS and PROXY header of its own.
+    pub fn adopt(&self, socket: PipeSocket, from: Endpoint) {
+        let id = next_id();
+        socket.attach(Arc::clone(&self.driving) as _, LinkId(id));
+        let listener = self.shared.id;
+        self.driving.push(Command::Adopt { listener, id, socket: Box::new(socket), from });
     }
 
     fn show(&self, arrival: Arrival) -> ListenerEvent {

@@ -4,14 +4,13 @@
 use std::{
     collections::BTreeSet,
     io,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use rust_websocket_proto::{Budget, Compressor};
+use rust_websocket_proto::{Budget, Compressor, admission::Endpoint};
 
 use crate::{
     conn::{Conn, Cost, Turn},
@@ -51,9 +50,16 @@ pub(crate) enum Command {
     Notify(LinkId),
     /// Look at those of several.
     NotifyAll(Vec<LinkId>),
-    /// A new client.
+    /// A new connection without a listener: mostly a client.
     Connect(Box<Conn>),
     Listen(Acceptor),
+    /// A connection for that listener, under the number that it has, from somebody who has accepted it.
+    Adopt {
+        listener: usize,
+        id: usize,
+        socket: Box<dyn Socket>,
+        from: Endpoint,
+    },
     ResumeAccepting(usize),
     CloseListener(usize),
     /// Somebody polls in a tight loop and wants to run the reactor.
@@ -320,6 +326,12 @@ impl Reactor {
                 self.ready.push(id);
             }
             Command::Listen(acceptor) => self.listen(acceptor),
+            Command::Adopt { listener, id, socket, from } => {
+                if let Some(acceptor) = self.acceptors.get_mut(&listener) {
+                    acceptor.adopt();
+                    self.welcome(listener, id, socket, from);
+                }
+            }
             Command::ResumeAccepting(id) => self.ready.push(id),
             Command::CloseListener(id) => self.close_listener(id),
             Command::Lend => self.lending_asked = true,
@@ -450,7 +462,7 @@ impl Reactor {
         for taken in 0.. {
             let Some(acceptor) = self.acceptors.get_mut(&id) else { return };
             match acceptor.accept(taken, &mut self.outages, now) {
-                Accepted::Socket(socket, address) => self.welcome(id, socket, address),
+                Accepted::Socket(socket, from) => self.welcome(id, next_id(), socket, from),
                 Accepted::TurnOver => {
                     self.ready.push(id);
                     return;
@@ -469,13 +481,12 @@ impl Reactor {
         }
     }
 
-    fn welcome(&mut self, listener: usize, mut socket: Box<dyn Socket>, address: SocketAddr) {
+    fn welcome(&mut self, listener: usize, id: usize, mut socket: Box<dyn Socket>, from: Endpoint) {
         let Some(acceptor) = self.acceptors.get_mut(&listener) else { return };
-        let id = next_id();
         let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let registered = sockets.register(&mut *socket).map_err(|error| error.to_string());
         let prepared = registered.and_then(|token| {
-            let transport = acceptor.transport(socket, address);
+            let transport = acceptor.transport(socket, from);
             transport.map(|transport| (token, transport)).inspect_err(|_| sockets.release(token))
         });
         let ((token, transport), notify) = match (prepared, self.notify.upgrade()) {
@@ -492,7 +503,7 @@ impl Reactor {
         let options = acceptor.shared.link_options();
         let shared = Shared::new(id, notify, &options);
         let listener = Arc::clone(&acceptor.shared);
-        let conn = Conn::accepted(transport, token, (listener, address), shared, options);
+        let conn = Conn::accepted(transport, token, (listener, from), shared, options);
         let entry = Entry::new(Box::new(conn));
         if entry.cost == Cost::Signature {
             self.ready.push_slow(id);
