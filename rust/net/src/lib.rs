@@ -45,6 +45,7 @@ mod rooms;
 mod route;
 mod seam;
 mod socket;
+mod tally;
 mod thread;
 mod tls;
 mod transport;
@@ -65,6 +66,7 @@ pub use seam::{
     Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
     ProcessSums, Standing, Tag,
 };
+pub use tally::{AdmissionCounts, Tally};
 pub use thread::{IO_THREAD_NAME, shutdown};
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
