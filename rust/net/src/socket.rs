@@ -82,6 +82,8 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     fn limit_unsent(&mut self, _limit: UnsentLimit) -> io::Result<()> {
         Ok(())
     }
+    /// Has readiness reported that was reported before and is not used up (Windows; elsewhere it does nothing).
+    fn report_again(&self) {}
     /// Sets TCP_NODELAY, where that means anything.
     fn set_no_delay(&self, enabled: bool) -> io::Result<()>;
     /// Whether the kernel does not know it: it may be ready whenever its connection has a turn.
@@ -212,6 +214,11 @@ impl Socket for Tcp {
             UnsentLimit::States => SockRef::from(&self.stream).set_send_buffer_size(STATES_BUFFER),
             UnsentLimit::None | UnsentLimit::Pings => Ok(()),
         }
+    }
+
+    /// Whatever an operation on the socket has found, mio only sees that it would have blocked.
+    fn report_again(&self) {
+        _ = self.stream.try_io(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
     fn set_no_delay(&self, enabled: bool) -> io::Result<()> {
