@@ -9,6 +9,7 @@ mod convert;
 mod decider;
 mod driver;
 mod editor;
+mod end_signals;
 mod engine_dial;
 mod engine_stream;
 #[cfg(feature = "builtin-names")]
@@ -55,6 +56,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             InitStage::Scene => {
                 monitors::init();
                 rename::offer();
+                end_signals::offer();
                 registration::complete_classes();
             }
             InitStage::Editor => {
@@ -72,6 +74,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
         if stage == InitStage::Scene {
             monitors::remove();
             rename::withdraw();
+            end_signals::withdraw();
             let has_threads_left = rust_websocket_net::shutdown();
             if has_threads_left {
                 mapped::stay();
