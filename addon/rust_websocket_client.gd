@@ -252,6 +252,22 @@ func close(code: int = 1000, reason: String = "") -> void:
 		_phase = _Phase.IDLE
 
 
+## The seconds that this node waits before the reconnect number [param attempt] in a row (from 1),
+## with these values for [member reconnect_delay_min], [member reconnect_delay_max] and
+## [member reconnect_jitter]. For connections that the node does not carry, such as those of a
+## [MultiplayerPeer]: see [method is_final_code], too.
+static func backoff(
+	attempt: int, delay_min: float = 0.5, delay_max: float = 30.0, jitter: float = 0.5
+) -> float:
+	return _backoff(attempt, delay_min, delay_max, jitter, _dice.randf())
+
+
+## Whether this node takes a close code as final: those that [member no_reconnect_codes] holds by
+## default.
+static func is_final_code(code: int) -> bool:
+	return code in [1000, 1002, 1003, 1007, 1008, 1009, 1010]
+
+
 ## Sends [param text]. Returns [constant FAILED] while the connection is not open and nothing is
 ## kept (see [member queue_limit]), and [constant ERR_OUT_OF_MEMORY] while the other side does not
 ## read fast enough ([signal drained] tells when it has), for a message longer than
@@ -436,10 +452,16 @@ func _wait(retry_after: float) -> void:
 
 
 func _delay(attempt: int) -> float:
-	# 2 ** 1000 is still finite, and far beyond any maximum.
-	var growing := reconnect_delay_min * pow(2.0, mini(attempt - 1, 1000))
 	var luck: float = _random.call() if _random.is_valid() else _dice.randf()
-	return minf(reconnect_delay_max, growing) * (1.0 + reconnect_jitter * (2.0 * luck - 1.0))
+	return _backoff(attempt, reconnect_delay_min, reconnect_delay_max, reconnect_jitter, luck)
+
+
+static func _backoff(
+	attempt: int, delay_min: float, delay_max: float, jitter: float, luck: float
+) -> float:
+	# 2 ** 1000 is still finite, and far beyond any maximum.
+	var growing := delay_min * pow(2.0, clampi(attempt - 1, 0, 1000))
+	return minf(delay_max, growing) * (1.0 + jitter * (2.0 * luck - 1.0))
 
 
 func _give_up() -> void:

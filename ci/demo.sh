@@ -2,6 +2,7 @@
 # Plays the sample project: one server and some bots, each a process of its own, on this machine.
 #
 #   ci/demo.sh [--impl=rust|builtin] [--seconds=N] [--bots=N]   plays a round and checks what has arrived
+#   ci/demo.sh --restart [--impl=...] [...]                     the same, but the server is killed at half-time and started again
 #   ci/demo.sh --window [--impl=...] [--bots=N]                 opens the game to play against the bots
 #
 #   --impl=IMPL   our classes (rust) or the engine's own (builtin); rust is the default
@@ -9,13 +10,14 @@
 #   --bots=N      how many bots play, 8 if not given (--window: 3)
 #   --mute        one bot counts chat lines that it does not send, so that this script has to fail
 #
-# Two bots leave at half-time and another one comes. The exit code is 0 if every process has ended by itself,
+# Two bots leave at half-time and another one comes. With --restart all stay: their connections break at half-time, they connect
+# again, and the round goes on. The exit code is 0 if every process has ended by itself,
 # none has reported an error, and everything that was sent has arrived where it had to.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-impl=rust seconds=12 bots="" window=false mute=""
-leavers=2
+impl=rust seconds=12 bots="" window=false restart=false mute=""
+leavers=2 joiners=1
 
 for option in "$@"; do
   case $option in
@@ -23,15 +25,21 @@ for option in "$@"; do
     --seconds=*) seconds=${option#*=} ;;
     --bots=*) bots=${option#*=} ;;
     --window) window=true ;;
+    --restart) restart=true ;;
     --mute) mute=--mute ;;
-    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --window, --mute)." ;;
+    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --restart, --window, --mute)." ;;
   esac
 done
+if $window && $restart; then die "--restart plays a round and checks it, without a window."; fi
+restarted=""
+if $restart; then leavers=0 joiners=0 restarted=--restarted; fi
 if [[ -z $bots ]]; then if $window; then bots=3; else bots=8; fi; fi
 if [[ ! $seconds =~ ^[0-9]{1,4}$ ]] || ((10#$seconds < 4)); then die "--seconds needs a number from 4 on, not '$seconds'."; fi
 [[ $bots =~ ^[0-9]{1,3}$ ]] || die "--bots needs a number, not '$bots'."
 if ! $window && ((10#$bots <= leavers)); then die "--bots needs at least $((leavers + 1)), since $leavers of them leave at half-time."; fi
 if $window && [[ -z ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]]; then die "there is no display to open a window on."; fi
+if $restart && ((10#$seconds < 8)); then die "--restart needs a round of 8 seconds or more, not $seconds."; fi
+if $restart && ((10#$bots < 2)); then die "--restart needs at least 2 bots, who have to see each other."; fi
 seconds=$((10#$seconds)) bots=$((10#$bots))
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/rust-websocket-demo.XXXXXX") || die "cannot make a temporary folder."
@@ -69,14 +77,34 @@ next_line() {
   fi
 }
 
-# Sets $url to what the server says that it listens on.
-wait_for_server() {
-  wait_for_line "$logs/server.log" 'listening on ws://' 30 "${pids[0]}" || give_up "the server did not start to listen."
-  exec 3<"$logs/server.log"
-  url=""
+# Starts the server, as its first or again, and sets $url to what it says that it listens on.
+start_game_server() {
+  local name=$1 before=${pids[0]:-} log=$logs/$1.log
+  shift
+  play "$name" server/server.tscn "$@"
+  # It is the first of them, whenever it was started.
+  if [[ -n $before ]]; then
+    pids[0]=$pid names[0]=$name
+    unset 'pids[-1]' 'names[-1]'
+  fi
+  wait_for_line "$log" 'listening on ws://' 30 "${pids[0]}" || give_up "the server did not start to listen."
+  exec 3<"$log"
+  url="" half_line=""
   while [[ -z $url ]]; do
     if next_line && [[ $line =~ listening\ on\ (ws://[^ ]+) ]]; then url=${BASH_REMATCH[1]} && echo "$line"; fi
   done
+}
+
+# Kills the server as a crash would, and starts another one at the same port, which goes on with the round.
+restart_server() {
+  say "killing the server"
+  kill -KILL "${pids[0]}"
+  wait "${pids[0]}" 2>/dev/null || true
+  mv "$logs/server.log" "$logs/server-killed.log"
+  # Down long enough that some attempts to come back fail.
+  sleep 0.5
+  say "starting it again"
+  start_game_server server "${server_options[@]}"
 }
 
 # Shows what the server prints until it ends, and sends in the latecomer at half-time.
@@ -85,7 +113,10 @@ follow_server() {
   while true; do
     if next_line; then
       case $line in
-        *half-time*) echo "$line" && start_bot $((bots + 1)) ;;
+        *half-time*)
+          echo "$line"
+          if $restart; then restart_server; else start_bot $((bots + 1)); fi
+          ;;
         "server: "*) echo "$line" ;;
       esac
     elif is_running "${pids[0]}"; then
@@ -125,8 +156,10 @@ check_logs() {
 
 play_round() {
   local number failed=false
-  play server server/server.tscn "--players=$bots" "--seconds=$seconds" "--joins=$((bots + 1))"
-  wait_for_server
+  server_options=("--players=$bots" "--seconds=$seconds" "--joins=$((bots + joiners))")
+  # Where outgoing connections cannot take it while the server is down.
+  if $restart; then server_options+=("--port=$(free_port)" "--state=$logs/round.json"); fi
+  start_game_server server "${server_options[@]}"
   say "starting $bots bots"
   for ((number = 1; number <= bots; number++)); do
     if ((number <= leavers)); then
@@ -141,7 +174,7 @@ play_round() {
   wait_for_all || failed=true
   echo
   timeout 60 "$GODOT" --headless --path "$project" -s res://demo/check/report.gd -- \
-    "--logs=$logs" "--bots=$bots" "--leavers=$leavers" --joiners=1 >"$logs/report.log" 2>&1 || failed=true
+    "--logs=$logs" "--bots=$bots" "--leavers=$leavers" "--joiners=$joiners" ${restarted:+"$restarted"} >"$logs/report.log" 2>&1 || failed=true
   # Only shows the report, which was judged above.
   grep -vE '^Godot Engine|^$' "$logs/report.log" || true
   echo
@@ -152,8 +185,7 @@ play_round() {
 
 play_in_window() {
   local number
-  play server server/server.tscn "--players=$((bots + 1))"
-  wait_for_server
+  start_game_server server "--players=$((bots + 1))"
   for ((number = 1; number <= bots; number++)); do start_bot "$number"; done
   say "opening the window; closing it ends the game"
   "$GODOT" --path "$project" -- "--impl=$impl" "--url=$url" "--name=${USER:-You}" >"$logs/window.log" 2>&1 ||

@@ -21,7 +21,7 @@ installed godot-arm64 install_godot_arm64 || die "the arm64 engine could not be 
 installed qemu install_qemu || die "qemu could not be installed."
 GODOT=$root_dir/ci/cross/godot-arm64.sh
 # Everything takes ten times as long.
-export GODOT START_TIMEOUT=${START_TIMEOUT:-600} SUITE_TIMEOUT=${SUITE_TIMEOUT:-7200} IMPORT_TIMEOUT=${IMPORT_TIMEOUT:-1800}
+export GODOT SUITE_PATIENCE=${SUITE_PATIENCE:-8} START_TIMEOUT=${START_TIMEOUT:-600} SUITE_TIMEOUT=${SUITE_TIMEOUT:-7200} IMPORT_TIMEOUT=${IMPORT_TIMEOUT:-1800}
 
 make_scratch
 copy=$scratch/project
@@ -29,6 +29,7 @@ mkdir "$copy"
 tar -C "$root_dir" --exclude=.godot --exclude=./godot-project/addons -cf - ./ci ./godot-project | tar -C "$copy" -xf -
 mkdir -p "$copy/godot-project/addons/rust_websocket"
 cp -R "$root_dir/addon/." "$library" "$copy/godot-project/addons/rust_websocket/"
+build_slow_link
 # The logs stay where those of the other suites are.
 status=0
 "$copy/ci/test-engine.sh" --no-build --ours ${filter:+"$filter"} || status=$?

@@ -45,6 +45,7 @@ rm -f "$logs"/*.log
 if $build; then "$root_dir/ci/build.sh"; fi
 [[ $runs == builtin ]] || has_addon || die "the addon is not built: run ci/build.sh first."
 prepare_project "$project"
+[[ $runs == builtin ]] || build_slow_link
 case $runs in
   builtin)
     run builtin builtin builtin

@@ -13,10 +13,8 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$root_dir/ci/cross/tools.sh"
+. "$root_dir/ci/cross/look.sh"
 
-largest=$((6 * 1024 * 1024))
-newest_glibc=2.17
-entry=rust_websocket_init
 compared=4.6
 suite= # every case
 look=true
@@ -31,9 +29,6 @@ while (($#)); do
   esac
   shift
 done
-
-# Succeeds if the lines $2 are those expected, $1; prints them otherwise.
-same() { [[ $1 == "$2" ]] || { printf 'expected:\n%s\nfound:\n%s\n' "$1" "$2"; false; }; }
 
 manifest_files() { sed -nE '/^\[libraries\]/,$s/^[a-z][a-z0-9_.]* *= *"(.*)"$/\1/p' "$addon/rust_websocket.gdextension" | sort -u; }
 library_files() { (cd "$addon" && find . -name '*.so' -o -name '*.dll' -o -name '*.dylib' | sed 's|^\./||' | sort); }
@@ -51,59 +46,6 @@ check_files() {
   for library in $(library_files); do
     check "the symbols of $library are kept" eval 'unzip -Z1 "$release"/*-symbols.zip | grep -q "$library"'
   done
-}
-
-# What holds for each library: its size, its exports, what it needs, and that no path of the machine that built it is in it.
-check_library() {
-  local library=$1 file=$addon/$1 size
-  # On macOS there are two in one file, of which a machine loads one.
-  case $library in
-    *.dylib) size=$(python3 "$root_dir/ci/cross/macho.py" sizes "$file" | sort -n | tail -n 1) ;;
-    *) size=$(stat -c %s "$file") ;;
-  esac
-  say "$library: $size bytes"
-  check "$library is at most $largest bytes" test "$size" -le "$largest"
-  check "$library holds no path of this machine" eval '! grep -aqF -e "$root_dir/" -e "$HOME/" "$file"'
-  case $library in
-    *.dll) check_dll "$library" ;;
-    *.dylib) check_dylib "$library" ;;
-    *) check_elf "$library" ;;
-  esac
-}
-
-check_elf() {
-  local library=$1 file=$addon/$1 glibc
-  check "$library exports its entry alone" same "$entry" \
-    "$(readelf --dyn-syms -W "$file" | awk '$5 != "LOCAL" && $7 != "UND" && $8 != "" && $1 ~ /^[0-9]+:$/ { sub(/@.*/, "", $8); print $8 }')"
-  check "$library has no path to look for others" eval '! readelf -d "$file" | grep -qE "R(UN)?PATH"'
-  [[ $library != *android* ]] || return 0
-  glibc=$(readelf -V -W "$file" | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -n 1)
-  say "$library: needs $glibc"
-  check "$library needs no glibc newer than $newest_glibc" same "GLIBC_$newest_glibc" "$(printf '%s\n' "GLIBC_$newest_glibc" "$glibc" | sort -V | tail -n 1)"
-  check "$library needs glibc alone" same "" \
-    "$(readelf -d "$file" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' | grep -vE '^(lib(c|m|dl|rt|pthread)\.so\.[0-9]+|ld-linux-[a-z0-9_-]+\.so\.[0-9]+)$' || true)"
-}
-
-check_dll() {
-  local library=$1 file=$addon/$1 known='^(kernel32|ntdll|ws2_32|advapi32|bcrypt|bcryptprimitives|userenv|user32|msvcrt|api-ms-win-[a-z0-9-]+)\.dll$'
-  check "$library exports its entry alone" same "$entry" "$(objdump -p "$file" | awk '/\[Ordinal\/Name Pointer\] Table/ { here = 1; next } here && /^\t\[/ { print $NF } here && NF == 0 { exit }')"
-  check "$library needs only what every Windows has" same "" "$(objdump -p "$file" | sed -n 's/.*DLL Name: //p' | tr '[:upper:]' '[:lower:]' | grep -vE "$known" || true)"
-}
-
-check_dylib() {
-  local library=$1 processor expected=
-  for processor in arm64 x86_64; do
-    expected+="processor $processor
-exports _$entry
-macos 11.0
-name @rpath/$library
-needs /usr/lib/libSystem.B.dylib
-signature fits
-"
-  done
-  check "$library is for both processors, signed, exports its entry and needs the system alone" same "${expected%$'\n'}" \
-    "$(python3 "$root_dir/ci/cross/macho.py" show "$addon/$library" | awk '/^processor/ { n++ } { print n, $0 }' | LC_ALL=C sort | cut -d ' ' -f 2- | awk '
-      /^exports/ { kept = $0; next } /^processor/ { print; print kept; next } { print }')"
 }
 
 # A Debian 11 has glibc 2.31: its own loader runs a program that loads the library.
@@ -134,6 +76,7 @@ use_in_a_copy() {
   mkdir "$copy/godot-project/addons"
   cp -r "$addon" "$copy/godot-project/addons/"
   [[ $("$GODOT" --headless --version | tail -n 1) == "$compared".* ]] || runs=(--ours)
+  build_slow_link
   run_test "an empty project works with it" "$copy/ci/test-dropin.sh"
   run_test "the engine suite passes with it" "$copy/ci/test-engine.sh" --no-build ${runs[@]+"${runs[@]}"} ${suite:+"$suite"}
 }
@@ -158,7 +101,7 @@ addon=$scratch/addons/rust_websocket
 
 if $look; then
   check_files
-  for library in $(library_files); do check_library "$library"; done
+  for library in $(library_files); do check_library "$addon/$library"; done
   [[ ! -f $addon/librust_websocket.so ]] || check_old_glibc
 fi
 if [[ -f $addon/$(own_library) ]]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What can be tested of the Windows library without Windows: the Rust tests of the crates below the engine's, and that the
-# library loads. On Linux through mingw-w64 and wine, which are installed into the user's cache folder; on Windows as
-# it is.
+# What can be tested of the Windows library without Windows: the Rust tests of the crates below the engine's, that the
+# library loads, and, of a release's, its size, exports and what it needs. On Linux through mingw-w64 and wine, which are
+# installed into the user's cache folder; on Windows as it is.
 #
 #   ci/test-windows.sh                       all of it; the library of build/release/ if there is one, or a debug build
 #   ci/test-windows.sh --quick               the protocol's tests and the library
@@ -11,6 +11,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$root_dir/ci/cross/tools.sh"
+. "$root_dir/ci/cross/look.sh"
 
 target=x86_64-pc-windows-gnu
 library=$root_dir/build/release/parts/windows-x86_64/rust_websocket.dll
@@ -53,7 +54,7 @@ read -r passed failed programs results < <(awk '/^ +Running / { programs++ } /^t
 ((programs > 0 && programs == results)) || fail "$results of $programs test programs came to an end"
 ((status == 0 || failed > 0)) || fail "the tests could not be built"
 
-if [[ ! -f $library ]]; then
+if [[ -f $library ]]; then check_library "$library"; else
   say "building a library to load"
   "${cargo[@]}" build --target "$target" --package rust_websocket
   library=$CARGO_TARGET_DIR/$target/debug/rust_websocket.dll

@@ -6,14 +6,14 @@
 #
 # Steps: install (two installations of the engine at once, on a machine that has none), rust (unit and loopback tests),
 # engine (the GDScript suite on the built-in classes, on ours, and mixed), client (the node that stays connected, on the
-# built-in class and on ours), examples (the scripts that people copy), roots
+# built-in class and on ours), restarts (a server that is killed and started again, for the node and for the demo), examples (the scripts that people copy), roots
 # (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows it),
 # api (the library asks for no class of an engine module), dropin (the addon alone in an empty project), builtin-names
 # (the addon under the engine's own class names), export (the sample project as a Linux program), web (packs for browsers,
 # run without the library), migrate (class names changed, and back), editor (an editor in a window of its own: it prints nothing, icons, help, completion), autobahn (the Autobahn
 # test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
-# headless browser), interop (TLS with OpenSSL and nginx), fleet (servers behind nginx and HAProxy, and certificates that renew), nats (the sample project's NATS client and a real server), fuzz (each target for twenty seconds), lifecycle (quitting,
-# reloading, ten thousand connections).
+# headless browser), interop (TLS with OpenSSL and nginx), fleet (servers behind nginx and HAProxy, and certificates that renew), nats (the sample project's NATS client and a real server),
+# hostile (some of the attacks of ci/test-hostile.sh), fuzz (each target for twenty seconds), lifecycle (quitting, reloading, ten thousand connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL, nginx, HAProxy and nats-server (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
@@ -21,7 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats fuzz)
+all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats hostile fuzz)
 make_scratch
 times=()
 
@@ -54,6 +54,7 @@ step_install() { lacks install "Debian's packages of the engine (x86_64, apt)" c
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
 step_client() { run_step client ci/test-client.sh; }
+step_restarts() { run_step restarts ci/test-restarts.sh; }
 step_examples() { run_step examples ci/test-examples.sh; }
 step_roots() { run_step roots ci/test-roots.sh; }
 step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
@@ -70,6 +71,7 @@ step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
 step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could install them)" obtainable openssl nginx haproxy chromium || run_step fleet ci/test-fleet.sh; }
+step_hostile() { lacks hostile "Linux" test -r /proc/self/schedstat || run_step hostile ci/test-hostile.sh --short; }
 
 step_nats() { lacks nats "nats-server (root could install it)" obtainable nats-server || run_step nats ci/test-nats.sh; }
 

@@ -28,6 +28,12 @@ var compression_context_takeover: bool = false:
 var _write_mode: WriteMode = WRITE_MODE_BINARY
 
 
+# gdlint: disable=unused-argument
+func accept_stream_with_data(stream: StreamPeer, received: PackedByteArray) -> Error:
+	return ERR_UNAVAILABLE
+
+
+# gdlint: enable=unused-argument
 func get_error_message() -> String:
 	if get_ready_state() != STATE_CLOSED:
 		return ""

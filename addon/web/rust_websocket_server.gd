@@ -108,6 +108,10 @@ func stop(code: int = 1001, reason: String = "") -> void:
 	pass
 
 
+func accept_stream(stream: StreamPeer, received: PackedByteArray = PackedByteArray()) -> Error:
+	return ERR_UNCONFIGURED
+
+
 func take_connection() -> RustWebSocketPeer:
 	return null
 

@@ -30,13 +30,14 @@ compile() {
   local how=$1 target=$2 sysroot
   sysroot=$(rustc --print sysroot)
   local maps=("$root_dir=/rust-websocket" "$CARGO_TARGET_DIR=/target" "${CARGO_HOME:-$HOME/.cargo}=/cargo" "$sysroot/lib/rustlib/src/rust=/rust"
-    "$(realpath "$sysroot/lib/rustlib/src/rust" 2>/dev/null || echo /rust)=/rust") map flags=${link_flags:-} c_flags=${TARGET_CFLAGS:-}
+    "$(realpath "$sysroot/lib/rustlib/src/rust" 2>/dev/null || echo /rust)=/rust") map flags=${link_flags:-} c_flags_here=${c_flags:-} triple=${target%%.*}
   for map in "${maps[@]}"; do
     flags+=" --remap-path-prefix=$map"
-    c_flags+=" -ffile-prefix-map=$map"
+    c_flags_here+=" -ffile-prefix-map=$map"
   done
   say "building for $platform ($target)"
-  (cd "$root_dir" && RUSTFLAGS=$flags TARGET_CFLAGS=$c_flags cargo "$how" ${std[@]+"${std[@]}"} --locked --profile dist --package rust_websocket --target "$target") ||
+  # Named by the target: where that is this machine's own, the C flags for "the target" are not looked at.
+  (cd "$root_dir" && export "CFLAGS_${triple//-/_}=$c_flags_here" && RUSTFLAGS=$flags cargo "$how" ${std[@]+"${std[@]}"} --locked --profile dist --package rust_websocket --target "$target") ||
     die "the build for $platform failed: see cargo's lines above."
 }
 
@@ -55,6 +56,8 @@ objcopy_of_rust() { rust_tool rust-objcopy "$@"; }
 
 use_linux() { use_zig && use_std_of "$1-unknown-linux-gnu"; }
 build_linux() {
+  # No panic goes through C, so its functions need no tables for unwinding.
+  c_flags="-fno-asynchronous-unwind-tables -fno-unwind-tables"
   compile zigbuild "$1-unknown-linux-gnu.$glibc"
   split_symbols "$(built "$1-unknown-linux-gnu")" "$2"
 }
@@ -62,6 +65,8 @@ build_linux() {
 use_windows() { use_mingw && use_std_of x86_64-pc-windows-gnu; }
 build_windows() {
   library=rust_websocket.dll
+  # The jitter entropy's functions would be exported beside the entry.
+  export AWS_LC_SYS_NO_JITTER_ENTROPY=1
   compile build x86_64-pc-windows-gnu
   split_symbols "$(built x86_64-pc-windows-gnu)" "$library" x86_64-w64-mingw32-objcopy
 }

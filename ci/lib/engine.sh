@@ -23,6 +23,14 @@ build_echo_server() {
   echo_server=${CARGO_TARGET_DIR:-$root_dir/target}/debug/echo_server
 }
 
+# Builds the slow link that cases of the engine suite and the demo send through and sets $SLOW_LINK, which names it to both, unless
+# that does already.
+build_slow_link() {
+  [[ -z ${SLOW_LINK:-} ]] || return 0
+  (cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench --bin slow_link) || die "the slow link could not be built."
+  export SLOW_LINK=${CARGO_TARGET_DIR:-$root_dir/target}/debug/slow_link
+}
+
 # Makes the project in folder $1 ready to run: $GODOT then finds its global classes and, if the addon is
 # there, its extension. Does nothing when it has done so since the project last changed.
 prepare_project() {
@@ -59,7 +67,7 @@ import_project() {
 
 # Runs the engine suite once and counts what it says: its log is $1, its project $2, its arguments (impl=, other=, filter=)
 # the rest. A run that prints an error that no case announces fails too (engine-log.awk); $known_errors, if set, is a sed
-# script that takes out what the engine itself prints.
+# script that takes out what the engine itself prints; $SUITE_PATIENCE is what the cases' waits are multiplied with.
 run_suite() {
   local log=$1 folder=$2 impl=builtin other="" argument name code=0
   shift 2
@@ -68,7 +76,7 @@ run_suite() {
   done
   name=$(basename "$log" .log)
   timeout --kill-after=10 "${SUITE_TIMEOUT:-240}" "$GODOT" --headless --path "$folder" -s res://tests/run.gd \
-    -- "$@" >"$log" 2>&1 || code=$?
+    -- "$@" "patience=${SUITE_PATIENCE:-1}" >"$log" 2>&1 || code=$?
   grep '^FAIL ' "$log" | sed "s/^FAIL /FAIL $name: /" || true # counted by the suite's own last line
   if grep -qE '^[0-9]+ passed, [0-9]+ failed$' "$log"; then add_totals "$log"; fi
   count_failures "$(sed "${known_errors:-}" "$log" |

@@ -32,6 +32,13 @@ static func reason(peer: MultiplayerPeer, otherwise: String) -> String:
 	return text[0].to_upper() + text.substr(1) + ("" if text.ends_with(".") else ".")
 
 
+## Whether the connection of [param peer] has ended in a way that will not change. Only the addon's
+## class knows with which code it did.
+static func has_ended_for_good(peer: MultiplayerPeer) -> bool:
+	var ours := peer as RustWebSocketMultiplayerPeer
+	return ours != null and RustWebSocketClient.is_final_code(ours.get_close_code())
+
+
 ## A TCP port that nobody listens on at [param address], chosen by the system; 0 if there is none.
 static func free_port(address: String) -> int:
 	var probe := TCPServer.new()

@@ -7,6 +7,7 @@ extends SceneTree
 ## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket,
 ## `other` that of the servers; `filter` holds parts of case names, separated by commas.
 ## `names=engine` says that our classes have the engine's names, in an engine without them.
+## `patience` is what waits are multiplied with, for engines that are emulated.
 ## `ci/test-engine.sh` and `ci/test-module.sh` run this and compare.
 
 const Case := preload("res://tests/harness/case.gd")
@@ -19,6 +20,8 @@ var _failed := 0
 func _process(_delta: float) -> bool:
 	var options := _read_options()
 	Case.has_engine_names = options.names == "engine"
+	Case.patience = float(options.patience)
+	Case.RawPeer.patience = Case.patience
 	for which: String in [options.impl, options.other]:
 		var name: String = Case.new().ws_class(which)
 		if not ClassDB.class_exists(name):
@@ -34,13 +37,13 @@ func _process(_delta: float) -> bool:
 
 
 func _read_options() -> Dictionary:
-	var options := {"impl": "builtin", "other": "", "filter": "", "names": "addon"}
+	var options := {"impl": "builtin", "other": "", "filter": "", "names": "addon", "patience": "1"}
 	for argument in OS.get_cmdline_user_args():
 		var parts := argument.split("=", true, 1)
 		if parts.size() == 2 and options.has(parts[0]):
 			options[parts[0]] = parts[1]
 		else:
-			printerr("unknown argument '%s' (known: impl=, other=, filter=, names=)" % argument)
+			printerr("unknown argument '%s' (known: %s)" % [argument, "=, ".join(options.keys()) + "="])
 	if options.other.is_empty():
 		options.other = options.impl
 	return options

@@ -9,8 +9,12 @@ extends SceneTree
 ##
 ## [codeblock]
 ## godot --headless --path godot-project -s res://demo/check/report.gd -- --logs=DIR --bots=8 \
-##     --leavers=2 --joiners=1
+##     --leavers=2 --joiners=1 [--restarted]
 ## [/codeblock]
+##
+## With [code]--restarted[/code] the server was killed during the round and another one went on:
+## every client has two reports. The second server's ledger judges what came after; what came before
+## has no witness, it only has to be there.
 
 const LONG_ENOUGH: float = 3.0
 const NEVER: int = 1 << 30
@@ -27,6 +31,8 @@ var _peers: Dictionary = {}
 var _chat: Array = []
 ## The clients' reports, by peer id.
 var _clients: Dictionary = {}
+## Their reports of what was before the server was restarted, by name.
+var _before: Dictionary = {}
 
 
 func _initialize() -> void:
@@ -35,12 +41,16 @@ func _initialize() -> void:
 	var leavers: int = int(options.number("leavers", 2))
 	var joiners: int = int(options.number("joiners", 1))
 	_read_all(options.text("logs", "."), bots + joiners)
+	if options.has("restarted"):
+		_check_restart(bots)
 	if _failures.is_empty():
 		_check_course(bots + joiners, leavers)
 		for id: String in _clients:
 			_check_client(id)
 		_check_whispers()
 	_print_table()
+	if _before:
+		_print_returns()
 	for failure: String in _failures:
 		print("FAILED: ", failure)
 	quit(1 if _failures else 0)
@@ -64,11 +74,16 @@ func _read(file: String, end_line: String) -> Dictionary:
 	if lines[-1] != end_line:
 		_failures.append("%s does not end with '%s' but with '%s'"
 			% [file.get_file(), end_line, lines[-1]])
-	for line: String in lines:
-		if line.begins_with("report: "):
-			return JSON.parse_string(line.trim_prefix("report: "))
-	_failures.append("%s holds no report" % file.get_file())
-	return {}
+	var reports: Array = Array(lines).filter(func(line: String) -> bool:
+		return line.begins_with("report: "))
+	reports = reports.map(func(line: String) -> Dictionary:
+		return JSON.parse_string(line.trim_prefix("report: ")))
+	if reports.is_empty():
+		_failures.append("%s holds no report" % file.get_file())
+		return {}
+	if reports.size() > 1:
+		_before[reports[0].name] = reports[0]
+	return reports[-1]
 
 #endregion
 #region Checking
@@ -90,6 +105,21 @@ func _check_course(clients: int, leavers: int) -> void:
 	var left_early: int = _peers.values().filter(has_left_early).size()
 	_expect(left_early == leavers, "%d clients left while the round was on, instead of %d"
 		% [left_early, leavers])
+
+
+## Everybody played before, came back, and knows why the connection was lost.
+func _check_restart(bots: int) -> void:
+	_expect(_before.size() == bots, "%d clients lost their connection instead of %d"
+		% [_before.size(), bots])
+	for client: Dictionary in _before.values():
+		_expect(client.updates.size() == bots, "%s saw %d players move before the restart"
+			% [client.name, client.updates.size()])
+		_expect(client.chat_heard.size() > 0, "%s heard nobody before the restart" % client.name)
+	for client: Dictionary in _clients.values():
+		var reasons: Array = client.returned.get("reasons", [])
+		_expect(not reasons.is_empty(), "%s did not come back" % client.name)
+		for reason: String in reasons:
+			_expect(reason.length() > 10, "%s was not told why: '%s'" % [client.name, reason])
 
 
 func _check_client(id: String) -> void:
@@ -203,6 +233,22 @@ func _print_table() -> void:
 		for column: int in range(1, row.size()):
 			line += "  " + row[column].lpad(widths[column])
 		print(line)
+
+
+## How long it took to come back, and what the clients were told meanwhile.
+func _print_returns() -> void:
+	var seconds: Array = []
+	var counts: Dictionary = {}
+	for client: Dictionary in _clients.values():
+		if client.returned:
+			seconds.append(client.returned.seconds)
+			for reason: String in client.returned.reasons:
+				counts[reason] = counts.get(reason, 0) + 1
+	if seconds:
+		print("\n%d came back, after %.1f to %.1f s. They were told:"
+			% [seconds.size(), seconds.min(), seconds.max()])
+	for reason: String in counts:
+		print("  %3d x %s" % [counts[reason], reason])
 
 
 func _row(client: Dictionary) -> PackedStringArray:

@@ -118,7 +118,11 @@ func _is_content(delta: float) -> bool:
 
 
 func _get_ready_soon() -> void:
-	await get_tree().create_timer(randf_range(0.2, 1.0)).timeout
+	get_tree().create_timer(randf_range(0.2, 1.0)).timeout.connect(_get_ready)
+
+
+## Nobody is called when the connection, and the bot with it, is gone by then.
+func _get_ready() -> void:
 	_session.get_ready()
 
 

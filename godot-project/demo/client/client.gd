@@ -1,6 +1,6 @@
 extends Node
-## The client: connects, gets ready, plays, leaves. A person plays it in a window, a bot without
-## one.
+## The client: connects, gets ready, plays, comes back when the server was restarted, leaves. A
+## person plays it in a window, a bot without one.
 ##
 ## [codeblock]
 ## godot --path godot-project -- [options]
@@ -21,12 +21,15 @@ const LEAVE_SECONDS: float = 10.0
 const SCREENSHOT_SECONDS: float = 9.0
 
 var _impl: String = "rust"
+var _url: String = ""
 var _player_name: String = "Player"
 ## Kept, since a closed connection has none.
 var _id: int = 0
 var _bot: Bot
 var _was_let_go: bool = false
 var _quits_when_gone: bool = false
+var _options := DemoOptions.new()
+var _reconnect := Reconnect.new()
 
 @onready var _game: Game = $Game
 @onready var _session: GameSession = $Game/Session
@@ -36,10 +39,9 @@ var _quits_when_gone: bool = false
 
 
 func _ready() -> void:
-	var options := DemoOptions.new()
-	_impl = options.text("impl", _impl)
-	_player_name = options.text("name", _player_name)
-	var complaint: String = options.complaint(OPTIONS)
+	_impl = _options.text("impl", _impl)
+	_player_name = _options.text("name", _player_name)
+	var complaint: String = _options.complaint(OPTIONS)
 	if complaint.is_empty():
 		complaint = DemoTransport.complaint(_impl)
 	if not complaint.is_empty():
@@ -47,15 +49,21 @@ func _ready() -> void:
 		get_tree().quit(1)
 		return
 	_connect_signals()
-	if DisplayServer.get_name() == "headless" or options.has("bot"):
-		_add_bot(options)
+	if DisplayServer.get_name() == "headless" or _options.has("bot"):
+		Engine.max_fps = FRAMES_PER_SECOND
+		_quits_when_gone = true
+		_add_bot()
 	else:
 		_hud.set_up(_game, _traffic, _impl, _player_name)
 		add_child(Keyboard.new(_game))
-	if options.has("screenshot"):
-		_add_screenshot(options.text("screenshot", ""))
-	if options.has("url"):
-		_join(options.text("url", ""), _player_name)
+	if DisplayServer.get_name() == "headless":
+		_hud.free()
+	elif _bot:
+		_hud.set_up(_game, _traffic, _impl, _player_name)
+	if _options.has("screenshot"):
+		_add_screenshot(_options.text("screenshot", ""))
+	if _options.has("url"):
+		_join(_options.text("url", ""), _player_name)
 
 
 func _notification(what: int) -> void:
@@ -75,33 +83,35 @@ func _connect_signals() -> void:
 	_hud.join_requested.connect(_join)
 	_hud.ready_pressed.connect(_session.get_ready)
 	_hud.leave_pressed.connect(_leave)
+	_reconnect.timeout.connect(_connect)
+	add_child(_reconnect)
 
 
-func _add_bot(options: DemoOptions) -> void:
-	Engine.max_fps = FRAMES_PER_SECOND
-	_quits_when_gone = true
+func _add_bot() -> void:
 	_bot = Bot.new(_game, _traffic, _leave)
-	_bot.leave_after = options.number("leave-after", 0)
-	_bot.is_mute = options.has("mute")
+	_bot.leave_after = _options.number("leave-after", 0)
+	_bot.is_mute = _options.has("mute")
 	add_child(_bot)
-	if DisplayServer.get_name() == "headless":
-		_hud.free()
-	else:
-		_hud.set_up(_game, _traffic, _impl, _player_name)
 
 
 func _join(url: String, player_name: String) -> void:
+	_url = url
 	_player_name = player_name
+	_reconnect.forget()
+	_connect()
+
+
+func _connect() -> void:
 	var peer: MultiplayerPeer = DemoTransport.create(_impl)
-	var error: Error = peer.call(&"create_client", url)
+	var error: Error = peer.call(&"create_client", _url)
 	if error != OK:
 		_complain(DemoTransport.reason(peer, "'%s' is no address to connect to: %s."
-			% [url, error_string(error)]))
+			% [_url, error_string(error)]))
 		if _bot:
 			get_tree().quit(1)
 		return
 	multiplayer.multiplayer_peer = peer
-	_say("Connecting to %s ..." % url)
+	_say("Connecting to %s ..." % _url)
 
 
 ## A client that just closed its connection could lose what is still under way, and others would
@@ -117,12 +127,18 @@ func _leave() -> void:
 	_leave_timer.start(LEAVE_SECONDS)
 
 
+## The first attempt is the player's to repeat; those after a lost connection are ours.
 func _on_connection_failed() -> void:
-	_disconnect(DemoTransport.reason(multiplayer.multiplayer_peer, "Nobody answers there."))
+	var reason: String = DemoTransport.reason(multiplayer.multiplayer_peer, "Nobody answers there.")
+	if _reconnect.attempt:
+		_come_back(reason)
+	else:
+		_disconnect(reason)
 
 
 func _on_connected() -> void:
 	_id = multiplayer.get_unique_id()
+	_reconnect.note_opened()
 	_session.introduce(_player_name)
 
 
@@ -132,8 +148,29 @@ func _on_let_go() -> void:
 
 
 func _on_server_disconnected() -> void:
-	var reason: String = DemoTransport.reason(multiplayer.multiplayer_peer, "The server is gone.")
-	_disconnect("" if _was_let_go else reason)
+	var peer: MultiplayerPeer = multiplayer.multiplayer_peer
+	var reason: String = DemoTransport.reason(peer, "The server is gone.")
+	if _was_let_go:
+		_disconnect("")
+	elif DemoTransport.has_ended_for_good(peer):
+		_disconnect(reason)
+	else:
+		if _bot:
+			_print_report()
+		_come_back(reason)
+
+
+## Waits, and connects again: the server may be restarting, and everybody else comes back too.
+func _come_back(reason: String) -> void:
+	var delay: float = _reconnect.wait(reason)
+	if not delay:
+		_disconnect("%s Gave up after %d attempts." % [reason, _reconnect.attempt])
+		return
+	_let_go_of_the_connection()
+	if _bot:
+		_bot.free()
+		_add_bot()
+	_complain("%s Again in %.1f s (%d)." % [reason, delay, _reconnect.attempt])
 
 
 func _disconnect(complaint: String) -> void:
@@ -141,15 +178,21 @@ func _disconnect(complaint: String) -> void:
 		return
 	if _bot:
 		_print_report()
-	_leave_timer.stop()
-	multiplayer.multiplayer_peer.close()
-	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
-	_session.reset()
-	_was_let_go = false
+	_let_go_of_the_connection()
+	_reconnect.forget()
 	_complain(complaint)
 	if _quits_when_gone:
 		print("client: end")
 		get_tree().quit(0 if complaint.is_empty() else 1)
+
+
+func _let_go_of_the_connection() -> void:
+	_leave_timer.stop()
+	multiplayer.multiplayer_peer.close()
+	multiplayer.multiplayer_peer = OfflineMultiplayerPeer.new()
+	_session.reset()
+	_traffic.reset()
+	_was_let_go = false
 
 
 ## A person has nothing to wait for when the round ends.
@@ -191,4 +234,5 @@ func _print_report() -> void:
 	report.merge(_traffic.report())
 	report["name"] = _player_name
 	report["id"] = str(_id)
+	report["returned"] = _reconnect.report()
 	print("report: ", JSON.stringify(report))

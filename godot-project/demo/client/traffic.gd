@@ -33,6 +33,16 @@ func _ready() -> void:
 	multiplayer.connected_to_server.connect(_start)
 
 
+## Begins anew, for another connection.
+func reset() -> void:
+	updates.clear()
+	deltas = 0
+	spawned.clear()
+	despawned.clear()
+	round_trips.clear()
+	recent_updates = 0
+
+
 ## The server has let this client in.
 func is_in_session() -> bool:
 	return game.session.roster.has(multiplayer.get_unique_id())

@@ -34,8 +34,10 @@ func my_player() -> Player:
 
 
 ## On the server: lets peer [param id] play, here and at every client.
-func add_player(id: int, player_name: String, hue: float) -> void:
-	spawner.spawn({ "id": id, "name": player_name, "hue": hue, "position": Arena.start_position(hue) })
+func add_player(id: int, player_name: String, hue: float, score: int) -> void:
+	var player: Player = spawner.spawn(
+		{ "id": id, "name": player_name, "hue": hue, "position": Arena.start_position(hue) })
+	player.score = score
 
 
 ## On the server: takes the player out, here and at every client, at once.

@@ -45,10 +45,15 @@ func _ready() -> void:
 	multiplayer.peer_disconnected.connect(_excuse_whispers)
 
 
-## Forgets everything, for another game with another server.
+## Forgets everything, for another connection.
 func reset() -> void:
 	roster = {}
 	phase = Phase.LOBBY
+	rpcs_sent = 0
+	rpcs_received = 0
+	whispers_answered = 0
+	whispers_excused = 0
+	_last_whisper = 0
 	_open_whispers.clear()
 	roster_changed.emit()
 	phase_changed.emit()

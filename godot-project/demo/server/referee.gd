@@ -15,6 +15,7 @@ const WINDING_UP_SECONDS: float = 15.0
 const OVER_SECONDS: float = 30.0
 ## How long one who has been let go may take to confirm it.
 const DEPARTURE_SECONDS: float = 2.0
+const SAVE_SECONDS: float = 0.5
 
 @export var game: Game
 
@@ -22,6 +23,8 @@ var ledger := Ledger.new()
 
 var _players_to_start: int = 1
 var _seconds: float = 0.0
+var _saved := SavedRound.new()
+var _last_save: float = 0.0
 var _joins: int = 0
 var _phase_age: float = 0.0
 var _half_time_called: bool = false
@@ -39,10 +42,11 @@ var _departure_confirmed: bool = false
 @onready var _session: GameSession = game.session
 
 
-func start(players_to_start: int, seconds: float, joins: int) -> void:
+func start(players_to_start: int, seconds: float, joins: int, saved: SavedRound) -> void:
 	_players_to_start = players_to_start
 	_seconds = seconds
 	_joins = joins
+	_saved = saved
 	game.sparks.scatter()
 	multiplayer.peer_connected.connect(_on_peer_connected)
 	multiplayer.peer_disconnected.connect(_on_peer_disconnected)
@@ -52,6 +56,8 @@ func start(players_to_start: int, seconds: float, joins: int) -> void:
 	_session.wound_up.connect(_on_wound_up)
 	_session.leave_asked.connect(_on_leave_asked)
 	_session.departure_confirmed.connect(_on_departure_confirmed)
+	if _saved.is_under_way():
+		_go_on()
 
 
 func _process(delta: float) -> void:
@@ -71,17 +77,35 @@ func _process(delta: float) -> void:
 	_see_off()
 
 
+## The server was restarted. Those who come back play at once.
+func _go_on() -> void:
+	print("server: the round goes on at %.1f s, with the scores of %d players"
+		% [_saved.seconds, _saved.size()])
+	_session.publish_phase(GameSession.Phase.PLAYING)
+	_phase_age = _saved.seconds
+	_last_save = _phase_age
+	_half_time_called = _phase_age >= _seconds / 2
+
+
 func _play() -> void:
 	for player: Player in game.players():
 		game.sparks.collect(player)
+	if _phase_age - _last_save >= SAVE_SECONDS:
+		_save()
 	if _seconds <= 0.0:
 		return
 	if not _half_time_called and _phase_age >= _seconds / 2:
 		_half_time_called = true
+		_save()
 		print("server: half-time")
 	var awaited: bool = _joined < _joins or _phase_age < _last_join + LATECOMER_SECONDS
 	if _phase_age >= _seconds + (EXTRA_SECONDS if awaited else 0.0):
 		_enter(GameSession.Phase.WINDING_UP)
+
+
+func _save() -> void:
+	_last_save = _phase_age
+	_saved.save(_phase_age, game.players())
 
 
 func _enter(phase: GameSession.Phase) -> void:
@@ -100,6 +124,7 @@ func _on_introduced(id: int, player_name: String) -> void:
 		return
 	var title: String = player_name.strip_edges().left(NAME_LENGTH)
 	var hue: float = fposmod(0.55 + ledger.count("introduced") * GOLDEN_RATIO, 1.0)
+	hue = _saved.hue_of(title, hue)
 	_session.roster[id] = { "name": title if title else "Player %d" % id, "hue": hue, "ready": false }
 	ledger.name_peer(id, _session.name_of(id))
 	ledger.note(id, "introduced")
@@ -130,7 +155,7 @@ func _everybody_is_ready() -> bool:
 func _let_play(id: int) -> void:
 	var entry: Dictionary = _session.roster[id]
 	ledger.note(id, "spawned")
-	game.add_player(id, entry.name, entry.hue)
+	game.add_player(id, entry.name, entry.hue, _saved.score_of(entry.name))
 	_joined += 1
 	_last_join = _phase_age
 

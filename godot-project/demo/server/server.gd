@@ -9,9 +9,10 @@ extends Node
 ##   --players=N          the round starts once so many are in and all of them are ready (1)
 ##   --seconds=N          the round's length; 0 plays on until the server is stopped (0)
 ##   --joins=N            the round lasts until so many have played, at most 30 s longer (0)
+##   --state=FILE         keeps the round there, and goes on with the one that it finds there
 ## [/codeblock]
 
-const OPTIONS: PackedStringArray = ["impl", "bind", "port", "players", "seconds", "joins"]
+const OPTIONS: PackedStringArray = ["impl", "bind", "port", "players", "seconds", "joins", "state"]
 const FRAMES_PER_SECOND: int = 60
 const PORT_ATTEMPTS: int = 5
 
@@ -33,7 +34,7 @@ func _ready() -> void:
 	Engine.max_fps = FRAMES_PER_SECOND
 	_referee.finished.connect(_end)
 	_referee.start(int(options.number("players", 1)), options.number("seconds", 0),
-		int(options.number("joins", 0)))
+		int(options.number("joins", 0)), SavedRound.new(options.text("state", "")))
 	_status.start()
 
 

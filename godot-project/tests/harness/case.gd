@@ -25,6 +25,10 @@ const CLASSES := {
 ## In an engine without its websocket module, where our classes have the engine's names.
 static var has_engine_names := false
 
+## What every wait for something that should happen is multiplied with; more than 1 where the engine
+## is emulated.
+static var patience := 1.0
+
 ## "builtin" or "rust": `impl` makes the clients and every peer that faces a raw socket, `other` the
 ## servers.
 var impl := "builtin"
@@ -48,7 +52,7 @@ func runs_mixed() -> bool:
 
 ## What a single case may take; the waits of a case end there at the latest.
 func start(seconds := 20.0) -> void:
-	_deadline = Time.get_ticks_msec() + int(seconds * 1000.0)
+	_deadline = Time.get_ticks_msec() + int(seconds * patience * 1000.0)
 
 
 ## Lets go of everything, so that what is still alive at the end of the run is a leak of the class
@@ -144,6 +148,10 @@ func impl_is_ours() -> bool:
 
 ## Polls everything that is watched until `condition` holds; false when the time is over.
 func until(condition: Callable, seconds := 4.0) -> bool:
+	return _keep_polling(condition, seconds * patience)
+
+
+func _keep_polling(condition: Callable, seconds: float) -> bool:
 	var end := mini(Time.get_ticks_msec() + int(seconds * 1000.0), _deadline)
 	while true:
 		poll()
@@ -157,7 +165,7 @@ func until(condition: Callable, seconds := 4.0) -> bool:
 
 ## Polls for a while, to see that something does not happen.
 func settle(seconds := 0.05) -> void:
-	until(func() -> bool: return false, seconds)
+	_keep_polling(func() -> bool: return false, seconds)
 
 
 func poll() -> void:

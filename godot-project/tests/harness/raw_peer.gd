@@ -11,6 +11,9 @@ const CLOSE := 8
 const PING := 9
 const PONG := 10
 
+## As in case.gd.
+static var patience := 1.0
+
 var stream: StreamPeerTCP
 ## What has arrived and was not taken yet.
 var received := PackedByteArray()
@@ -65,7 +68,7 @@ func is_connected_now() -> bool:
 
 func send_bytes(data: PackedByteArray) -> void:
 	var sent := 0
-	var end := Time.get_ticks_msec() + 2000
+	var end := Time.get_ticks_msec() + int(2000 * patience)
 	while sent < data.size() and Time.get_ticks_msec() < end:
 		var result := stream.put_partial_data(data.slice(sent))
 		if result[0] != OK:

@@ -90,7 +90,8 @@ func _shape(method: Dictionary) -> Array:
 ## An empty array is no constant to GDScript, which shows null for it; a null is not always of the
 ## same type.
 func _shown(default: Variant) -> Variant:
-	var is_empty: bool = default is PackedStringArray and default.is_empty()
+	var is_list: bool = default is PackedStringArray or default is PackedByteArray
+	var is_empty: bool = is_list and default.is_empty()
 	return null if is_empty or default == null else default
 
 

@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions};
-use rust_websocket_peers::{Accepted, Carrier, LiveSetting, NO_DELAY, Now};
-use rust_websocket_proto::{Amount, ClientRequest, Delivery, MessageKind, SendError};
+use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions, PipeSocket};
+use rust_websocket_peers::{Accepted, Carrier, LiveSetting, NO_DELAY, Now, address_text};
+use rust_websocket_proto::{Amount, ClientRequest, Delivery, MessageKind, SendError, admission::Endpoint};
 
 use crate::{engine_stream::EngineStream, local::Local};
 
@@ -34,10 +34,18 @@ impl Security {
     }
 }
 
-/// Starts a server's end over a stream of the engine.
-pub(crate) fn accept(stream: EngineStream, options: LinkOptions) -> Accepted {
+/// Starts a server's end over a stream of the engine, of which `received` was read before.
+pub(crate) fn accept(stream: EngineStream, received: Bytes, options: LinkOptions) -> Accepted {
     let remote = stream.open().and_then(|mut open| open.start(NO_DELAY));
-    Accepted { carrier: Box::new(Local::server(stream, options, Instant::now())), remote }
+    Accepted { carrier: Box::new(Local::server(stream, received, options, Instant::now())), remote }
+}
+
+/// Starts a server's end over a stream of any kind, whose bytes a [pump](crate::pump) moves.
+pub(crate) fn accept_pumped(from: Endpoint, socket: PipeSocket) -> impl FnOnce(LinkOptions) -> Accepted {
+    move |options| {
+        let remote = (from != Endpoint::UNKNOWN).then(|| (address_text(from.address), from.port));
+        Accepted { carrier: Box::new(Link::serve(socket, options)), remote }
+    }
 }
 
 impl Carrier for Local {
@@ -74,7 +82,6 @@ impl Carrier for Local {
             LiveSetting::CloseTimeout(timeout) => self.set_close_timeout(timeout),
             LiveSetting::NoDelay(enabled) => self.set_no_delay(enabled),
             LiveSetting::UnreliableLifetime(lifetime) => self.set_unreliable_lifetime(lifetime),
-            _ => {}
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use godot::builtin::{GString, PackedByteArray, VarArray};
@@ -38,11 +41,26 @@ pub(crate) type Held = Vec<Gd<RefCounted>>;
 
 /// Where an engine object keeps it, for its latest connection.
 #[derive(Default)]
-pub(crate) struct Holder(Mutex<Held>);
+pub(crate) struct Holder {
+    held: Mutex<Held>,
+    /// The [pump](crate::pump) of a stream of another kind; 0 for none.
+    pump: AtomicU64,
+}
 
 impl Holder {
+    /// The latest connection is over that stream, which a pump keeps that has this number, or which is to be held here (0).
+    pub(crate) fn hold_stream(&self, stream: Gd<StreamPeer>, pump: u64) {
+        self.pump.store(pump, Ordering::Relaxed);
+        self.hold(if pump == 0 { vec![stream.upcast()] } else { Held::new() });
+    }
+
+    /// Its number; 0 for none.
+    pub(crate) fn pump(&self) -> u64 {
+        self.pump.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn hold(&self, held: Held) {
-        let before = std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), held);
+        let before = std::mem::replace(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner), held);
         drop(before); // after the lock is gone
     }
 }

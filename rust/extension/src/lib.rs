@@ -23,6 +23,7 @@ mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
 mod properties;
+mod pump;
 mod raw_packet;
 mod registration;
 mod rename;
@@ -76,6 +77,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             rename::withdraw();
             end_signals::withdraw();
             let has_threads_left = rust_websocket_net::shutdown();
+            pump::end();
             if has_threads_left {
                 mapped::stay();
             }

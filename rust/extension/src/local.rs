@@ -55,6 +55,8 @@ pub(crate) struct Local {
     stream: EngineStream,
     /// Of a client, until the stream carries our bytes.
     dial: Option<Dial>,
+    /// Of a server: what was read of the stream before.
+    received: Bytes,
     /// What a TLS stream has to be offered again.
     repeated: Option<usize>,
     counters: Arc<Counters>,
@@ -68,11 +70,13 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// A server for a stream somebody has accepted.
-    pub(crate) fn server(stream: EngineStream, options: LinkOptions, now: Instant) -> Self {
+    /// A server for a stream somebody has accepted, and of which they have read that.
+    pub(crate) fn server(stream: EngineStream, received: Bytes, options: LinkOptions, now: Instant) -> Self {
         let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
         let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
-        Self::new(Endpoint::server(scheme, options.config, bounds, now), stream, now)
+        let mut local = Self::new(Endpoint::server(scheme, options.config, bounds, now), stream, now);
+        local.received = received;
+        local
     }
 
     /// A client that connects this stream.
@@ -95,6 +99,7 @@ impl Local {
             endpoint,
             stream,
             dial: None,
+            received: Bytes::new(),
             repeated: None,
             gauges: Gauges::new(&counters),
             counters,
@@ -177,6 +182,11 @@ impl Local {
         self.take_events(budget, events, now);
         if self.dial.is_some() {
             return;
+        }
+        if !self.received.is_empty() && self.endpoint.wants_read() {
+            let received = std::mem::take(&mut self.received);
+            self.endpoint.handle_read(&received, now);
+            self.take_events(budget, events, now);
         }
         let was_open = stream.state() == StreamState::Open;
         let has_read = was_open && self.read_available(stream, budget, events, now);

@@ -24,7 +24,7 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    first_calls, monitors, own_virtuals,
+    first_calls, monitors, own_virtuals, pump,
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -278,7 +278,10 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
-        first_calls::virtual_call((), || Self::emit_what_happened(this));
+        first_calls::virtual_call((), || {
+            pump::run();
+            Self::emit_what_happened(this);
+        });
     }
 
     #[func(gd_self)]

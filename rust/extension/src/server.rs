@@ -5,15 +5,17 @@ use std::{
     time::Instant,
 };
 
+use godot::classes::StreamPeer;
 use godot::global::Error;
 use godot::prelude::*;
 use rust_websocket_net::Listener;
-use rust_websocket_peers::{Levels, Locked, Property, Reception, Refused};
+use rust_websocket_peers::{Levels, Locked, MAX_RECEIVED, Property, Reception, Refused};
 
 use crate::{
     convert::{Named, Nullable, OptionalTlsOptions, SERVER_CLASS, statistics_to_godot},
     decider::{self, Decider},
     monitors,
+    pump::{self, Pump},
     report::{self, fence},
     state_table::StateTable,
     text, tls_options,
@@ -106,11 +108,39 @@ impl RustWebSocketServer {
         })
     }
 
+    #[func(gd_self)]
+    fn accept_stream(
+        this: Gd<Self>,
+        stream: Nullable<StreamPeer>,
+        #[opt(default = &PackedByteArray::new())] received: PackedByteArray,
+    ) -> Error {
+        const CALL: &str = "accept_stream";
+        fence(Error::ERR_BUG, || {
+            let size = received.len();
+            let prepared = match stream.0 {
+                None => Err(Refused::Stream),
+                Some(_) if size > MAX_RECEIVED => Err(Refused::Received { call: CALL, size }),
+                // Streams may be scripts, which must not run while anything is locked.
+                Some(stream) => Ok((Pump::new(&stream, &received), pump::remote_of(&stream))),
+            };
+            let ((pump, socket), from) = match prepared {
+                Ok(prepared) => prepared,
+                Err(refused) => return report::answer::<_, ()>(&*Self::state_of(&this), |_| Err(refused)),
+            };
+            let error = report::answer(&*Self::state_of(&this), |server| server.accept(CALL, socket, from));
+            if error == Error::OK {
+                pump::start(pump);
+            }
+            error
+        })
+    }
+
     /// Nothing is borrowed or locked while the script's callbacks run: they may call anything, stop this server, or drop the last
     /// reference to it but ours.
     #[func(gd_self)]
     fn poll(this: Gd<Self>) -> Error {
         fence(Error::ERR_BUG, || {
+            pump::run();
             let state = Self::state_of(&this);
             let decider = Arc::clone(&this.bind().decider);
             let error = report::answer(&*state, Reception::begin_poll);

@@ -13,7 +13,7 @@ use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_peers::{Peer, PeerState, Property, ReadyState, Refused};
+use rust_websocket_peers::{MAX_RECEIVED, Peer, PeerState, Property, ReadyState, Refused};
 
 use crate::{
     convert::{
@@ -23,6 +23,7 @@ use crate::{
     driver,
     engine_stream::{EngineStream, Holder},
     first_calls, monitors, own_virtuals,
+    pump::{self, Pump},
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -92,6 +93,44 @@ impl RustWebSocketPeer {
         })
     }
 
+    fn accept(
+        this: &Gd<Self>,
+        call: &'static str,
+        stream: Nullable<StreamPeer>,
+        received: PackedByteArray,
+    ) -> Error {
+        fence(Error::ERR_BUG, || {
+            own_virtuals::warn(this, own_virtuals::OF_PACKET_PEERS);
+            let state = Self::state_of(this);
+            let Some(stream) = stream.0 else {
+                return report::answer::<_, ()>(&*state, |_| Err(Refused::Stream));
+            };
+            let size = received.len();
+            let check = if size > MAX_RECEIVED { Err(Refused::Received { call, size }) } else { Ok(()) };
+            let (error, pump) = match EngineStream::new(&stream) {
+                Some(known) => {
+                    let received = Bytes::copy_from_slice(received.as_slice());
+                    let start = |options| driver::accept(known, received, options);
+                    (report::answer(&*state, |peer| check.and_then(|()| peer.accept(call, start))), None)
+                }
+                None => {
+                    // Streams may be scripts, which must not run while anything is locked.
+                    let (pump, socket) = Pump::new(&stream, &received);
+                    let start = driver::accept_pumped(pump::remote_of(&stream), socket);
+                    (
+                        report::answer(&*state, |peer| check.and_then(|()| peer.accept(call, start))),
+                        Some(pump),
+                    )
+                }
+            };
+            if error == Error::OK {
+                monitors::add();
+                this.bind().holder.hold_stream(stream, pump.map_or(0, pump::start));
+            }
+            error
+        })
+    }
+
     /// A call without an answer to give.
     fn run(this: &Gd<Self>, call: impl FnOnce(&mut Peer)) {
         fence((), || Self::state_of(this).with(call));
@@ -123,7 +162,10 @@ impl Drop for RustWebSocketPeer {
         if let Some(id) = self.id.get() {
             PEERS.forget(*id);
         }
-        fence((), || self.state.with(|peer| peer.freed(&Instant::now)));
+        fence((), || {
+            self.state.with(|peer| peer.freed(&Instant::now));
+            pump::flush(self.holder.pump());
+        });
     }
 }
 
@@ -216,17 +258,16 @@ impl RustWebSocketPeer {
 
     #[func(gd_self)]
     fn accept_stream(this: Gd<Self>, stream: Nullable<StreamPeer>) -> Error {
-        fence(Error::ERR_BUG, || {
-            own_virtuals::warn(&this, own_virtuals::OF_PACKET_PEERS);
-            let engine_stream = stream.0.as_ref().and_then(EngineStream::new);
-            let start = engine_stream.map(|stream| move |options| driver::accept(stream, options));
-            let error = report::answer(&*Self::state_of(&this), |peer| peer.accept(start));
-            if error == Error::OK {
-                monitors::add();
-                this.bind().holder.hold(stream.0.into_iter().map(Gd::upcast).collect());
-            }
-            error
-        })
+        Self::accept(&this, "accept_stream", stream, PackedByteArray::new())
+    }
+
+    #[func(gd_self)]
+    fn accept_stream_with_data(
+        this: Gd<Self>,
+        stream: Nullable<StreamPeer>,
+        received: PackedByteArray,
+    ) -> Error {
+        Self::accept(&this, "accept_stream_with_data", stream, received)
     }
 
     #[func(gd_self)]
@@ -263,6 +304,7 @@ impl RustWebSocketPeer {
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
         fence((), || {
+            pump::run();
             if let Some(failed) = Self::state_of(&this).with(|peer| peer.poll(&Instant::now)) {
                 report::warn(PEER_CLASS, &failed);
             }

@@ -1,6 +1,7 @@
 //! One connection: a transport, the protocol, and what passes between them and the owner.
 
 mod asking;
+mod beginning;
 mod reporting;
 mod turn;
 
@@ -14,8 +15,8 @@ use std::{
 
 use mio::Token;
 use rust_websocket_proto::{
-    ClientRequest, CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions,
-    Farewell, Random, Scheme, TransportEnd, admission,
+    CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Farewell,
+    TransportEnd, admission,
 };
 
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     places::Place,
     race::{Outcome, Race},
     route::Route,
-    seam::{Arrivals, LinkEvent, LinkOptions, Order, Orders, Reports, Shared, Tag},
+    seam::{Arrivals, LinkEvent, Order, Orders, Reports, Shared, Tag},
     socket::{self, Sockets, UnsentLimit},
     tls::Received,
     transport::Transport,
@@ -78,7 +79,7 @@ struct Pending {
     /// Through which it came.
     listener: Arc<ListenerShared>,
     /// Who has connected.
-    address: SocketAddr,
+    address: admission::Endpoint,
     /// The client, by what a complete request says.
     forwarded: Option<admission::Endpoint>,
     /// Its request is complete.
@@ -92,7 +93,7 @@ struct Pending {
 }
 
 impl Pending {
-    fn new(listener: Arc<ListenerShared>, address: SocketAddr) -> Self {
+    fn new(listener: Arc<ListenerShared>, address: admission::Endpoint) -> Self {
         Self {
             listener,
             address,
@@ -140,66 +141,6 @@ impl fmt::Debug for Conn {
 }
 
 impl Conn {
-    /// A client that still has to find its host.
-    pub(crate) fn client(
-        shared: Arc<Shared>,
-        reports: Arc<Reports<LinkEvent>>,
-        request: &ClientRequest,
-        route: Route,
-        options: LinkOptions,
-        random: Arc<dyn Random>,
-    ) -> Self {
-        let bounds = bounds(&options, EndpointOptions::CLIENT_READ_AHEAD);
-        let config = Arc::clone(&options.config);
-        let mut endpoint = Endpoint::client(request, options.config, random, bounds, Instant::now());
-        endpoint.set_connect_phase(ConnectPhase::NameResolution);
-        let mut conn = Self::new(shared, endpoint, Owner::Link(reports), Stage::Created, options.no_delay);
-        conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
-        conn.route = Some(Box::new(route));
-        conn
-    }
-
-    /// A connection that a listener has accepted.
-    pub(crate) fn accepted(
-        transport: Transport,
-        token: Token,
-        (listener, address): (Arc<ListenerShared>, SocketAddr),
-        shared: Arc<Shared>,
-        options: LinkOptions,
-    ) -> Self {
-        let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
-        let config = Arc::clone(&options.config);
-        let scheme = if transport.is_tls() { Scheme::Wss } else { Scheme::Ws };
-        let mut endpoint = Endpoint::server(scheme, options.config, bounds, Instant::now());
-        endpoint.set_connect_phase(transport.phase());
-        let stage = Stage::Connected(Wire::new(transport, token, options.no_delay));
-        let owner = Owner::Listener(Arc::clone(&listener.arrivals));
-        let mut conn = Self::new(shared, endpoint, owner, stage, options.no_delay);
-        conn.booked = Some(0);
-        conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
-        conn.pending = Some(Box::new(Pending::new(listener, address)));
-        conn
-    }
-
-    fn new(shared: Arc<Shared>, endpoint: Endpoint, owner: Owner, stage: Stage, no_delay: bool) -> Self {
-        Self {
-            shared,
-            route: None,
-            endpoint,
-            owner,
-            pending: None,
-            place: None,
-            stage,
-            no_delay,
-            has_heartbeat: false,
-            sends_states: false,
-            unsent_limit: UnsentLimit::None,
-            booked: None,
-            awaits_owner: false,
-            refuses_sends: false,
-        }
-    }
-
     pub(crate) fn id(&self) -> usize {
         self.shared.id.0
     }
@@ -269,6 +210,9 @@ impl Conn {
             self.shared.offered(offered, turn.orders);
         }
         turn.orders.release_memory();
+        if let Stage::Connected(wire) = &mut self.stage {
+            wire.turn_ends();
+        }
         more
     }
 
@@ -578,9 +522,4 @@ impl Conn {
             self.end(turn.sockets);
         }
     }
-}
-
-fn bounds(options: &LinkOptions, read_ahead: usize) -> EndpointOptions {
-    let LinkOptions { send_limits, receive_limits, .. } = *options;
-    EndpointOptions { send_limits, receive_limits, read_ahead, half_close: true }
 }

@@ -186,10 +186,4 @@ impl Notify for Driving {
     fn notify_all(&self, links: Vec<LinkId>) {
         self.push(Command::NotifyAll(links));
     }
-
-    fn work_here(&self, link: LinkId) {
-        if self.with_reactor(|reactor| reactor.work_here(link)).is_none() {
-            self.notify(link);
-        }
-    }
 }

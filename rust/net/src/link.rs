@@ -18,6 +18,7 @@ use crate::{
     drive::Driving,
     listener::{Acceptor, ListenError, ListenOptions, ListenerShared},
     pace::{Pace, Step},
+    pipe::PipeSocket,
     random::SystemRandom,
     reactor::Command,
     rooms::Room,
@@ -28,6 +29,7 @@ use crate::{
     },
     thread,
     tls::{CertificateChange, ClientTls},
+    transport::Transport,
 };
 
 /// Memory for so many reports is kept between two calls; a burst does not keep its own.
@@ -136,6 +138,22 @@ impl Link {
         // The one place where a client's way to its server is chosen.
         let route = Route::direct(&request.target, tls);
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
+        driving.push(Command::Connect(Box::new(conn)));
+        let driver = Driver::new(Some(driving));
+        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
+    }
+
+    /// The server's end of a stream that somebody has accepted. Otherwise like [`connect`](Self::connect).
+    pub fn serve(socket: PipeSocket, options: LinkOptions) -> Self {
+        let reports = Arc::new(Reports::default());
+        let driving = match thread::running() {
+            Ok(driving) => driving,
+            Err(error) => return Self::without_thread(reports, &error, &options),
+        };
+        let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
+        socket.attach(shared.runner(), shared.id);
+        let transport = Transport::new(Box::new(socket), None, None);
+        let conn = Conn::served(transport, Arc::clone(&shared), Arc::clone(&reports), options);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
         Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
@@ -349,6 +367,15 @@ impl Listener {
         self.taken = taken;
     }
 
+    /// Lets in a connection that somebody else has accepted, as if it had come in here: `from` is its other end. It begins with the
+    /// request, without TLS and PROXY header of its own.
+    pub fn adopt(&self, socket: PipeSocket, from: Endpoint) {
+        let id = next_id();
+        socket.attach(Arc::clone(&self.driving) as _, LinkId(id));
+        let listener = self.shared.id;
+        self.driving.push(Command::Adopt { listener, id, socket: Box::new(socket), from });
+    }
+
     fn show(&self, arrival: Arrival) -> ListenerEvent {
         match arrival {
             Arrival::Link(link, event) => ListenerEvent::Link(link, event),
@@ -467,15 +494,6 @@ mod tests {
 
     #[test]
     fn a_panic_ends_its_connection_and_no_other() {
-        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Now));
-    }
-
-    #[test]
-    fn so_does_a_panic_on_the_owner_s_thread() {
-        panic_while(|link| _ = link.push(MessageKind::Binary, Bytes::new(), How::Here));
-    }
-
-    fn panic_while(sending: impl Fn(&Link)) {
         let mut listener = Listener::bind(ListenOptions {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST).into()),
             port: 0,
@@ -496,7 +514,7 @@ mod tests {
         mine.0.store(true, Ordering::Relaxed);
         // Masks may come from a supply; it runs out.
         for _ in 0..10_000 {
-            sending(&doomed);
+            _ = doomed.push(MessageKind::Binary, Bytes::new(), How::Now);
         }
         let Event::Closed(Closed { cause, .. }) = next_event(&mut doomed) else { panic!("expected the end") };
         assert!(cause.to_string().contains("internal error"), "{cause}");

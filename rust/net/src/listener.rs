@@ -12,7 +12,7 @@ use std::{
 
 use mio::{Token, net::TcpListener};
 use rust_websocket_proto::{
-    admission::{Address, Limits, Refusal, Remote},
+    admission::{Address, Endpoint, Limits, Refusal, Remote},
     http::Request,
 };
 use socket2::{Domain, Protocol, Type};
@@ -296,7 +296,7 @@ pub(crate) struct Acceptor {
 
 /// What one turn of accepting came to.
 pub(crate) enum Accepted {
-    Socket(Box<dyn Socket>, SocketAddr),
+    Socket(Box<dyn Socket>, Endpoint),
     /// More may be waiting, but the connections come first.
     TurnOver,
     Nothing,
@@ -319,12 +319,21 @@ impl Acceptor {
         self.retry_at
     }
 
-    /// Stacks the transport of an accepted connection on its socket. The error is one phrase for people.
-    pub(crate) fn transport(&self, socket: Box<dyn Socket>, from: SocketAddr) -> Result<Transport, String> {
+    /// Stacks the transport of an accepted connection on its socket; a stream in memory comes as its own client, without layers of
+    /// ours. The error is one phrase for people.
+    pub(crate) fn transport(&self, socket: Box<dyn Socket>, from: Endpoint) -> Result<Transport, String> {
+        if socket.is_in_memory() {
+            return Ok(Transport::new(socket, None, None));
+        }
         let session = self.shared.tls.as_ref().map(TlsSession::server).transpose()?;
-        let has_header = self.shared.admission().expects_proxy_header(from.ip().into());
+        let has_header = self.shared.admission().expects_proxy_header(from.address);
         let preamble = has_header.then(|| Box::new(ProxyPreamble::default()) as Box<dyn Preamble>);
         Ok(Transport::new(socket, preamble, session))
+    }
+
+    /// A connection that was accepted elsewhere comes in here.
+    pub(crate) fn adopt(&mut self) {
+        self.pending += 1;
     }
 
     /// A handshake is complete, or its connection is gone.

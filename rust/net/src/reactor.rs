@@ -4,14 +4,13 @@
 use std::{
     collections::BTreeSet,
     io,
-    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use rust_websocket_proto::{Budget, Compressor};
+use rust_websocket_proto::{Budget, Compressor, admission::Endpoint};
 
 use crate::{
     conn::{Conn, Cost, Turn},
@@ -49,9 +48,16 @@ pub(crate) enum Command {
     Notify(LinkId),
     /// Look at those of several.
     NotifyAll(Vec<LinkId>),
-    /// A new client.
+    /// A new connection without a listener: mostly a client.
     Connect(Box<Conn>),
     Listen(Acceptor),
+    /// A connection for that listener, under the number that it has, from somebody who has accepted it.
+    Adopt {
+        listener: usize,
+        id: usize,
+        socket: Box<dyn Socket>,
+        from: Endpoint,
+    },
     ResumeAccepting(usize),
     CloseListener(usize),
     /// Somebody polls in a tight loop and wants to run the reactor.
@@ -229,14 +235,6 @@ impl Reactor {
         }
     }
 
-    /// Carries out a link's orders on the thread of its owner.
-    pub(crate) fn work_here(&mut self, link: LinkId) -> ShortTurn {
-        self.ends_at = Some(Instant::now() + SHORT_TURN);
-        self.work_unless_slow(link.0);
-        self.ends_at = None;
-        ShortTurn { wants_thread: self.ready.has_slow(), ..ShortTurn::default() }
-    }
-
     fn work_unless_slow(&mut self, id: usize) {
         match self.conns.get(&id) {
             Some(entry) if entry.cost != Cost::Low => self.ready.push_slow(id),
@@ -323,6 +321,12 @@ impl Reactor {
                 self.ready.push(id);
             }
             Command::Listen(acceptor) => self.listen(acceptor),
+            Command::Adopt { listener, id, socket, from } => {
+                if let Some(acceptor) = self.acceptors.get_mut(&listener) {
+                    acceptor.adopt();
+                    self.welcome(listener, id, socket, from);
+                }
+            }
             Command::ResumeAccepting(id) => self.ready.push(id),
             Command::CloseListener(id) => self.close_listener(id),
             Command::Lend => self.lending_asked = true,
@@ -446,7 +450,7 @@ impl Reactor {
         for taken in 0.. {
             let Some(acceptor) = self.acceptors.get_mut(&id) else { return };
             match acceptor.accept(taken, now) {
-                Accepted::Socket(socket, address) => self.welcome(id, socket, address),
+                Accepted::Socket(socket, from) => self.welcome(id, next_id(), socket, from),
                 Accepted::TurnOver => {
                     self.ready.push(id);
                     return;
@@ -465,15 +469,14 @@ impl Reactor {
         }
     }
 
-    fn welcome(&mut self, listener: usize, mut socket: Box<dyn Socket>, address: SocketAddr) {
+    fn welcome(&mut self, listener: usize, id: usize, mut socket: Box<dyn Socket>, from: Endpoint) {
         let Some(acceptor) = self.acceptors.get_mut(&listener) else { return };
-        let id = next_id();
         let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let (Ok(token), Some(notify)) = (sockets.register(&mut *socket), self.notify.upgrade()) else {
             acceptor.pending_ended();
             return;
         };
-        let Ok(transport) = acceptor.transport(socket, address) else {
+        let Ok(transport) = acceptor.transport(socket, from) else {
             sockets.release(token);
             acceptor.pending_ended();
             return;
@@ -481,7 +484,7 @@ impl Reactor {
         let options = acceptor.shared.link_options();
         let shared = Shared::new(id, notify, &options);
         let listener = Arc::clone(&acceptor.shared);
-        let conn = Conn::accepted(transport, token, (listener, address), shared, options);
+        let conn = Conn::accepted(transport, token, (listener, from), shared, options);
         let entry = Entry::new(Box::new(conn));
         if entry.cost == Cost::Signature {
             self.ready.push_slow(id);

@@ -7,7 +7,7 @@
 use std::{
     fmt,
     io::{self, IoSlice, Read},
-    net::{Shutdown, SocketAddr},
+    net::Shutdown,
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use mio::{
     event::Source,
     net::{TcpListener, TcpStream},
 };
+use rust_websocket_proto::admission::Endpoint;
 use socket2::{SockRef, TcpKeepalive};
 
 use crate::{ids::IdMap, seam::next_id};
@@ -27,6 +28,11 @@ use crate::{ids::IdMap, seam::next_id};
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 const SEND_FLAGS: i32 = 0;
+
+/// Ends a piece of what is sent: the kernel appends nothing to it that is sent later. Without that, a piece that waits is filled up to
+/// half of the other side's receive window, however little the low-water mark allows.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const APART: i32 = libc::MSG_EOR;
 
 /// Silence after which the kernel asks whether the other side is still there. It keeps the entry in a
 /// router's tables alive, and ends connections whose other side has vanished.
@@ -71,11 +77,23 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     /// Sends FIN.
     fn shut_down_writing(&self) -> io::Result<()>;
     /// Has the kernel refuse more while it holds a certain amount that it has not sent, where it can do that.
-    fn limit_unsent(&self, _limit: UnsentLimit) -> io::Result<()> {
+    fn limit_unsent(&mut self, _limit: UnsentLimit) -> io::Result<()> {
         Ok(())
     }
     /// Sets TCP_NODELAY, where that means anything.
     fn set_no_delay(&self, enabled: bool) -> io::Result<()>;
+    /// Whether the kernel does not know it: it may be ready whenever its connection has a turn.
+    fn is_in_memory(&self) -> bool {
+        false
+    }
+    /// Whether what passes is encrypted below.
+    fn is_secure(&self) -> bool {
+        false
+    }
+    /// Its connection begins a turn. Told to sockets in memory only.
+    fn turn_begins(&mut self) {}
+    /// Its connection has done all that it can for now. Told to sockets in memory only.
+    fn turn_ends(&mut self) {}
 }
 
 /// Prepares a connected TCP socket.
@@ -85,19 +103,40 @@ pub(crate) fn tcp(stream: TcpStream) -> Box<dyn Socket> {
     _ = socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE_IDLE));
     #[cfg(target_vendor = "apple")]
     drop(socket.set_nosigpipe(true));
-    Box::new(stream)
+    Box::new(Tcp { stream, send_flags: SEND_FLAGS })
+}
+
+/// A connected TCP socket.
+#[derive(Debug)]
+struct Tcp {
+    stream: TcpStream,
+    send_flags: i32,
+}
+
+impl Source for Tcp {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.stream.register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.stream.reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.stream.deregister(registry)
+    }
 }
 
 /// A listening, non-blocking socket of whatever family.
 pub(crate) trait Listening: Source + fmt::Debug + Send {
     /// The next connection and where it comes from.
-    fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)>;
+    fn accept(&self) -> io::Result<(Box<dyn Socket>, Endpoint)>;
 }
 
 impl Listening for TcpListener {
-    fn accept(&self) -> io::Result<(Box<dyn Socket>, SocketAddr)> {
+    fn accept(&self) -> io::Result<(Box<dyn Socket>, Endpoint)> {
         let (stream, address) = Self::accept(self)?;
-        Ok((tcp(stream), address))
+        Ok((tcp(stream), address.into()))
     }
 }
 
@@ -117,43 +156,45 @@ pub(crate) use windows::exclude_others;
 #[cfg(windows)]
 mod windows;
 
-impl Socket for TcpStream {
+impl Socket for Tcp {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        Read::read(self, buffer)
+        self.stream.read(buffer)
     }
 
     /// Every byte leaves through here: mio's own `write` would raise SIGPIPE.
     fn send(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_io(|| {
-            let socket = SockRef::from(&*self);
+        let Self { stream, send_flags } = self;
+        stream.try_io(|| {
+            let socket = SockRef::from(&*stream);
             match slices {
                 // Less to copy and check for the kernel; most writes are one piece.
-                [slice] => socket.send_with_flags(slice, SEND_FLAGS),
-                _ => socket.send_vectored_with_flags(slices, SEND_FLAGS),
+                [slice] => socket.send_with_flags(slice, *send_flags),
+                _ => socket.send_vectored_with_flags(slices, *send_flags),
             }
         })
     }
 
     fn shut_down_writing(&self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
+        self.stream.shutdown(Shutdown::Write)
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn limit_unsent(&self, limit: UnsentLimit) -> io::Result<()> {
-        SockRef::from(self).set_tcp_notsent_lowat(limit.low_water_mark())
+    fn limit_unsent(&mut self, limit: UnsentLimit) -> io::Result<()> {
+        self.send_flags = SEND_FLAGS | if limit == UnsentLimit::States { APART } else { 0 };
+        SockRef::from(&self.stream).set_tcp_notsent_lowat(limit.low_water_mark())
     }
 
     /// A buffer once bounded stays so: the system does not take up sizing it by itself again.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn limit_unsent(&self, limit: UnsentLimit) -> io::Result<()> {
+    fn limit_unsent(&mut self, limit: UnsentLimit) -> io::Result<()> {
         match limit {
-            UnsentLimit::States => SockRef::from(self).set_send_buffer_size(STATES_BUFFER),
+            UnsentLimit::States => SockRef::from(&self.stream).set_send_buffer_size(STATES_BUFFER),
             UnsentLimit::None | UnsentLimit::Pings => Ok(()),
         }
     }
 
     fn set_no_delay(&self, enabled: bool) -> io::Result<()> {
-        self.set_nodelay(enabled)
+        self.stream.set_nodelay(enabled)
     }
 }
 

@@ -35,19 +35,33 @@ pub(crate) struct Wire {
     pub(crate) writable: bool,
     /// The kernel says that the end is there to be read.
     pub(crate) is_ending: bool,
+    /// Nobody says when it is ready.
+    is_in_memory: bool,
 }
 
 impl Wire {
     pub(crate) fn new(mut transport: Transport, token: Token, no_delay: bool) -> Self {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
         _ = transport.socket().set_no_delay(no_delay);
-        Self { transport, token, readable: true, writable: true, is_ending: false }
+        let is_in_memory = transport.socket().is_in_memory();
+        Self { transport, token, readable: true, writable: true, is_ending: false, is_in_memory }
     }
 
     pub(crate) fn note(&mut self, readiness: Readiness) {
         self.is_ending |= readiness.is_ending;
         self.readable |= readiness.readable || readiness.is_ending;
         self.writable |= readiness.writable;
+        if self.is_in_memory {
+            (self.readable, self.writable) = (true, true);
+            self.transport.socket().turn_begins();
+        }
+    }
+
+    /// The connection has done all that it can for now.
+    pub(crate) fn turn_ends(&mut self) {
+        if self.is_in_memory {
+            self.transport.socket().turn_ends();
+        }
     }
 
     pub(crate) fn end_input(&mut self) {

@@ -14,10 +14,10 @@ use std::{
     time::Duration,
 };
 
-use rust_websocket_net::{Admission, How, ListenOptions, Listener, Reporting};
+use rust_websocket_net::{Admission, How, Link, ListenOptions, Listener, Pipe, Reporting};
 use rust_websocket_proto::{
     CloseCause, MessageKind,
-    admission::{AllowedOrigins, Limits, Networks},
+    admission::{AllowedOrigins, Endpoint, Limits, Networks},
     http::{Answer, Decision},
 };
 use util::*;
@@ -430,4 +430,65 @@ fn a_refused_client_says_why() {
     let closed = client.closed.unwrap();
     assert!(matches!(closed.cause, CloseCause::HttpStatus(_)), "{:?}", closed.cause);
     assert!(closed.cause.to_string().contains("503"), "{}", closed.cause);
+}
+
+/// Streams that somebody else has accepted come in by the same rules; the test moves their bytes.
+#[test]
+fn streams_that_are_handed_over() {
+    let mut server = server(limited(Some(1), None));
+    let hand_over = |server: &Server, received: &str| {
+        let (pipe, socket) = Pipe::new(false);
+        socket.prefill(received.as_bytes());
+        server.listener.adopt(socket, Endpoint::UNIX);
+        pipe
+    };
+    let answer = |pipe: &Pipe| {
+        let mut answer = Vec::new();
+        wait_until("an answer", || {
+            answer = pipe.output(4096);
+            !answer.is_empty()
+        });
+        pipe.wrote(answer.len());
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let first = hand_over(&server, &upgrade("")[..20]);
+    first.feed(&upgrade("").as_bytes()[20..]);
+    assert!(answer(&first).starts_with("HTTP/1.1 101 "));
+    assert_eq!(newest(&mut server), "unix 0");
+    let second = hand_over(&server, &upgrade(""));
+    assert!(answer(&second).starts_with("HTTP/1.1 503 "));
+    wait_until("the end of the refused one", || second.is_over());
+    assert_eq!(refused(&mut server), 503, "one by TCP");
+    let link = server.links.keys().next().copied().unwrap();
+    first.feed(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']);
+    wait_until("a message", || {
+        server.poll();
+        !server.links[&link].messages.is_empty()
+    });
+    first.end_input(Ok(()));
+    wait_until("its end", || {
+        server.poll();
+        server.links[&link].closed.is_some() && first.is_over()
+    });
+}
+
+/// The server's end of a stream without a listener; leaving it says goodbye while somebody waits for that.
+#[test]
+fn a_stream_that_is_served() {
+    let (pipe, socket) = Pipe::new(true);
+    let mut served = Client::of(Link::serve(socket, options()));
+    pipe.feed(upgrade("").as_bytes());
+    wait_until("an open connection", || {
+        served.poll();
+        served.open
+    });
+    pipe.wrote(pipe.output(4096).len());
+    served.link.push(MessageKind::Text, "last words".into(), How::Now).unwrap();
+    served.link.close(4001, "bye");
+    drop(served);
+    pipe.let_work(PATIENCE);
+    let said = String::from_utf8_lossy(&pipe.output(4096)).into_owned();
+    assert!(said.contains("last words") && said.ends_with("bye"), "{said}");
+    pipe.end_input(Err("it broke".to_owned()));
+    wait_until("its end", || pipe.is_over());
 }

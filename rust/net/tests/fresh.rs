@@ -38,13 +38,16 @@ fn options(lifetime: Option<Duration>) -> LinkOptions {
     }
 }
 
-/// A client with a receive buffer as small as the kernel lets it be, since what lies there is out of everybody's reach.
-fn small_client(address: SocketAddr, extra: &str) -> TcpStream {
+/// A receive buffer as small as the kernel lets it be.
+const SMALLEST: usize = 2304;
+
+/// A client with a small receive buffer, since what lies there is out of everybody's reach.
+fn small_client(address: SocketAddr, receive_buffer: usize) -> TcpStream {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(2304).unwrap();
+    socket.set_recv_buffer_size(receive_buffer).unwrap();
     socket.connect(&address.into()).unwrap();
     let mut stream = TcpStream::from(socket);
-    stream.write_all(format!("{REQUEST}{extra}\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("{REQUEST}\r\n").as_bytes()).unwrap();
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -122,9 +125,9 @@ fn put_states(link: &Link, begin: Instant, time: Duration, mixes: bool) -> u64 {
     number
 }
 
-fn run(options: LinkOptions, seconds: u64, mixes: bool) -> (Vec<Arrived>, u64) {
+fn run(options: LinkOptions, receive_buffer: usize, seconds: u64, mixes: bool) -> (Vec<Arrived>, u64) {
     let mut server = Server::new(options);
-    let stream = small_client(server.address(), "");
+    let stream = small_client(server.address(), receive_buffer);
     wait_until("the handshake", || {
         server.poll();
         server.links.len() == 1
@@ -147,7 +150,17 @@ fn age(arrived: &[Arrived]) -> Duration {
 
 #[test]
 fn states_at_a_slow_reader_are_never_old() {
-    let (arrived, put) = run(options(Some(LIFETIME)), 8, true);
+    check_states(SMALLEST);
+}
+
+/// The kernel fills up a piece that waits to half of the receive window, unless it is told to keep pieces apart.
+#[test]
+fn a_larger_receive_window_makes_the_kernels_own_queue_no_longer() {
+    check_states(4096);
+}
+
+fn check_states(receive_buffer: usize) {
+    let (arrived, put) = run(options(Some(LIFETIME)), receive_buffer, 8, true);
     let age = age(&arrived);
     println!("{} of {put} arrived, the 95th percentile of their age is {age:?}", arrived.len());
     assert!(age < Duration::from_millis(300), "{age:?}");
@@ -160,7 +173,7 @@ fn states_at_a_slow_reader_are_never_old() {
 
 #[test]
 fn without_a_lifetime_they_get_older_and_older() {
-    let (arrived, put) = run(options(None), 6, false);
+    let (arrived, put) = run(options(None), SMALLEST, 6, false);
     println!("{} of {put} arrived, the 95th percentile of their age is {:?}", arrived.len(), age(&arrived));
     assert!(age(&arrived) > Duration::from_secs(1));
     assert!(arrived.iter().map(|one| one.number).eq(0..arrived.len() as u64), "all of them, in order");
@@ -201,7 +214,7 @@ fn a_reader_that_keeps_up_gets_everything() {
 #[test]
 fn a_message_takes_the_place_of_the_one_before() {
     let mut server = Server::new(util::options());
-    let mut stream = small_client(server.address(), "");
+    let mut stream = small_client(server.address(), SMALLEST);
     wait_until("the handshake", || {
         server.poll();
         server.links.len() == 1

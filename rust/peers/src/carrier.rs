@@ -15,7 +15,6 @@ pub type Now<'a> = &'a dyn Fn() -> Instant;
 
 /// What a script may change while the connection lives.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
 pub enum LiveSetting {
     /// `outbound_buffer_size` and `max_queued_packets`.
     SendLimits(SendLimits),

@@ -48,7 +48,7 @@ pub use multiplayer::{
 };
 pub use peer::{Accepted, Peer, PeerState};
 pub use reception::Reception;
-pub use refused::{Allowed, Refused, Reported};
+pub use refused::{Allowed, MAX_RECEIVED, Refused, Reported};
 pub use request::{Asking, RequestHead, RequestState, ServerRequest};
 pub use rust_websocket_net::IdMap;
 pub use settings::{Class, NO_DELAY, Property, Settings, SharedSettings, property};

@@ -220,13 +220,16 @@ impl Peer {
         self.carrier = Some(carrier);
     }
 
-    /// Starts a server's handshake over a stream; `None` if the script's is of no use.
+    /// Starts a server's handshake over a stream.
     ///
     /// # Errors
     /// There is a connection already, or something about the stream or the settings is wrong.
-    pub fn accept(&mut self, stream: Option<impl FnOnce(LinkOptions) -> Accepted>) -> Result<(), Refused> {
-        let stream = stream.ok_or(Refused::Stream)?;
-        self.check_idle("accept_stream")?;
+    pub fn accept(
+        &mut self,
+        call: &'static str,
+        stream: impl FnOnce(LinkOptions) -> Accepted,
+    ) -> Result<(), Refused> {
+        self.check_idle(call)?;
         self.settings.check_handshake()?;
         self.forget_connection();
         self.view.start_server();

@@ -6,9 +6,10 @@ use std::{
 };
 
 use rust_websocket_net::{
-    Counters, ListenError, ListenOptions, Listener, ListenerEvent, Reporting, ServerTls, Statistics,
+    Counters, ListenError, ListenOptions, Listener, ListenerEvent, PipeSocket, Reporting, ServerTls,
+    Statistics,
 };
-use rust_websocket_proto::is_valid_close_code;
+use rust_websocket_proto::{admission::Endpoint, is_valid_close_code};
 
 use crate::{
     Asking, Class, Listening, Locked, Now, Peer, PeerState, Property, Refused, Settings, SharedSettings,
@@ -83,6 +84,16 @@ impl<L: Listening> Reception<L> {
         let place = Place::new("listen", port, bind_address)?;
         let tls = tls?;
         self.listener = Some(place.listen(&self.settings, tls, self.asks, Reporting::Each, listen)?);
+        Ok(())
+    }
+
+    /// Lets in the stream that somebody else has accepted, by the same rules as a connection that comes in here.
+    ///
+    /// # Errors
+    /// It does not listen.
+    pub fn accept(&self, call: &'static str, socket: PipeSocket, from: Endpoint) -> Result<(), Refused> {
+        let listener = self.listener.as_ref().ok_or(Refused::NotListening(call))?;
+        listener.adopt(socket, from);
         Ok(())
     }
 

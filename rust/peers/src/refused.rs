@@ -20,6 +20,9 @@ use crate::NotText;
 /// to any longer.
 const REMEMBERED: usize = 32;
 
+/// Most bytes of a request that somebody may have read before the class does: more than that is refused as a request.
+pub const MAX_RECEIVED: usize = 16 * 1024;
+
 /// Why a call is not done. Its text is one sentence for the script's author: what was wrong, and
 /// what to do.
 #[derive(Debug, Error)]
@@ -90,9 +93,17 @@ pub enum Refused {
         /// What is wrong with it.
         problem: ServerNameError,
     },
-    /// A stream that is neither TCP nor TLS over TCP.
-    #[error("accept_stream takes a StreamPeerTCP, or a StreamPeerTLS over one.")]
+    /// No stream.
+    #[error("accept_stream takes a StreamPeer of any kind, not null.")]
     Stream,
+    /// More of a request than one may be long.
+    #[error("{call}: {size} bytes were received already; a request is no longer than {MAX_RECEIVED}.")]
+    Received {
+        /// The script's call.
+        call: &'static str,
+        /// How many.
+        size: usize,
+    },
     /// A string that is no text.
     #[error("{what} holds {problem}.")]
     NotText {

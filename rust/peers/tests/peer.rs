@@ -93,10 +93,8 @@ fn what_connect_refuses() {
 #[test]
 fn a_stream_that_is_accepted() {
     let (mut peer, remote, clock) = (Peer::default(), Remote::default(), Clock::new());
-    let nothing: Option<fn(_) -> Accepted> = None;
-    assert!(matches!(peer.accept(nothing), Err(Refused::Stream)));
     let carrier = Box::new(remote.link());
-    peer.accept(Some(|_| Accepted { carrier, remote: Some(("::1".to_owned(), 7)) })).unwrap();
+    peer.accept("accept_stream", |_| Accepted { carrier, remote: Some(("::1".to_owned(), 7)) }).unwrap();
     assert_eq!((peer.ready_state(), peer.remote()), (ReadyState::Connecting, ("::1".to_owned(), 7)));
     // The first poll of a server may show the end, and nobody is warned of a client that fails.
     remote.happens(refused_connection());

@@ -227,3 +227,16 @@ func _delays(_client: Node, count: int) -> Array[float]:
 		if delays.size() < count:
 			now += delays[-1] + 0.001
 	return delays
+
+
+func test_what_other_connections_wait() -> void:
+	for attempt in range(1, 10):
+		var wait := RustWebSocketClient.backoff(attempt, 0.5, 30.0, 0.0)
+		equal(wait, minf(30.0, 0.5 * pow(2.0, attempt - 1)), "the wait before attempt %d" % attempt)
+	var spread := RustWebSocketClient.backoff(1)
+	check(spread >= 0.25 and spread <= 0.75, "a wait with the node's own values: %f" % spread)
+	equal(RustWebSocketClient.backoff(-5, 0.5, 30.0, 0.0), 0.5, "a number below 1 counts as 1")
+	var client := make_client()
+	for code in range(-1, 5001):
+		if RustWebSocketClient.is_final_code(code) != (code in client.no_reconnect_codes):
+			check(false, "code %d is final in one place only" % code)

@@ -94,8 +94,8 @@ impl Conn {
 impl Pending {
     /// Who is at the other end, as far as that is known without the request.
     fn remote(&self, stage: &Stage) -> Remote {
-        let Stage::Connected(wire) = stage else { return Remote::new(self.address.into(), false) };
-        let remote = Remote::new(self.address.into(), wire.transport.is_tls());
+        let Stage::Connected(wire) = stage else { return Remote::new(self.address, false) };
+        let remote = Remote::new(self.address, wire.transport.is_secure());
         match wire.transport.proxy_header() {
             Some(header) => remote.with_proxy_header(header),
             None => remote,

@@ -28,9 +28,6 @@ pub(crate) trait Notify: fmt::Debug + Send + Sync {
     fn notify(&self, link: LinkId);
     /// Asks for a look at the orders of several.
     fn notify_all(&self, links: Vec<LinkId>);
-    /// As [`notify`](Self::notify), by a thread that has nothing better to do than to carry the orders out
-    /// itself.
-    fn work_here(&self, link: LinkId);
 }
 
 /// Nobody runs connections.
@@ -40,7 +37,6 @@ pub(crate) struct Stopped;
 impl Notify for Stopped {
     fn notify(&self, _link: LinkId) {}
     fn notify_all(&self, _links: Vec<LinkId>) {}
-    fn work_here(&self, _link: LinkId) {}
 }
 
 /// What a connection and its owner share.
@@ -119,7 +115,6 @@ impl Shared {
             _ if !is_new => {}
             How::Now => self.notify(),
             How::With(batch) => batch.push(self),
-            How::Here => self.runner.work_here(self.id),
         }
         Ok(())
     }
@@ -213,10 +208,6 @@ pub enum How<'a> {
     Now,
     /// It is notified with the batch, of all links in it at once.
     With(&'a mut Batch),
-    /// For an owner that does nothing but wait for an answer: where nothing is in the way, the message goes
-    /// to the kernel from this thread. That costs the owner a system call and spares the message a change of
-    /// threads. Else as [`How::Now`].
-    Here,
 }
 
 /// The owner's hold on a connection: dropping it leaves the connection, which reports nothing any more.

@@ -108,6 +108,11 @@ impl Transport {
         self.tls.is_some()
     }
 
+    /// Whether what passes is encrypted, here or below.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.is_tls() || self.bottom.socket.is_secure()
+    }
+
     /// How far the way to the other side's protocol is.
     pub(crate) fn phase(&self) -> ConnectPhase {
         if self.preamble.is_some() {

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
+    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox, PipeSocket,
 };
-use rust_websocket_proto::{Delivery, MessageKind, SendError};
+use rust_websocket_proto::{Delivery, MessageKind, SendError, admission::Endpoint};
 
 use crate::Carrier;
 
@@ -40,6 +40,9 @@ pub trait Listening {
     fn room(&self, path: &str) -> Option<Self>
     where
         Self: Sized;
+
+    /// Lets in a stream that somebody else has accepted. See [`Listener::adopt`].
+    fn adopt(&self, socket: PipeSocket, from: Endpoint);
 
     /// Whether it listens with TLS.
     fn is_tls(&self) -> bool;
@@ -100,6 +103,10 @@ impl Listening for Listener {
 
     fn room(&self, path: &str) -> Option<Self> {
         Listener::room(self, path)
+    }
+
+    fn adopt(&self, socket: PipeSocket, from: Endpoint) {
+        Listener::adopt(self, socket, from);
     }
 
     fn is_tls(&self) -> bool {

@@ -10,13 +10,14 @@ use std::{
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Admission, Asked, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent, Tag,
+    Admission, Asked, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent,
+    PipeSocket, Tag,
 };
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Closed, ConnectPhase, Delivery, Event, Message, MessageKind, Opened,
     SendError,
-    admission::Remote as ProtoRemote,
+    admission::{Endpoint, Remote as ProtoRemote},
     http::{Decision, Request},
 };
 
@@ -261,6 +262,7 @@ struct StreetState {
     admission: Admission,
     is_tls: bool,
     changes: Vec<CertificateChange>,
+    adopted: Vec<Endpoint>,
     /// What was decided on requests, and what came with it.
     decisions: Arc<Mutex<Vec<Decided>>>,
     rooms: Vec<(String, Street)>,
@@ -438,6 +440,10 @@ impl Listening for FakeListener {
 
     fn room(&self, path: &str) -> Option<Self> {
         self.0.room(path).map(|street| street.listener())
+    }
+
+    fn adopt(&self, _socket: PipeSocket, from: Endpoint) {
+        self.0.with(|state| state.adopted.push(from));
     }
 
     fn is_tls(&self) -> bool {

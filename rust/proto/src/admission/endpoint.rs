@@ -14,6 +14,8 @@ pub struct Endpoint {
 impl Endpoint {
     /// A Unix socket.
     pub const UNIX: Self = Self { address: Address::Unix, port: 0 };
+    /// Nothing is known of it.
+    pub const UNKNOWN: Self = Self { address: Address::Unknown, port: 0 };
 }
 
 impl From<std::net::SocketAddr> for Endpoint {

@@ -12,6 +12,8 @@ pub enum Address {
     Ip(IpAddr),
     /// A Unix socket, which has no address.
     Unix,
+    /// A stream of whose other end nothing is known. No list contains it.
+    Unknown,
 }
 
 impl From<IpAddr> for Address {
@@ -26,6 +28,7 @@ impl fmt::Display for Address {
         match self {
             Self::Ip(address) => address.fmt(formatter),
             Self::Unix => formatter.write_str("unix"),
+            Self::Unknown => Ok(()),
         }
     }
 }
@@ -39,13 +42,13 @@ impl Address {
                 let network = Ipv6Addr::from_bits(address.to_bits() & v6_mask(64));
                 Self::Ip(network.into())
             }
-            Self::Unix => Self::Unix,
+            Self::Unix | Self::Unknown => self,
         })
     }
 }
 
 /// What counts as one client address: an IPv4 address, an IPv6 network of 64 bits (what one household gets), or all
-/// that comes through Unix sockets.
+/// that comes through Unix sockets, or all of whom nothing is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressKey(Address);
 

@@ -1,0 +1,267 @@
+#!/usr/bin/env bash
+# Hostile peers against a headless server, each with a bystander: all of its messages have to come back, and the server may
+# spend no more processor time and memory on the others within one of its round trips than ci/hostile-attacks.tsv says.
+# Honest clients come and go meanwhile, and what was taken is given back when the attackers have gone.
+#
+#   ci/test-hostile.sh [--seconds N] [SERVER|CLASS...]   all attacks, 4 seconds each, on a release build; or those of some
+#                                                        servers (plain, tls, few, streams) or classes
+#   ci/test-hostile.sh --short                           some of them, a second each, on the addon that is there
+#   ci/test-hostile.sh --soak MINUTES                    random attacks on one process while honest clients come and go; what it
+#                                                        holds afterwards is compared with what it held after a fifth of that
+#   ci/test-hostile.sh --implementation builtin          the engine's own classes; nothing but the table is asked of them
+#
+# Time is the processor's, of the thread that serves sockets, so that a busy machine does not count. Servers: a multiplayer
+# server (plain), one with TLS, one that may open few files, and peers over accept_stream. Linux only. Results go to
+# build/hostile/. The last line is "N passed, N failed".
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+form=full seconds=4 settle=90 impl=ours minutes=0 filters=()
+while (($#)); do
+  case $1 in
+    --short) form=short seconds=1 settle=1 ;;
+    --soak) form=soak settle=0 minutes=${2:?--soak needs a number of minutes}; shift ;;
+    --seconds) seconds=${2:?--seconds needs a number}; shift ;;
+    --implementation) impl=${2:?--implementation needs builtin or ours}; shift ;;
+    -*) die "unknown option '$1' (known: --short, --soak MINUTES, --seconds N, --implementation builtin|ours)." ;;
+    *) filters+=("$1") ;;
+  esac
+  shift
+done
+[[ $impl == ours || $impl == builtin ]] || die "--implementation is builtin or ours, not '$impl'."
+[[ -r /proc/self/schedstat ]] || die "this needs Linux: processor time of threads is read from /proc."
+
+target_dir=${CARGO_TARGET_DIR:-$root_dir/target}
+results=$root_dir/build/hostile
+few_files=256
+hang=10
+[[ $form != short ]] || hang=3
+declare -A server_pid server_log server_ports said
+
+# ---- servers
+
+# Starts the server $1 unless it runs.
+need_server() {
+  local name=$1 log=$results/server-$1.log arguments=(compression=1 "impl=$impl") limit=
+  [[ -z ${server_pid[$name]:-} ]] || ! is_running "${server_pid[$name]}" || return 0
+  case $name in
+    streams) arguments+=(fps=60) ;;
+    few) limit=$few_files ;;
+  esac
+  start "$log" bash -c 'ulimit -n "$0"; exec "$@"' "${limit:-$(ulimit -n)}" "$GODOT" --headless --path "$project" \
+    -s res://tests/hostile/server.gd -- "${arguments[@]}"
+  wait_for_line "$log" '^LISTENING' 40 "$pid" || die "the server did not listen."
+  server_pid[$name]=$pid server_log[$name]=$log said[$name]=$(wc -l <"$log")
+  server_ports[$name]=$(sed -n 's/^LISTENING //p' "$log")
+}
+
+# The process that answers for server $1: the ones with and without TLS share one.
+process_of() { case $1 in tls) echo plain ;; soak-*) echo soak ;; *) echo "$1" ;; esac; }
+
+# Sets $target to the arguments that lead an attack to server $1.
+aim_at() {
+  local process ports
+  process=$(process_of "$1")
+  need_server "$process"
+  read -ra ports <<<"${server_ports[$process]}"
+  target=("pid=${server_pid[$process]}")
+  case $1 in
+    *tls) target+=("port=${ports[1]}" tls=1) ;;
+    *streams) target+=("port=${ports[2]}" raw=1) ;;
+    *) target+=("port=${ports[0]}") ;;
+  esac
+}
+
+# ---- attacks
+
+# Attacks server $1 with $3 peers of class $2; the limits and options are $4... What was measured is in $measured.
+attack() {
+  local server=$1 class=$2 peers=$3 ping=$4 message=$5 memory=$6 options=${7//HANG/$hang} log process kind name value
+  process=$(process_of "$server")
+  aim_at "$server"
+  log=$results/$server-$class${options:+-${options%%=*}}.txt
+  # shellcheck disable=SC2086 # none, or several words
+  timeout $((180 + hang)) "$attack" run "class=$class" "peers=$peers" "seconds=$seconds" "settle=$settle" "${target[@]}" $options >"$log" 2>&1 || true
+  unset measured
+  declare -gA measured=()
+  while read -r name value; do measured[$name]=$value; done <"$log"
+  judge "$server" "$class" "$ping" "$message" "$memory" "$options" "$process"
+  # Attackers leave megabytes in the kernel, which are still read when they have gone. There is no time for that here.
+  if [[ $form == short ]] && ((${measured[left_descriptors]:-0} > 0)); then
+    stop "${server_pid[$process]}"
+    server_pid[$process]=
+  fi
+}
+
+# What was measured on the thread that serves: the I/O thread, or the main thread where there is none.
+serving() {
+  if [[ $impl == builtin || $2 == *streams ]]; then echo "${measured[$1_main_ms]:-}"; else echo "${measured[$1_io_ms]:-}"; fi
+}
+
+exceeds() { [[ $2 != - ]] && awk -v got="${1:-0}" -v limit="$2" -v factor="${3:-1}" 'BEGIN { exit !(got > limit * factor) }'; }
+
+# Compares what was measured with the limits, counts, and prints a line of the table.
+judge() {
+  local server=$1 class=$2 ping=$3 message=$4 memory=$5 options=$6 process=$7 wrong=() verdict=ok lines
+  [[ ${measured[lost]:-1} == 0 ]] || wrong+=("the bystander lost its connection or a message: ${measured[error]:-it did not finish}")
+  [[ -z ${measured[crashed]:-} ]] || wrong+=("the server has ended")
+  ! exceeds "$(serving ping "$server")" "$ping" "$factor" || wrong+=("$(serving ping "$server") ms within a ping, $ping allowed")
+  ! exceeds "$(serving message "$server")" "$message" "$factor" || wrong+=("$(serving message "$server") ms within a message, $message allowed")
+  ! exceeds "${measured[memory_mib]:-}" "$memory" || wrong+=("${measured[memory_mib]} MiB more, $memory allowed")
+  # The engine's own listening socket has a short queue, and a server without files takes nobody in.
+  if [[ $server != few && $server != *streams && $form != soak ]] && ((${measured[visitors_failed]:-0} > 0)); then
+    wrong+=("${measured[visitors_failed]} of ${measured[visitors]} honest clients did not get in: ${measured[visitors_error]}")
+  fi
+  ((${measured[refused_files]:-0} == 0)) || wrong+=("a file could not be opened ${measured[refused_files]} times")
+  for kind in descriptors threads objects; do
+    [[ $form != full ]] || ((${measured[left_$kind]:-0} <= 0)) || wrong+=("${measured[left_$kind]} $kind are not given back")
+  done
+  lines=$(log_lines "$process")
+  ((lines <= (seconds > hang ? seconds : hang) * 4 + 20)) || wrong+=("the server printed $lines lines")
+  ((${#wrong[@]} == 0)) || verdict=FAIL
+  printf '%-8s %-20s %6s  %8s %8s %8s %8s  %7s/%-4s %5s  %s\n' "$server" "$class${options:+ ${options%%=*}}" "$peers" \
+    "$(serving ping "$server")" "$(serving message "$server")" "${measured[ping_longest_ms]:-}" "${measured[memory_mib]:-}" \
+    "${measured[visitors_failed]:-}" "${measured[visitors]:-}" "$lines" "$([[ -z ${measured[crashed]:-} ]] && echo $verdict || echo crashed)" |
+    tee -a "$table"
+  settle_verdict "$server $class${options:+ $options}"
+}
+
+# Counts $wrong: failures of ours; whatever the built-in does is a number.
+settle_verdict() {
+  local reason
+  if ((${#wrong[@]} == 0)) || [[ $impl == builtin ]]; then pass; return; fi
+  for reason in "${wrong[@]}"; do fail "$1: $reason"; done
+}
+
+# How many lines server $1 has printed since this was asked last.
+log_lines() {
+  local now
+  now=$(wc -l <"${server_log[$1]}")
+  echo $((now - ${said[$1]}))
+  said[$1]=$now
+}
+
+heading() {
+  printf '%-8s %-20s %6s  %8s %8s %8s %8s  %12s %5s\n' server class peers 'ping ms' 'msg ms' 'longest' 'MiB' 'not in/came' lines | tee "$table"
+}
+
+# Whether an attack of server $1 and class $2 is asked for.
+is_wanted() {
+  local filter
+  ((${#filters[@]})) || return 0
+  for filter in "${filters[@]}"; do [[ $filter != "$1" && $filter != "$2" ]] || return 0; done
+  return 1
+}
+
+# The built-in classes know no compression: such frames are one more error of the protocol to them.
+is_known() { [[ $impl == ours || $1 != *_blocks && $1 != *compressed && $1 != bombs ]]; }
+
+run_attacks() {
+  local server class peers short ping message memory options
+  heading
+  while IFS=$'\t' read -r server class peers short ping message memory options <&3; do
+    [[ $server != \#* ]] && is_wanted "$server" "$class" && is_known "$class" || continue
+    [[ $form != short ]] || peers=$short
+    ((peers == 0)) || attack "$server" "$class" "$peers" "$ping" "$message" "$memory" "${options:-}"
+  done 3<"$root_dir/ci/hostile-attacks.tsv"
+}
+
+# ---- soak
+
+# Sets what the server holds as $held[...], once it is the same ten times in ten seconds, or after two minutes.
+take_stock() {
+  local before="" now same=0 round name value
+  aim_at soak-plain
+  for ((round = 0; round < 120 && same < 10; round++)); do
+    now=$("$attack" state "${target[@]}") || die "the server does not answer: see ${server_log[soak]}."
+    if [[ ${now/resident_kib*/} == "$before" ]]; then same=$((same + 1)); else same=0; fi
+    before=${now/resident_kib*/}
+    sleep 1
+  done
+  unset held
+  declare -gA held=()
+  while read -r name value; do held[$name]=$value; done <<<"$now"
+  say "after $((SECONDS / 60)) minutes: ${held[objects]} objects, ${held[descriptors]} descriptors, ${held[threads]} threads, ${held[resident_kib]} KiB"
+}
+
+# Random attacks of the table for $1 seconds, one after the other, while honest clients come and go at all three ports.
+attack_for() {
+  local ends_at=$((SECONDS + $1)) server class peers message options rows visitors=() name
+  mapfile -t rows < <(grep -vE '^(#|few)' "$root_dir/ci/hostile-attacks.tsv")
+  for name in plain tls streams; do
+    aim_at "soak-$name"
+    start "$results/visitors-$name.txt" "$attack" visit peers=2 "seconds=$1" hang=10 "${target[@]}"
+    visitors+=("$pid")
+  done
+  while ((SECONDS < ends_at)); do
+    IFS=$'\t' read -r server class peers _ _ message _ options <<<"${rows[RANDOM % ${#rows[@]}]}"
+    seconds=$((1 + RANDOM % 6))
+    attack "soak-$server" "$class" $((1 + RANDOM % peers)) - - - "${options:-}"
+  done
+  wait "${visitors[@]}"
+  for name in plain tls streams; do judge_visitors "$name"; done
+}
+
+judge_visitors() {
+  local log=$results/visitors-$1.txt came failed
+  came=$(sed -n 's/^visitors //p' "$log") failed=$(sed -n 's/^visitors_failed //p' "$log")
+  say "$1: ${came:-0} honest clients came, ${failed:-?} of them in vain"
+  # The engine's own listening socket has a short queue.
+  if ((${came:-0} > 0)) && { [[ $1 == streams ]] || ((failed == 0)); }; then pass
+  else fail "honest clients were kept out ($1)" "$log"; fi
+}
+
+# After a fifth of the time everybody who keeps memory has it; what is held then is to be held at the end, and no more.
+soak() {
+  local -A warm
+  local kind
+  hang=3
+  heading
+  attack_for $((minutes * 12))
+  take_stock
+  for kind in "${!held[@]}"; do warm[$kind]=${held[$kind]}; done
+  attack_for $((minutes * 48))
+  take_stock
+  for kind in objects descriptors threads; do
+    check "$kind: ${warm[$kind]} before, ${held[$kind]} after" test "${held[$kind]}" -le "${warm[$kind]}"
+  done
+  check "KiB of memory: ${warm[resident_kib]} before, ${held[resident_kib]} after" \
+    test "${held[resident_kib]}" -le $((warm[resident_kib] + 16384))
+}
+
+# ---- preparations
+
+# A debug build's own code is ten to thirty times as slow, and what a turn costs is counted, not measured.
+find_factor() {
+  factor=1
+  if cmp -s "$addon/librust_websocket.so" "$target_dir/debug/librust_websocket.so"; then
+    factor=20
+    say "a debug build: $factor times the processor time is allowed"
+  fi
+}
+
+build() {
+  local profile=release
+  if [[ $form == short ]]; then
+    profile=debug
+    ensure_addon
+    (cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench) || die "the attackers could not be built."
+  else
+    "$root_dir/ci/build.sh" --release
+    (cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench) || die "the attackers could not be built."
+  fi
+  attack=$target_dir/$profile/attack
+}
+
+only_one_run
+find_godot
+build
+prepare_project "$project"
+mkdir -p "$results"
+rm -f "$results"/*.txt "$results"/*.log
+table=$results/table-$impl.txt
+find_factor
+# Attackers and server need a file for each connection.
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+if [[ $form == soak ]]; then soak; else run_attacks; fi
+finish

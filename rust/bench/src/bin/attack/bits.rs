@@ -1,0 +1,94 @@
+//! Deflate streams (RFC 1951) that an honest compressor would not write.
+
+/// Writes bits, the lowest of each byte first.
+#[derive(Debug, Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    used: u32,
+}
+
+impl Bits {
+    fn put(&mut self, value: u32, count: u32) {
+        for index in 0..count {
+            if self.used.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> index & 1) as u8) << (self.used % 8);
+            }
+            self.used += 1;
+        }
+    }
+
+    fn is_aligned(&self) -> bool {
+        self.used.is_multiple_of(8)
+    }
+}
+
+/// As many blocks as fit into `size` bytes, and the beginning of the empty stored block whose end the protocol leaves out
+/// (RFC 7692 section 7.2.1).
+fn repeated(size: usize, block: impl Fn(&mut Bits)) -> Vec<u8> {
+    let mut unit = Bits::default();
+    loop {
+        block(&mut unit);
+        if unit.is_aligned() {
+            break;
+        }
+    }
+    let mut stream = unit.bytes.repeat(size / unit.bytes.len());
+    stream.push(0);
+    stream
+}
+
+/// Stored blocks without content.
+pub(crate) fn empty_stored(size: usize) -> Vec<u8> {
+    let mut stream = [0, 0, 0, 0xff, 0xff].repeat(size / 5);
+    stream.push(0);
+    stream
+}
+
+/// Blocks with the fixed code that end at once.
+pub(crate) fn empty_fixed(size: usize) -> Vec<u8> {
+    repeated(size, |bits| {
+        bits.put(0b01 << 1, 3);
+        bits.put(0, 7);
+    })
+}
+
+/// Blocks that describe a code of their own and then end at once: the table is the work.
+pub(crate) fn empty_dynamic(size: usize) -> Vec<u8> {
+    repeated(size, |bits| {
+        bits.put(0b10 << 1, 3);
+        bits.put(0, 5); // 257 lengths of literals
+        bits.put(0, 5); // one of distances
+        bits.put(14, 4); // 18 lengths of the code for lengths, in the RFC's odd order
+        for index in 0..18 {
+            // Code 18 (a run of zeros) is third, code 1 eighteenth; each has one bit: 0 is code 1, 1 is code 18.
+            bits.put(u32::from(index == 2 || index == 17), 3);
+        }
+        for zeros in [138, 118] {
+            bits.put(1, 1);
+            bits.put(zeros - 11, 7);
+        }
+        bits.put(0, 1); // the end of block has one bit
+        bits.put(0, 1); // and so has the one distance
+        bits.put(0, 1); // the end of the block
+    })
+}
+
+/// `a`, in a block with the fixed code.
+pub(crate) const ONE_LETTER: &[u8] = &[0x4a, 0x04, 0x00];
+
+/// Zeros that are about a thousandth of what they become: a fixed block of runs of 258.
+pub(crate) fn bomb(size: usize) -> Vec<u8> {
+    let mut bits = Bits::default();
+    bits.put(0b01 << 1, 3);
+    bits.put(0b0000_1100, 8); // the literal 0 is 00110000, its highest bit first
+    while bits.bytes.len() < size {
+        bits.put(0b1010_0011, 8); // length 258 is code 285: 11000101
+        bits.put(0, 5); // distance 1
+    }
+    bits.put(0, 7);
+    bits.put(0, 3); // the stored block whose end is left out
+    bits.bytes
+}

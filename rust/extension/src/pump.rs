@@ -1,0 +1,320 @@
+//! Streams of any class, whose bytes the polls of this library's objects move: between the stream and a pipe, at whose other
+//! end the connection is one like all others.
+//!
+//! Streams may be scripts. They are called while nothing is locked, and by name, so that a script's own functions are met.
+
+use std::{
+    cell::{Cell, RefCell},
+    mem::ManuallyDrop,
+    net::IpAddr,
+    time::Duration,
+};
+
+use godot::builtin::{GString, PackedByteArray, VarArray, Variant};
+use godot::classes::StreamPeer;
+use godot::meta::{FromGodot, ToGodot};
+use godot::obj::Gd;
+use rust_websocket_net::{Pipe, PipeSocket};
+use rust_websocket_proto::admission::Endpoint;
+
+/// Most bytes that change hands in one call; a TLS stream takes no more.
+const CHUNK: usize = 16 * 1024;
+
+/// What one stream may bring in one poll.
+const READS_PER_POLL: usize = 4;
+
+/// For the last words of a connection whose peer is freed.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// What a stream's `get_status` answers, the same for all classes of the engine.
+const IN_PROGRESS: i64 = 1;
+const CONNECTED: i64 = 2;
+
+/// Of the engine's `Error`.
+const OK: i64 = 0;
+const END_OF_FILE: i64 = 18;
+
+thread_local! {
+    /// Those that were started on this thread. Never dropped with the thread: by then there may be no engine.
+    static PUMPS: ManuallyDrop<RefCell<Vec<Pump>>> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+    /// Whether there are any, for the many polls that have none.
+    static IS_IN_USE: Cell<bool> = const { Cell::new(false) };
+    static NEXT: Cell<u64> = const { Cell::new(1) };
+}
+
+/// A stream and the pipe that it is emptied into and filled from.
+pub(crate) struct Pump {
+    number: u64,
+    stream: Gd<StreamPeer>,
+    pipe: Pipe,
+    /// A TLS stream has to be asked for exactly what it has.
+    is_tls: bool,
+    has_poll: bool,
+    has_status: bool,
+    /// What a TLS stream has to be offered again: it holds that already, encrypted.
+    repeated: Option<usize>,
+    has_input_ended: bool,
+}
+
+/// How a stream is.
+enum State {
+    InProgress,
+    Open,
+    Ended,
+}
+
+impl Pump {
+    /// A pump for a stream whose other end has begun to speak, `received` being what was read of that. Its bytes move once it is
+    /// [started](start).
+    pub(crate) fn new(stream: &Gd<StreamPeer>, received: &PackedByteArray) -> (Self, PipeSocket) {
+        let is_tls = is_class(stream, "StreamPeerTLS");
+        let (pipe, socket) = Pipe::new(is_tls);
+        socket.prefill(received.as_slice());
+        let mut stream = stream.clone();
+        if stream.has_method("set_no_delay") {
+            stream.call("set_no_delay", &[true.to_variant()]);
+        }
+        let pump = Self {
+            number: NEXT.replace(NEXT.get() + 1),
+            has_poll: stream.has_method("poll"),
+            has_status: stream.has_method("get_status"),
+            stream,
+            pipe,
+            is_tls,
+            repeated: None,
+            has_input_ended: false,
+        };
+        (pump, socket)
+    }
+
+    /// Moves what can be moved now. False once the connection is through with the stream, which is let go.
+    fn run(&mut self) -> bool {
+        self.take_in();
+        self.give_out();
+        if !self.pipe.is_over() {
+            return true;
+        }
+        self.let_go();
+        false
+    }
+
+    /// What is there is read before the stream is looked at: the engine's drop what was not read when they notice the end.
+    fn take_in(&mut self) {
+        if self.has_input_ended {
+            return;
+        }
+        let has_read = matches!(self.state(), State::Open) && self.read();
+        if has_read || self.has_input_ended || self.pipe.input_room() == 0 {
+            return;
+        }
+        if self.has_poll && !matches!(self.state(), State::Ended) {
+            self.stream.call("poll", &[]);
+        }
+        match self.state() {
+            State::Open => _ = self.read(),
+            State::InProgress => {}
+            State::Ended => self.end_input(Ok(())),
+        }
+    }
+
+    /// True if there was something.
+    fn read(&mut self) -> bool {
+        for has_read in [false, true].into_iter().chain([true; READS_PER_POLL - 2]) {
+            let wanted = self.wanted();
+            if wanted == 0 {
+                return has_read;
+            }
+            let most = i64::try_from(wanted).unwrap_or(i64::MAX);
+            let answer = self.stream.call("get_partial_data", &[most.to_variant()]);
+            let Some((error, data)) = split::<PackedByteArray>(&answer) else {
+                self.end_input(Err(
+                    "get_partial_data of its stream has answered no Array of an Error and bytes".to_owned(),
+                ));
+                return has_read;
+            };
+            if !data.is_empty() {
+                self.pipe.feed(data.as_slice());
+            }
+            match error {
+                OK => {}
+                END_OF_FILE => self.end_input(Ok(())),
+                error => self.end_input(Err(format!("reading from the stream failed (error {error})"))),
+            }
+            if data.len() < wanted || self.has_input_ended {
+                return has_read || !data.is_empty();
+            }
+        }
+        true
+    }
+
+    fn wanted(&mut self) -> usize {
+        let room = self.pipe.input_room().min(CHUNK);
+        if !self.is_tls || room == 0 {
+            return room;
+        }
+        let available = || usize::try_from(self.stream.get_available_bytes()).unwrap_or(0);
+        available().min(room)
+    }
+
+    fn give_out(&mut self) {
+        while matches!(self.state(), State::Open) {
+            let data = self.pipe.output(self.repeated.unwrap_or(CHUNK));
+            if data.is_empty() {
+                return;
+            }
+            let bytes = PackedByteArray::from(data.as_slice());
+            let answer = self.stream.call("put_partial_data", &[bytes.to_variant()]);
+            let problem = match split::<i64>(&answer) {
+                Some((OK, taken)) => {
+                    let taken = usize::try_from(taken).unwrap_or(0).min(data.len());
+                    self.pipe.wrote(taken);
+                    let left = data.len() - taken;
+                    self.repeated = (left > 0).then_some(left);
+                    if left > 0 {
+                        return;
+                    }
+                    continue;
+                }
+                Some((error, _)) => format!("writing to the stream failed (error {error})"),
+                None => {
+                    "put_partial_data of its stream has answered no Array of an Error and a number".to_owned()
+                }
+            };
+            // What has arrived before is met first: an end that was read says more.
+            self.take_in();
+            self.end_input(Err(problem));
+            return;
+        }
+    }
+
+    fn end_input(&mut self, end: Result<(), String>) {
+        if !std::mem::replace(&mut self.has_input_ended, true) || end.is_err() {
+            self.pipe.end_input(end);
+        }
+    }
+
+    fn state(&mut self) -> State {
+        if !self.has_status {
+            return State::Open;
+        }
+        match self.stream.call("get_status", &[]).try_to::<i64>() {
+            Ok(CONNECTED) => State::Open,
+            Ok(IN_PROGRESS) => State::InProgress,
+            _ => State::Ended,
+        }
+    }
+
+    /// Closing over unread input would send a reset, which destroys what is in flight.
+    fn let_go(&mut self) {
+        for _ in 0..READS_PER_POLL {
+            if self.has_input_ended || !matches!(self.state(), State::Open) {
+                break;
+            }
+            let wanted = if self.is_tls { self.stream.get_available_bytes() } else { CHUNK as i32 };
+            let answer = (wanted > 0).then(|| self.stream.call("get_partial_data", &[wanted.to_variant()]));
+            let is_more = answer.and_then(|answer| split::<PackedByteArray>(&answer));
+            if !is_more.is_some_and(|(error, data)| error == OK && !data.is_empty()) {
+                break;
+            }
+        }
+        disconnect(&mut self.stream);
+        self.end_input(Ok(()));
+    }
+}
+
+/// Moves its bytes from now on, in every poll on this thread. The answer is the number by which it can be [flushed](flush).
+pub(crate) fn start(pump: Pump) -> u64 {
+    let number = pump.number;
+    IS_IN_USE.set(true);
+    PUMPS.with(|pumps| pumps.borrow_mut().push(pump));
+    number
+}
+
+/// Moves what can be moved now. To be called at the beginning of polls, while nothing is locked.
+pub(crate) fn run() {
+    if IS_IN_USE.get() {
+        // A stream's own code may come here again: it finds none.
+        with_all(|pump| pump.run());
+    }
+}
+
+fn with_all(mut work: impl FnMut(&mut Pump) -> bool) {
+    let mut taken = PUMPS.with(|pumps| std::mem::take(&mut *pumps.borrow_mut()));
+    taken.retain_mut(&mut work);
+    PUMPS.with(|pumps| {
+        let mut pumps = pumps.borrow_mut();
+        let begun_meanwhile = std::mem::replace(&mut *pumps, taken);
+        pumps.extend(begun_meanwhile);
+        IS_IN_USE.set(!pumps.is_empty());
+    });
+}
+
+/// Has a connection say its last words, whose peer is freed and polled by nobody.
+pub(crate) fn flush(number: u64) {
+    if !IS_IN_USE.get() {
+        return;
+    }
+    with_all(|pump| {
+        if pump.number != number {
+            return true;
+        }
+        pump.take_in();
+        pump.pipe.let_work(PATIENCE);
+        pump.run()
+    });
+}
+
+/// The library ends, and the connections have said their last words.
+pub(crate) fn end() {
+    with_all(|pump| {
+        pump.give_out();
+        disconnect(&mut pump.stream);
+        false
+    });
+}
+
+/// Whose stream it is, as far as it tells.
+pub(crate) fn remote_of(stream: &Gd<StreamPeer>) -> Endpoint {
+    let mut stream = stream.clone();
+    if is_class(&stream, "StreamPeerUDS") {
+        return Endpoint::UNIX;
+    }
+    if is_class(&stream, "StreamPeerTLS") {
+        let below = stream.call("get_stream", &[]).try_to::<Gd<StreamPeer>>();
+        return below.map_or(Endpoint::UNKNOWN, |below| remote_of(&below));
+    }
+    if !stream.has_method("get_connected_host") {
+        return Endpoint::UNKNOWN;
+    }
+    let host = stream.call("get_connected_host", &[]).try_to::<GString>().unwrap_or_default();
+    let port = stream.call("get_connected_port", &[]).try_to::<i64>().unwrap_or(0);
+    match host.to_string().parse::<IpAddr>() {
+        Ok(address) => Endpoint { address: address.into(), port: u16::try_from(port).unwrap_or(0) },
+        Err(_) => Endpoint::UNKNOWN,
+    }
+}
+
+fn is_class(stream: &Gd<StreamPeer>, class: &str) -> bool {
+    stream.is_class(class)
+}
+
+fn disconnect(stream: &mut Gd<StreamPeer>) {
+    let below = if is_class(stream, "StreamPeerTLS") {
+        let below = stream.call("get_stream", &[]).try_to::<Gd<StreamPeer>>().ok();
+        stream.call("disconnect_from_stream", &[]);
+        below
+    } else {
+        Some(stream.clone())
+    };
+    if let Some(mut below) = below
+        && below.has_method("disconnect_from_host")
+    {
+        below.call("disconnect_from_host", &[]);
+    }
+}
+
+/// `[error, value]`, as the partial reads and writes of streams answer.
+fn split<T: FromGodot>(answer: &Variant) -> Option<(i64, T)> {
+    let answer = answer.try_to::<VarArray>().ok()?;
+    Some((answer.get(0)?.try_to().ok()?, answer.get(1)?.try_to().ok()?))
+}
