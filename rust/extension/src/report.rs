@@ -10,7 +10,7 @@ use std::{
 use godot::classes::Engine;
 use godot::global::{Error, godot_error, godot_warn};
 use godot::obj::Singleton;
-use rust_websocket_net::ListenError;
+use rust_websocket_net::{ListenError, LocalAddressError};
 use rust_websocket_peers::{FailedAttempt, LatelyPrinted, Locked, Refused, Subject};
 use rust_websocket_proto::http::{AnswerError, DecisionError};
 
@@ -25,6 +25,12 @@ fn error_of(refused: &Refused) -> Error {
         Refused::Decision(error) if **error == DecisionError::PlainRequest => Error::ERR_UNAVAILABLE,
         Refused::Answer(error) if matches!(**error, AnswerError::BodyTooLarge(_)) => Error::ERR_OUT_OF_MEMORY,
         Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
+        Refused::Listen { problem: ListenError::NotASocket | ListenError::File(_), .. } => {
+            Error::ERR_INVALID_PARAMETER
+        }
+        Refused::NoUnixSockets | Refused::BindAddress { problem: LocalAddressError::NoUnixSockets, .. } => {
+            Error::ERR_UNAVAILABLE
+        }
         // The engine answers this for whatever else keeps the socket from listening, foreign
         // addresses included.
         Refused::Listen { .. } => Error::ERR_ALREADY_IN_USE,

@@ -25,9 +25,9 @@ use crate::{ids::IdMap, seam::next_id};
 /// program, does not ignore that signal: it would end the game. (On Apple's systems it is an option of the
 /// socket instead, see [`tcp`].)
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-const SEND_FLAGS: i32 = 0;
+pub(crate) const SEND_FLAGS: i32 = 0;
 
 /// Ends a piece of what is sent: the kernel appends nothing to it that is sent later. Without that, a piece that waits is filled up to
 /// half of the other side's receive window, however little the low-water mark allows.
