@@ -16,7 +16,7 @@ use mio::{
 use rust_websocket_proto::admission::Endpoint;
 use socket2::{Domain, SockAddr, SockRef, Type};
 
-use crate::socket::{Listening, SEND_FLAGS, Socket, UnsentLimit};
+use crate::socket::{Listening, SEND_FLAGS, Socket, UnsentLimit, lowest_free_descriptor};
 
 /// What the kernel may hold of states; it has no mark for what is not sent.
 const STATES_BUFFER: usize = 16 * 1024;
@@ -106,6 +106,10 @@ impl Listening for FileListener {
     fn accept(&self) -> io::Result<(Box<dyn Socket>, Endpoint)> {
         let (stream, _) = self.listener.accept()?;
         Ok((Box::new(stream), Endpoint::UNIX))
+    }
+
+    fn next_descriptor(&self) -> io::Result<Option<u64>> {
+        lowest_free_descriptor(&self.listener)
     }
 }
 
