@@ -33,13 +33,17 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 (cd "$root_dir" && cargo build --locked --release --quiet --package rust-websocket-fuzz --bins --target "$host") ||
   die "the targets do not build."
 
-# Runs target $1 and says how many inputs it tried.
+# Runs target $1.
 run_target() {
-  local target=$1 folder=$root_dir/build/fuzz/$1 log tried status=0
-  log=$folder/log
+  local target=$1 folder=$root_dir/build/fuzz/$1
   mkdir -p "$folder/corpus" "$folder/found"
   "$CARGO_TARGET_DIR/$host/release/$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=20000 \
-    -print_final_stats=1 -artifact_prefix="$folder/found/" "$folder/corpus" "$fuzz/seeds/$target" >"$log" 2>&1 || status=$?
+    -print_final_stats=1 -artifact_prefix="$folder/found/" "$folder/corpus" "$fuzz/seeds/$target" >"$folder/log" 2>&1
+}
+
+# Says how many inputs target $1 tried, which ended with $2.
+judge() {
+  local target=$1 status=$2 log=$root_dir/build/fuzz/$1/log tried
   tried=$(sed -nE 's/^stat::number_of_executed_units: *([0-9]+)/\1/p' "$log")
   if ((status == 0)) && ((${tried:-0} > 0)); then
     say "$target: ${tried} inputs"
@@ -50,5 +54,18 @@ run_target() {
   fi
 }
 
-for target in "${targets[@]}"; do run_target "$target"; done
+# Each is one thread: as many at a time as there are processors.
+at_once=$(nproc)
+for ((first = 0; first < ${#targets[@]}; first += at_once)); do
+  running=()
+  for target in "${targets[@]:first:at_once}"; do
+    run_target "$target" &
+    running+=("$target $!")
+  done
+  for entry in "${running[@]}"; do
+    status=0
+    wait "${entry#* }" || status=$?
+    judge "${entry% *}" "$status"
+  done
+done
 finish
