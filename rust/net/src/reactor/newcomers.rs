@@ -8,7 +8,7 @@ use std::{
 use super::Reactor;
 
 /// What pending handshakes get of a turn behind those who are ready. It ends behind the one that exceeds it.
-const HANDSHAKES: Duration = Duration::from_micros(500);
+const HANDSHAKES: Duration = Duration::from_millis(1);
 
 /// Connections whose handshake has failed and that wait for the other side's end, so that what they were told arrives.
 const MAX_LINGERING: usize = 256;
