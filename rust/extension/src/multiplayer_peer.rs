@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Instant,
 };
 
@@ -13,7 +13,7 @@ use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::Listener;
+use rust_websocket_net::{Listener, lock};
 use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
@@ -107,7 +107,7 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     fn lock_objects(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketPeer>>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.objects)
     }
 
     fn forget_object(this: &Gd<Self>, id: i32) {

@@ -4,9 +4,11 @@
 //! shows as const take `&self`, everything else `gd_self`, and nothing binds mutably.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Instant,
 };
+
+use rust_websocket_net::lock;
 
 use bytes::Bytes;
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
@@ -410,7 +412,7 @@ impl RustWebSocketPeer {
     fn get_request(&self) -> Nullable<RustWebSocketRequest> {
         Nullable(fence(None, || {
             let asking = self.state.with(|peer| peer.request().cloned())?;
-            let own = self.request.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let own = lock(&self.request).clone();
             let is_its = |object: &Gd<RustWebSocketRequest>| Arc::ptr_eq(object.bind().asking(), &asking);
             own.filter(is_its).or_else(|| Some(RustWebSocketRequest::of(&asking)))
         }))

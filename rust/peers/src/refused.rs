@@ -3,10 +3,10 @@
 use std::{
     fmt::{self, Write},
     hash::{DefaultHasher, Hasher},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
-use rust_websocket_net::{ListenError, LocalAddressError};
+use rust_websocket_net::{ListenError, LocalAddressError, lock};
 use rust_websocket_proto::{
     HandshakeLineError, Quoted, ServerNameError, TargetError,
     admission::{NetworkError, OriginError},
@@ -335,7 +335,7 @@ impl Reported {
             return false;
         }
         let sentence = fingerprint(refused);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0);
         if known.len() >= REMEMBERED || known.contains(&sentence) {
             return false;
         }

@@ -2,11 +2,11 @@
 //! come.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits};
+use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits, lock};
 use rust_websocket_proto::{
     Config, DeflateConfig,
     admission::{AllowedOrigins, Limits, Networks},
@@ -297,11 +297,11 @@ impl SharedSettings {
     }
 
     pub(crate) fn get(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.0))
     }
 
     pub(crate) fn set(&self, settings: &Arc<Settings>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(settings);
+        *lock(&self.0) = Arc::clone(settings);
     }
 }
 
