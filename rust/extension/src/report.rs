@@ -16,7 +16,7 @@ use godot::classes::Engine;
 use godot::global::{Error, godot_error, printerr};
 use godot::meta::ToGodot;
 use godot::obj::Singleton;
-use rust_websocket_net::{ListenError, NoticeCause, take_notices};
+use rust_websocket_net::{ListenError, LocalAddressError, NoticeCause, take_notices};
 use rust_websocket_peers::{FailedAttempt, LatelyPrinted, LineCause, LineLimit, Locked, Refused, Subject};
 use rust_websocket_proto::http::{AnswerError, DecisionError};
 
@@ -31,6 +31,12 @@ fn error_of(refused: &Refused) -> Error {
         Refused::Decision(error) if **error == DecisionError::PlainRequest => Error::ERR_UNAVAILABLE,
         Refused::Answer(error) if matches!(**error, AnswerError::BodyTooLarge(_)) => Error::ERR_OUT_OF_MEMORY,
         Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
+        Refused::Listen { problem: ListenError::NotASocket | ListenError::File(_), .. } => {
+            Error::ERR_INVALID_PARAMETER
+        }
+        Refused::NoUnixSockets | Refused::BindAddress { problem: LocalAddressError::NoUnixSockets, .. } => {
+            Error::ERR_UNAVAILABLE
+        }
         // The engine answers this for whatever else keeps the socket from listening, foreign
         // addresses included.
         Refused::Listen { .. } => Error::ERR_ALREADY_IN_USE,

@@ -45,6 +45,8 @@ mod rooms;
 mod route;
 mod seam;
 mod socket;
+#[cfg(unix)]
+mod socket_file;
 mod tally;
 mod thread;
 mod tls;

@@ -44,7 +44,10 @@ pub enum Refused {
         /// As passed.
         port: i64,
     },
-    /// An address that is neither `*` nor an IP address.
+    /// A socket file, where the system has none.
+    #[error("Unix sockets do not exist on this system: use ws:// or wss://.")]
+    NoUnixSockets,
+    /// An address that is neither `*` nor an IP address nor a socket file.
     #[error("{call}: cannot listen there: {problem}; use \"*\" or an IP address of this machine.")]
     BindAddress {
         /// The script's call.
