@@ -7,7 +7,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
@@ -25,7 +24,7 @@ use crate::{
     decider::Decider,
     engine_stream::Holder,
     first_calls, monitors, own_virtuals, pump,
-    raw_packet::{RawPacket, copy_packet},
+    raw_packet::{RawPacket, packet_at},
     report::{self, fence},
     request::RustWebSocketRequest,
     state_table::StateTable,
@@ -147,9 +146,9 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     /// Sends a packet; each peer that refuses it prints why, once.
-    fn put(this: &Gd<Self>, payload: Bytes) -> Error {
+    fn put(this: &Gd<Self>, payload: &[u8]) -> Error {
         let state = Self::state_of(this);
-        match state.attempt(|multiplayer| multiplayer.put_packet(payload, &Instant::now)) {
+        match state.attempt(|multiplayer| multiplayer.put_copy(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)
@@ -227,7 +226,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
         // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
-        let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
+        let payload = unsafe { packet_at(&p_buffer, p_buffer_size) };
         first_calls::virtual_call(Error::OK, || Self::put(&this, payload))
     }
 
