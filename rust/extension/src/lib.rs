@@ -23,6 +23,8 @@ mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
 mod properties;
+mod proxies;
+mod proxy_methods;
 mod pump;
 mod raw_packet;
 mod registration;
