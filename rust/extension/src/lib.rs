@@ -9,6 +9,7 @@ mod convert;
 mod decider;
 mod driver;
 mod editor;
+mod end_signals;
 mod engine_dial;
 mod engine_stream;
 #[cfg(feature = "builtin-names")]
@@ -21,11 +22,15 @@ mod monitors;
 mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
+#[cfg(not(feature = "builtin-names"))]
+mod project_files;
 mod properties;
 mod pump;
 mod raw_packet;
 mod registration;
 mod rename;
+#[cfg(not(feature = "builtin-names"))]
+mod replace_names;
 mod report;
 mod request;
 mod server;
@@ -56,6 +61,9 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             InitStage::Scene => {
                 monitors::init();
                 rename::offer();
+                #[cfg(not(feature = "builtin-names"))]
+                replace_names::apply();
+                end_signals::offer();
                 registration::complete_classes();
             }
             InitStage::Editor => {
@@ -73,6 +81,7 @@ unsafe impl ExtensionLibrary for RustWebSocket {
         if stage == InitStage::Scene {
             monitors::remove();
             rename::withdraw();
+            end_signals::withdraw();
             let has_threads_left = rust_websocket_net::shutdown();
             pump::end();
             if has_threads_left {

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -20,7 +21,10 @@ use thiserror::Error;
 
 use crate::{
     admission::Admission,
-    local_address::LocalAddress,
+    descriptors::is_scarce,
+    local_address::{LocalAddress, Place as BoundTo},
+    notices::say,
+    outages::{Outage, Outages},
     places::{Gate, Place},
     rooms::{Reporting, Room, Rooms},
     seam::{Arrivals, LinkOptions, UnseenCount, lock, next_id},
@@ -39,15 +43,21 @@ const ACCEPTS_PER_TURN: usize = 256;
 /// Where no owner is asked, the time that a decision may take is of no interest.
 const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 
-/// How long to wait when the process has no more file descriptors.
+/// How long to wait when the process has no file descriptors to spare, or accepting fails otherwise.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// With places for as many handshakes, one that hangs makes way where they are all taken.
+const MANY_PENDING: usize = 256;
+
+/// Connections that were gone again before they were accepted, in one turn.
+const ABORTED_PER_TURN: usize = 256;
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
     /// `None`: every address, IPv4 and IPv6.
     pub address: Option<LocalAddress>,
-    /// 0 lets the system choose.
+    /// 0 lets the system choose. Of no meaning to a socket file.
     pub port: u16,
     /// For connections accepted from now on.
     pub link: LinkOptions,
@@ -69,6 +79,15 @@ pub enum ListenError {
     /// The process or the system has no file descriptors left.
     #[error("there are no file descriptors left ({0})")]
     NoDescriptors(io::Error),
+    /// Another process listens on the socket file, or this one does.
+    #[error("somebody listens on that socket file already")]
+    FileInUse,
+    /// The path is another file's.
+    #[error("the file there is no socket, and stays")]
+    NotASocket,
+    /// The socket file cannot be made.
+    #[error("the socket file cannot be made: {0}")]
+    File(io::Error),
     /// Anything else the system says.
     #[error(transparent)]
     Other(io::Error),
@@ -98,12 +117,14 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 /// Opens a listening socket.
 pub(crate) fn bind(
-    address: Option<LocalAddress>,
+    address: Option<&LocalAddress>,
     port: u16,
-) -> Result<(TcpListener, SocketAddr), ListenError> {
-    let socket = match address {
-        Some(address) => listen(address.with_port(port), false),
-        None => listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
+) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
+    let socket = match address.map(|address| address.with_port(port)) {
+        #[cfg(unix)]
+        Some(BoundTo::File(path)) => return bind_file(path),
+        Some(BoundTo::Ip(address)) => listen(address, false),
+        _ => listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
             // A system without IPv6 has no such address family; a port in use is the same for both.
             if error.kind() == io::ErrorKind::AddrInUse {
                 return Err(error);
@@ -113,8 +134,22 @@ pub(crate) fn bind(
     };
     socket
         .and_then(|socket| Ok((socket.local_addr()?, socket)))
-        .map(|(address, socket)| (socket, address))
+        .map(|(address, socket)| (Box::new(socket) as Box<dyn Listening>, address))
         .map_err(|error| ListenError::new(error, port))
+}
+
+#[cfg(unix)]
+fn bind_file(path: &Path) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
+    use crate::socket_file::{self, FileProblem};
+    match socket_file::listen(path, BACKLOG) {
+        Ok(socket) => Ok((Box::new(socket), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))),
+        Err(FileProblem::InUse) => Err(ListenError::FileInUse),
+        Err(FileProblem::NoSocket) => Err(ListenError::NotASocket),
+        Err(FileProblem::Other(error)) if is_out_of_descriptors(&error) => {
+            Err(ListenError::NoDescriptors(error))
+        }
+        Err(FileProblem::Other(error)) => Err(ListenError::File(error)),
+    }
 }
 
 fn listen(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
@@ -150,11 +185,11 @@ pub(crate) struct ListenerShared {
 impl ListenerShared {
     /// Listens.
     pub(crate) fn bind(options: ListenOptions) -> Result<Self, ListenError> {
-        let (socket, local_address) = bind(options.address, options.port)?;
+        let (socket, local_address) = bind(options.address.as_ref(), options.port)?;
         let shared = Self {
             id: next_id(),
             local_address,
-            socket: Mutex::new(Some(Box::new(socket))),
+            socket: Mutex::new(Some(socket)),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
             admission: Mutex::new(Arc::new(options.admission)),
@@ -299,6 +334,8 @@ pub(crate) enum Accepted {
     Socket(Box<dyn Socket>, Endpoint),
     /// More may be waiting, but the connections come first.
     TurnOver,
+    /// There is no room for more unless a handshake makes way; it tries again a little later.
+    NoRoom,
     Nothing,
 }
 
@@ -313,6 +350,11 @@ impl Acceptor {
 
     pub(crate) fn handle_readiness(&mut self) {
         self.readable = true;
+    }
+
+    /// There is room after all.
+    pub(crate) fn retry_now(&mut self) {
+        self.retry_at = None;
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -341,46 +383,84 @@ impl Acceptor {
         self.pending -= 1;
     }
 
-    /// The next connection; `taken` were taken in this turn.
-    pub(crate) fn accept(&mut self, taken: usize, now: Instant) -> Accepted {
+    /// The next connection; `taken` were taken in this turn. What keeps it from accepting goes to `outages`.
+    pub(crate) fn accept(&mut self, taken: usize, outages: &mut Outages, now: Instant) -> Accepted {
         if self.retry_at.is_some_and(|at| at > now) {
             return Accepted::Nothing;
         }
         self.retry_at = None;
+        let mut aborted = 0;
         while self.readable && self.shared.is_accepting() {
-            if self.pending + self.shared.unseen.get() >= self.shared.admission().max_pending {
+            let max_pending = self.shared.admission().max_pending;
+            if self.pending + self.shared.unseen.get() >= max_pending {
+                if max_pending >= MANY_PENDING && self.pending >= max_pending / 2 {
+                    self.retry_at = Some(now + RETRY_DELAY);
+                    return Accepted::NoRoom;
+                }
                 if self.shared.unseen.hold_back() {
                     return Accepted::Nothing;
                 }
                 continue;
             }
-            if taken >= ACCEPTS_PER_TURN {
+            if taken >= ACCEPTS_PER_TURN || aborted >= ABORTED_PER_TURN {
                 return Accepted::TurnOver;
             }
-            match self.shared.with_socket(|socket| socket.accept()) {
+            match self.shared.with_socket(|socket| accept_with_margin(socket)) {
                 Some(Ok((socket, address))) => {
                     self.pending += 1;
                     return Accepted::Socket(socket, address);
                 }
-                Some(Err(error)) => self.handle_error(&error, now),
+                Some(Err(Unaccepted::Nobody)) => self.readable = false,
+                Some(Err(Unaccepted::Aborted)) => aborted += 1,
+                Some(Err(Unaccepted::Failed(problem))) => {
+                    // Whoever is not accepted stays in the backlog.
+                    self.retry_at = Some(now + RETRY_DELAY);
+                    if let Some((cause, text)) = outages.met(self.shared.local_address.port(), &problem, now)
+                    {
+                        say(cause, text);
+                    }
+                    return match problem {
+                        Outage::Other(_) => Accepted::Nothing,
+                        Outage::Scarce(_) | Outage::Exhausted(_) => Accepted::NoRoom,
+                    };
+                }
                 None => self.readable = false,
-            }
-            if self.retry_at.is_some() {
-                break;
             }
         }
         Accepted::Nothing
     }
+}
 
-    fn handle_error(&mut self, error: &io::Error, now: Instant) {
+/// Why there is no connection.
+enum Unaccepted {
+    Nobody,
+    /// The other side has already gone again.
+    Aborted,
+    Failed(Outage),
+}
+
+/// Accepts unless that takes one of the descriptors that are left to the game.
+fn accept_with_margin(socket: &mut dyn Listening) -> Result<(Box<dyn Socket>, Endpoint), Unaccepted> {
+    let next = socket.next_descriptor().map_err(Unaccepted::of)?;
+    if let Some(scarce) = is_scarce(next) {
+        return Err(Unaccepted::Failed(Outage::Scarce(scarce)));
+    }
+    socket.accept().map_err(Unaccepted::of)
+}
+
+impl Unaccepted {
+    fn of(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::WouldBlock => self.readable = false,
-            // The other side has already gone again.
+            io::ErrorKind::WouldBlock => Self::Nobody,
+            // Linux reports here what has become of a connection in the backlog, the network's errors included.
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted => {}
-            // Out of file descriptors or memory: the connection stays in the backlog.
-            _ => self.retry_at = Some(now + RETRY_DELAY),
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::Interrupted => Self::Aborted,
+            _ if is_out_of_descriptors(&error) => Self::Failed(Outage::Exhausted(error)),
+            _ => Self::Failed(Outage::Other(error)),
         }
     }
 }

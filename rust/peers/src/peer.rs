@@ -558,7 +558,7 @@ impl Peer {
 fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
     match event {
         LinkEvent::Connected(address) => {
-            *remote = Some(Remote::Address(address.into()));
+            *remote = Some(Remote::Address(address));
             None
         }
         LinkEvent::Protocol(event) => Some(event),
@@ -579,5 +579,9 @@ pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
-    Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
+    let target = Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })?;
+    if target.socket_path.is_some() && !cfg!(unix) {
+        return Err(Refused::NoUnixSockets);
+    }
+    Ok(target)
 }

@@ -44,7 +44,10 @@ pub enum Refused {
         /// As passed.
         port: i64,
     },
-    /// An address that is neither `*` nor an IP address.
+    /// A socket file, where the system has none.
+    #[error("Unix sockets do not exist on this system: use ws:// or wss://.")]
+    NoUnixSockets,
+    /// An address that is neither `*` nor an IP address nor a socket file.
     #[error("{call}: cannot listen there: {problem}; use \"*\" or an IP address of this machine.")]
     BindAddress {
         /// The script's call.
@@ -279,6 +282,11 @@ impl Refused {
             Self::UnknownPeer { id, .. } => Self::UnknownPeer { call, id },
             other => other,
         }
+    }
+
+    /// Whether members of a server have brought it about, as many as there are, so that where the script called says nothing.
+    pub fn is_by_members(&self) -> bool {
+        matches!(self, Self::Recipient { refused, .. } if matches!(**refused, Self::Full))
     }
 
     /// Whether a script's author is to read of it.

@@ -16,6 +16,9 @@ pub enum ConnectPhase {
     /// Connecting.
     #[error("TCP connection")]
     Tcp,
+    /// Connecting to a socket file.
+    #[error("connection to the socket file")]
+    SocketFile,
     /// TLS handshake.
     #[error("TLS handshake")]
     Tls,

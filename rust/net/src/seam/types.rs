@@ -1,14 +1,11 @@
 //! Names, options and events of a link.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits};
+use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits, admission::Endpoint};
 
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
@@ -36,15 +33,15 @@ pub(crate) fn next_id() -> usize {
 /// What a link reports.
 #[derive(Debug)]
 pub enum LinkEvent {
-    /// The TCP connection stands; the other side's address.
-    Connected(SocketAddr),
+    /// The transport's connection stands; the other side's address.
+    Connected(Endpoint),
     /// From the protocol.
     Protocol(Event),
 }
 
 impl LinkEvent {
     /// The other side's address, if that is what it tells.
-    pub fn address(&self) -> Option<SocketAddr> {
+    pub fn address(&self) -> Option<Endpoint> {
         match self {
             Self::Connected(address) => Some(*address),
             Self::Protocol(_) => None,
