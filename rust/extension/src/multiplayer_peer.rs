@@ -23,7 +23,7 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    first_calls, monitors, own_virtuals, pump,
+    first_calls, monitors, own_virtuals, proxies, pump,
     raw_packet::{RawPacket, packet_at},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -158,7 +158,7 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     /// A getter.
-    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Multiplayer) -> R) -> R {
+    pub(crate) fn read<R>(&self, on_panic: R, call: impl FnOnce(&Multiplayer) -> R) -> R {
         fence(on_panic, || self.state.with(|multiplayer| call(multiplayer)))
     }
 
@@ -404,9 +404,13 @@ impl RustWebSocketMultiplayerPeer {
             };
             let (security, held) =
                 tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
-            let dial = security.map(|security| move |request, options| security.dial(request, options));
-            let error =
-                report::answer(&*state, |multiplayer| multiplayer.create_client(&url, dial, &Instant::now));
+            let way = proxies::way(&*state, &url);
+            let dial = proxies::dial(security, way.clone());
+            let error = report::answer(&*state, |multiplayer| {
+                multiplayer.create_client(&url, dial, &Instant::now)?;
+                multiplayer.proxies.begin(way);
+                Ok(())
+            });
             if error == Error::OK {
                 monitors::add();
                 this.bind().holder.hold(held);
