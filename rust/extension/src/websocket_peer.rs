@@ -24,7 +24,7 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
-    first_calls, monitors, own_virtuals,
+    first_calls, monitors, own_virtuals, proxies,
     pump::{self, Pump},
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
@@ -83,7 +83,7 @@ impl RustWebSocketPeer {
         Self { state, holder: Holder::default(), request: Mutex::new(request), id: OnceLock::new() }
     }
 
-    fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
+    pub(crate) fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
         let id = this.instance_id_unchecked();
         PEERS.find(id, || {
             let object = this.bind();
@@ -144,7 +144,7 @@ impl RustWebSocketPeer {
     }
 
     /// A getter.
-    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
+    pub(crate) fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
         fence(on_panic, || self.state.with(|peer| call(peer)))
     }
 
@@ -248,8 +248,13 @@ impl RustWebSocketPeer {
             };
             let (security, held) =
                 tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
-            let dial = security.map(|security| move |request, options| security.dial(request, options));
-            let error = report::answer(&*state, |peer| peer.connect(&url, dial));
+            let way = proxies::way(&*state, &url);
+            let dial = proxies::dial(security, way.clone());
+            let error = report::answer(&*state, |peer| {
+                peer.connect(&url, dial)?;
+                peer.proxies.begin(way);
+                Ok(())
+            });
             if error == Error::OK {
                 monitors::add();
                 this.bind().holder.hold(held);

@@ -30,5 +30,5 @@ pub use self::{
     locks::lock,
     orders::Tag,
     outbox::{Batch, How, Outbox},
-    types::{LinkEvent, LinkId, LinkOptions},
+    types::{LinkEvent, LinkId, LinkOptions, ProxyWay},
 };
