@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -139,7 +138,7 @@ pub(crate) fn bind(
 }
 
 #[cfg(unix)]
-fn bind_file(path: &Path) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
+fn bind_file(path: &std::path::Path) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
     use crate::socket_file::{self, FileProblem};
     match socket_file::listen(path, BACKLOG) {
         Ok(socket) => Ok((Box::new(socket), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))),
