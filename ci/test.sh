@@ -21,7 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate replace autobahn peers chromium interop fleet nats demo-fleet deploy hostile fuzz)
+all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate replace autobahn peers chromium interop fleet proxies nats demo-fleet deploy hostile fuzz)
 make_scratch
 times=()
 
@@ -72,6 +72,7 @@ step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
 step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could install them)" obtainable openssl nginx haproxy chromium || run_step fleet ci/test-fleet.sh; }
+step_proxies() { lacks proxies "tinyproxy and microsocks (root could install them)" obtainable tinyproxy microsocks || run_step proxies ci/test-proxies.sh; }
 step_hostile() { lacks hostile "Linux" test -r /proc/self/schedstat || run_step hostile ci/test-hostile.sh --short; }
 
 step_nats() { lacks nats "nats-server (root could install it)" obtainable nats-server || run_step nats ci/test-nats.sh; }

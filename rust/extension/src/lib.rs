@@ -25,6 +25,8 @@ mod own_virtuals;
 #[cfg(not(feature = "builtin-names"))]
 mod project_files;
 mod properties;
+mod proxies;
+mod proxy_methods;
 mod pump;
 mod raw_packet;
 mod registration;

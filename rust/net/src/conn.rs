@@ -2,6 +2,7 @@
 
 mod asking;
 mod beginning;
+mod newcomer;
 mod reporting;
 mod turn;
 
@@ -80,6 +81,7 @@ struct Pending {
     listener: Arc<ListenerShared>,
     /// Who has connected.
     address: admission::Endpoint,
+    since: Instant,
     /// The client, by what a complete request says.
     forwarded: Option<admission::Endpoint>,
     /// Its request is complete.
@@ -100,6 +102,7 @@ impl Pending {
         Self {
             listener,
             address,
+            since: Instant::now(),
             forwarded: None,
             has_asked: false,
             is_owner_asked: false,
@@ -210,6 +213,10 @@ impl Conn {
             wire.note(readiness);
         }
         self.carry_out_orders(turn.orders, turn.compressor, turn.now);
+        if self.is_late_for_tls(turn.now) {
+            self.give_up_tls(turn);
+            return false;
+        }
         self.note_admission();
         self.connect(turn);
         self.book_read_ahead(turn);

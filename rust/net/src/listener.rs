@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -45,6 +44,9 @@ const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 
 /// How long to wait when the process has no file descriptors to spare, or accepting fails otherwise.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// With places for as many handshakes, one that hangs makes way where they are all taken.
+const MANY_PENDING: usize = 256;
 
 /// Connections that were gone again before they were accepted, in one turn.
 const ABORTED_PER_TURN: usize = 256;
@@ -136,7 +138,7 @@ pub(crate) fn bind(
 }
 
 #[cfg(unix)]
-fn bind_file(path: &Path) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
+fn bind_file(path: &std::path::Path) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
     use crate::socket_file::{self, FileProblem};
     match socket_file::listen(path, BACKLOG) {
         Ok(socket) => Ok((Box::new(socket), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))),
@@ -331,6 +333,8 @@ pub(crate) enum Accepted {
     Socket(Box<dyn Socket>, Endpoint),
     /// More may be waiting, but the connections come first.
     TurnOver,
+    /// There is no room for more unless a handshake makes way; it tries again a little later.
+    NoRoom,
     Nothing,
 }
 
@@ -345,6 +349,11 @@ impl Acceptor {
 
     pub(crate) fn handle_readiness(&mut self) {
         self.readable = true;
+    }
+
+    /// There is room after all.
+    pub(crate) fn retry_now(&mut self) {
+        self.retry_at = None;
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -381,7 +390,12 @@ impl Acceptor {
         self.retry_at = None;
         let mut aborted = 0;
         while self.readable && self.shared.is_accepting() {
-            if self.pending + self.shared.unseen.get() >= self.shared.admission().max_pending {
+            let max_pending = self.shared.admission().max_pending;
+            if self.pending + self.shared.unseen.get() >= max_pending {
+                if max_pending >= MANY_PENDING && self.pending >= max_pending / 2 {
+                    self.retry_at = Some(now + RETRY_DELAY);
+                    return Accepted::NoRoom;
+                }
                 if self.shared.unseen.hold_back() {
                     return Accepted::Nothing;
                 }
@@ -404,7 +418,10 @@ impl Acceptor {
                     {
                         say(cause, text);
                     }
-                    return Accepted::Nothing;
+                    return match problem {
+                        Outage::Other(_) => Accepted::Nothing,
+                        Outage::Scarce(_) | Outage::Exhausted(_) => Accepted::NoRoom,
+                    };
                 }
                 None => self.readable = false,
             }

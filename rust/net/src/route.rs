@@ -1,13 +1,14 @@
 //! A client's way to its server: where TCP connects to, and what is stacked on that.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use rust_websocket_proto::{Scheme, Target};
 
 use crate::{
+    seam::ProxyWay,
     socket::Socket,
     tls::{ClientTls, TlsSession},
-    transport::{Preamble, Transport},
+    transport::{Preamble, Transport, TunnelPreamble},
 };
 
 /// Where to connect, and the layers of the transport over that.
@@ -38,6 +39,13 @@ impl Route {
             (target.scheme == Scheme::Wss).then(|| TlsStart { settings: tls, host: target.host.clone() });
         let socket_path = target.socket_path.clone();
         Self { host: target.lookup_name(), port: target.port, socket_path, preamble: None, tls }
+    }
+
+    /// To the target's host through a proxy.
+    pub(crate) fn through(way: Arc<ProxyWay>, target: &Target, tls: Option<ClientTls>) -> Self {
+        let (host, port) = (way.proxy().host().to_owned(), way.proxy().port());
+        let preamble = Some(Box::new(TunnelPreamble::new(way, target)) as Box<dyn Preamble>);
+        Self { host, port, preamble, ..Self::direct(target, tls) }
     }
 
     /// Stacks the transport on a connected socket, once. The error is one phrase for people.

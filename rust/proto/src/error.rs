@@ -19,6 +19,9 @@ pub enum ConnectPhase {
     /// Connecting to a socket file.
     #[error("connection to the socket file")]
     SocketFile,
+    /// Asking a proxy for a tunnel.
+    #[error("way through the proxy")]
+    Tunnel,
     /// TLS handshake.
     #[error("TLS handshake")]
     Tls,

@@ -2,10 +2,10 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU16, AtomicUsize, Ordering},
 };
 
-use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits, admission::Endpoint};
+use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits, admission::Endpoint, tunnel::Proxy};
 
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
@@ -18,6 +18,36 @@ pub struct LinkOptions {
     pub receive_limits: ReceiveLimits,
     /// TCP_NODELAY.
     pub no_delay: bool,
+    /// Of a client: the proxy that it goes through. `None`: straight to its server.
+    pub way: Option<Arc<ProxyWay>>,
+}
+
+/// A client's way through a proxy, and what that has answered.
+#[derive(Debug)]
+pub struct ProxyWay {
+    proxy: Proxy,
+    response_code: AtomicU16,
+}
+
+impl ProxyWay {
+    /// Through this proxy.
+    pub fn new(proxy: Proxy) -> Self {
+        Self { proxy, response_code: AtomicU16::new(0) }
+    }
+
+    /// The proxy.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// What an HTTP proxy has answered to CONNECT instead of opening a tunnel; 0 if it has not.
+    pub fn response_code(&self) -> u16 {
+        self.response_code.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_response_code(&self, code: u16) {
+        self.response_code.store(code, Ordering::Relaxed);
+    }
 }
 
 /// Names a link within the process; never reused.
