@@ -44,9 +44,9 @@ func _initialize() -> void:
 			"compression":
 				_compresses = value == "1"
 	var key := CryptoKey.new()
-	key.load(FIXTURES + "ec_leaf.key")
+	key.load(FIXTURES + "leaf.key")
 	var chain := X509Certificate.new()
-	chain.load(FIXTURES + "ec_chain.crt")
+	chain.load(FIXTURES + "chain.crt")
 	var ports := PackedStringArray()
 	for options: TLSOptions in [null, TLSOptions.server(key, chain)]:
 		ports.append(str(_listen(options)))
