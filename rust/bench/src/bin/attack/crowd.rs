@@ -12,6 +12,8 @@ use crate::{options::Options, plan::Plan, wire::Wire};
 
 /// New connections in one turn: beyond, the attackers would do nothing else.
 const CONNECTS_PER_TURN: usize = 64;
+/// How long it may take until all of them have begun to connect.
+const GATHERING: Duration = Duration::from_secs(25);
 const EVENTS: usize = 1024;
 const SCRATCH: usize = 64 * 1024;
 /// Writes of one attacker before it is another's turn.
@@ -64,7 +66,7 @@ pub(crate) fn flood(options: &Options) -> Result<(), Box<dyn Error>> {
         scratch: vec![0; SCRATCH],
     };
     let mut events = Events::with_capacity(EVENTS);
-    let mut ends_at = Instant::now() + options.time;
+    let mut ends_at = Instant::now() + GATHERING;
     let mut is_ready = false;
     while Instant::now() < ends_at {
         crowd.turn(&mut events)?;
@@ -73,6 +75,9 @@ pub(crate) fn flood(options: &Options) -> Result<(), Box<dyn Error>> {
             println!("READY");
             ends_at = Instant::now() + options.time;
         }
+    }
+    if !is_ready {
+        return Err(format!("not all could connect; refused by the system: {}", crowd.counts.refused).into());
     }
     let Counts { bytes, connections, refused } = crowd.counts;
     println!(
