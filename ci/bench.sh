@@ -7,9 +7,10 @@
 # `scale` takes one server of ours to 10 000 clients; `servers` compares echo servers without an engine: of the same crates, and
 # of other libraries. --quick: one round of a second each. The order of the two changes from round to round.
 #
-# Results go to build/bench/: results.md and servers.md (tables), results.json (every number), results.svg, servers.svg and
-# scale.svg (charts); with --publish to docs/benchmark too, where the README shows them. Runs by hand, on a machine that does nothing else: nothing
-# here passes or fails.
+# Results go to build/bench/: results.md and servers.md (tables), results.json (every number), results.svg, fresh.svg, servers.svg
+# and scale.svg (charts); with --publish to docs/benchmark too, where the README shows them: what was published of scenarios that
+# this run has not measured stays, with the date of its own run. Runs by hand, on a machine that does nothing else: nothing here
+# passes or fails.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -56,7 +57,8 @@ measure() {
   grep -vE '^(BENCH |Godot Engine|Initialize godot-rust|$)' "$log" >&2 || true
   awk -v OFS='\t' -v s="$scenario" -v i="$impl" -v r="$round" -v c="$clients" \
     '/^BENCH [a-z]/ { print s, i, r, c, $2, $3 }' "$log" >>"$measurements"
-  say "  $impl: $(awk '/^BENCH [a-z]/ { printf "%s%s %.4g", sep, $2, $3; sep = ", " }' "$log")"
+  # Points of a chart (name@seconds) are for the report.
+  say "  $impl: $(awk '/^BENCH [a-z]/ && $2 !~ /@/ { printf "%s%s %.4g", sep, $2, $3; sep = ", " }' "$log")"
 }
 
 # Builds the servers of other libraries, and finds Node's; what is not to be had is not measured.
@@ -141,12 +143,14 @@ for ((round = 1; round <= rounds; round++)); do
     fi
   done
 done
-"$target_dir/release/report" "$root_dir/ci/bench-scenarios.tsv" "$measurements" "$results" "$(title)"
+published=$root_dir/docs/benchmark/results.json
+$publish && [[ -f $published ]] || published=""
+"$target_dir/release/report" "$root_dir/ci/bench-scenarios.tsv" "$measurements" "$results" "$(title)" ${published:+"$published"}
 cat "$results/results.md"
 if $publish; then
   mkdir -p "$root_dir/docs/benchmark"
   cp "$results"/results.{md,json,svg} "$root_dir/docs/benchmark/"
-  for file in scale.svg servers.md servers.svg; do
+  for file in fresh.svg scale.svg servers.md servers.svg; do
     [[ ! -f $results/$file ]] || cp "$results/$file" "$root_dir/docs/benchmark/"
   done
 fi

@@ -14,6 +14,7 @@ var metrics: Dictionary[String, float] = {}
 var _load_program := ""
 var _result_file := ""
 var _load_pid := 0
+var _link_pids := PackedInt32Array()
 
 
 func setup(options: Dictionary) -> void:
@@ -30,6 +31,8 @@ func run() -> void:
 func finish() -> void:
 	if _load_pid > 0 and OS.is_process_running(_load_pid):
 		OS.kill(_load_pid)
+	for pid in _link_pids:
+		OS.kill(pid)
 	DirAccess.remove_absolute(_result_file)
 
 
@@ -65,6 +68,20 @@ func start_echo_server(arguments: Dictionary) -> int:
 	while not is_load_done() and Time.get_ticks_usec() < end:
 		OS.delay_usec(1000)
 	return int(load_result().get("port", 0.0))
+
+
+## The port of a link to the server on `port` that takes so many bytes a second of what that sends,
+## through a small receive buffer.
+func start_slow_link(port: int, rate: int) -> int:
+	var file := "%s-link-%d" % [_result_file, port]
+	_link_pids.append(OS.create_process(_load_program.get_base_dir().path_join("slow_link"),
+		["to=%d" % port, "rate=%d" % rate, "seconds=120", "result=" + file]))
+	var end := end_of(5.0)
+	while not FileAccess.file_exists(file) and Time.get_ticks_usec() < end:
+		OS.delay_usec(1000)
+	var link_port := FileAccess.get_file_as_string(file).get_slice(" ", 1).to_int()
+	DirAccess.remove_absolute(file)
+	return link_port
 
 
 # ---- time

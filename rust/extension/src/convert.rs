@@ -11,7 +11,7 @@ use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
 use godot::obj::{Gd, GodotClass};
 use godot::register::info::{ParamMetadata, PropertyHint, PropertyHintInfo, PropertyUsageFlags};
-use rust_websocket_net::{ProcessSums, Statistics};
+use rust_websocket_net::{AdmissionCounts, ProcessSums, Statistics};
 use rust_websocket_peers::{Levels, Line, ReadyState, Status, TransferMode};
 use rust_websocket_proto::{HttpResponse, MessageKind};
 
@@ -248,6 +248,23 @@ pub(crate) fn statistics_to_godot((statistics, levels): (Statistics, Levels)) ->
         "unread_bytes" => size(levels.unread.bytes),
         "unsent_bytes" => size(levels.unsent_bytes),
         "opened_at" => int(levels.opened_at),
+    }
+}
+
+/// What a server's `get_statistics` returns besides.
+pub(crate) fn add_admissions(dictionary: &mut VarDictionary, counts: &AdmissionCounts) {
+    for (key, count) in [
+        ("connections", counts.connections),
+        ("connections_total", counts.connections_total),
+        ("handshakes_pending", counts.handshakes_pending),
+        ("handshakes_failed", counts.handshakes_failed),
+        ("requests_answered", counts.requests_answered),
+        ("refused_full", counts.refused_full),
+        ("refused_address", counts.refused_address),
+        ("refused_origin", counts.refused_origin),
+        ("refused_timeout", counts.refused_timeout),
+    ] {
+        dictionary.set(key, i64::try_from(count).unwrap_or(i64::MAX));
     }
 }
 

@@ -18,9 +18,9 @@ use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Re
 
 use crate::{
     convert::{
-        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, body_of, count_or_all, headers_of, packets_to_godot,
-        saturate, statistics_to_godot, status_of, status_to_godot, transfer_mode_from_godot,
-        transfer_mode_to_godot,
+        MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, add_admissions, body_of, count_or_all, headers_of,
+        packets_to_godot, saturate, statistics_to_godot, status_of, status_to_godot,
+        transfer_mode_from_godot, transfer_mode_to_godot,
     },
     decider::Decider,
     engine_stream::Holder,
@@ -555,9 +555,14 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(
-            self.read(<_>::default(), |multiplayer| (multiplayer.statistics(), multiplayer.levels())),
-        )
+        let (sums, admissions) = self.read(<_>::default(), |multiplayer| {
+            ((multiplayer.statistics(), multiplayer.levels()), multiplayer.admissions())
+        });
+        let mut dictionary = statistics_to_godot(sums);
+        if let Some(admissions) = admissions {
+            add_admissions(&mut dictionary, &admissions);
+        }
+        dictionary
     }
 
     #[func]

@@ -9,10 +9,10 @@ use godot::classes::StreamPeer;
 use godot::global::Error;
 use godot::prelude::*;
 use rust_websocket_net::Listener;
-use rust_websocket_peers::{Levels, Locked, MAX_RECEIVED, Property, Reception, Refused};
+use rust_websocket_peers::{Locked, MAX_RECEIVED, Property, Reception, Refused};
 
 use crate::{
-    convert::{Named, Nullable, OptionalTlsOptions, SERVER_CLASS, statistics_to_godot},
+    convert::{Named, Nullable, OptionalTlsOptions, SERVER_CLASS, add_admissions, statistics_to_godot},
     decider::{self, Decider},
     monitors,
     pump::{self, Pump},
@@ -225,7 +225,11 @@ impl RustWebSocketServer {
 
     #[func]
     fn get_statistics(&self) -> VarDictionary {
-        statistics_to_godot(self.read(<_>::default(), |server| (server.statistics(), Levels::default())))
+        let read = |server: &Reception| ((server.statistics(), server.levels()), server.admissions());
+        let (sums, admissions) = self.read(<_>::default(), read);
+        let mut dictionary = statistics_to_godot(sums);
+        add_admissions(&mut dictionary, &admissions);
+        dictionary
     }
 
     #[func]

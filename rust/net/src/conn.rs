@@ -27,6 +27,7 @@ use crate::{
     route::Route,
     seam::{Arrivals, LinkEvent, Order, Orders, Reports, Shared, Tag},
     socket::{self, Sockets, UnsentLimit},
+    tally::HandshakeEnd,
     tls::Received,
     transport::Transport,
     wire::{Readiness, Wire},
@@ -90,10 +91,13 @@ struct Pending {
     path: Option<Box<str>>,
     /// What came with the owner's decision.
     tag: Option<Tag>,
+    /// What became of it is counted.
+    is_settled: bool,
 }
 
 impl Pending {
     fn new(listener: Arc<ListenerShared>, address: admission::Endpoint) -> Self {
+        listener.gate.tally.begun();
         Self {
             listener,
             address,
@@ -102,7 +106,23 @@ impl Pending {
             is_owner_asked: false,
             path: None,
             tag: None,
+            is_settled: false,
         }
+    }
+}
+
+impl Pending {
+    /// Counts what became of it, the first time.
+    fn settle(&mut self, outcome: HandshakeEnd) {
+        if !std::mem::replace(&mut self.is_settled, true) {
+            self.listener.gate.tally.ended(outcome);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.settle(HandshakeEnd::Failed);
     }
 }
 

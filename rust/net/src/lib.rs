@@ -43,6 +43,7 @@ mod rooms;
 mod route;
 mod seam;
 mod socket;
+mod tally;
 mod thread;
 mod tls;
 mod transport;
@@ -62,6 +63,7 @@ pub use seam::{
     Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
     ProcessSums, Standing, Tag,
 };
+pub use tally::{AdmissionCounts, Tally};
 pub use thread::shutdown;
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;

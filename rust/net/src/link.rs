@@ -27,6 +27,7 @@ use crate::{
         Arrival, Asked, Claim, Counters, How, LinkEvent, LinkId, LinkOptions, Newcomer, Order, Outbox,
         Reports, Shared, Stopped, Tag, next_id,
     },
+    tally::Tally,
     thread,
     tls::{CertificateChange, ClientTls},
     transport::Transport,
@@ -343,6 +344,11 @@ impl Listener {
 
     fn reports(&self) -> &Reports<Arrival> {
         &self.room.as_ref().map_or(&self.shared.arrivals, |room| &room.arrivals).reports
+    }
+
+    /// What became of those who came to it.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.room.as_ref().map_or(&self.shared.gate, |room| &room.gate).tally
     }
 
     /// Where it listens.

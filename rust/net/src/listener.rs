@@ -144,7 +144,7 @@ pub(crate) struct ListenerShared {
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) unseen: Arc<UnseenCount>,
     rooms: Mutex<Rooms>,
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl ListenerShared {

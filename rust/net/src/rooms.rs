@@ -36,7 +36,7 @@ pub(crate) struct Room {
     pub(crate) arrivals: Arc<Arrivals>,
     accepting: AtomicBool,
     admission: Mutex<Arc<Admission>>,
-    gate: Arc<Gate>,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl Room {
@@ -57,6 +57,10 @@ impl Room {
 
     /// A place for a client that the listener would let in.
     pub(crate) fn admit(&self, request: &Request, remote: &Remote) -> Result<Place, Refusal> {
+        self.try_admit(request, remote).inspect_err(|refusal| _ = self.gate.tally.refused(*refusal))
+    }
+
+    fn try_admit(&self, request: &Request, remote: &Remote) -> Result<Place, Refusal> {
         if !self.is_accepting() {
             return Err(Refusal::Full);
         }

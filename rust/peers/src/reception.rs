@@ -6,14 +6,14 @@ use std::{
 };
 
 use rust_websocket_net::{
-    Counters, ListenError, ListenOptions, Listener, ListenerEvent, PipeSocket, Reporting, ServerTls,
-    Statistics,
+    AdmissionCounts, Counters, ListenError, ListenOptions, Listener, ListenerEvent, PipeSocket, Reporting,
+    ServerTls, Statistics, Tally,
 };
 use rust_websocket_proto::{admission::Endpoint, is_valid_close_code};
 
 use crate::{
-    Asking, Class, Listening, Locked, Now, Peer, PeerState, Property, Refused, Settings, SharedSettings,
-    Subject,
+    Asking, Class, Levels, Listening, Locked, Now, Peer, PeerState, Property, Refused, Settings,
+    SharedSettings, Subject,
     place::{Place, certificate_change},
     requests::Requests,
 };
@@ -36,6 +36,11 @@ pub struct Reception<L: Listening = Listener> {
     sweep_at: usize,
     /// What connections that are gone have carried.
     carried: Statistics,
+    /// Of the listener, or the last one.
+    tally: Arc<Tally>,
+    /// Of those before it, as far as they have connections, and what the others came to.
+    tallies: Vec<Arc<Tally>>,
+    counted: AdmissionCounts,
 }
 
 /// A connection that the script has.
@@ -58,6 +63,9 @@ impl<L: Listening> Default for Reception<L> {
             taken: Vec::new(),
             sweep_at: 64,
             carried: Statistics::default(),
+            tally: Arc::default(),
+            tallies: Vec::new(),
+            counted: AdmissionCounts::default(),
         }
     }
 }
@@ -83,7 +91,9 @@ impl<L: Listening> Reception<L> {
         }
         let place = Place::new("listen", port, bind_address)?;
         let tls = tls?;
-        self.listener = Some(place.listen(&self.settings, tls, self.asks, Reporting::Each, listen)?);
+        let listener = place.listen(&self.settings, tls, self.asks, Reporting::Each, listen)?;
+        self.count_on(listener.tally());
+        self.listener = Some(listener);
         Ok(())
     }
 
@@ -213,6 +223,35 @@ impl<L: Listening> Reception<L> {
             sum += state.with(|peer| peer.statistics());
         }
         sum
+    }
+
+    /// What waits on the connections taken and on those to be taken.
+    pub fn levels(&self) -> Levels {
+        let taken = self.taken.iter().filter_map(|taken| taken.state.upgrade());
+        let states = taken.chain(self.available.iter().cloned());
+        states.fold(Levels::default(), |sum, state| sum.and(state.with(|peer| peer.levels())))
+    }
+
+    /// What became of those who came.
+    pub fn admissions(&self) -> AdmissionCounts {
+        let mut sum = self.counted;
+        for tally in self.tallies.iter().chain([&self.tally]) {
+            sum += tally.read();
+        }
+        sum
+    }
+
+    fn count_on(&mut self, tally: Arc<Tally>) {
+        self.tallies.push(std::mem::replace(&mut self.tally, tally));
+        let counted = &mut self.counted;
+        self.tallies.retain(|tally| {
+            let counts = tally.read();
+            let is_alive = counts.connections + counts.handshakes_pending > 0;
+            if !is_alive {
+                *counted += counts;
+            }
+            is_alive
+        });
     }
 
     /// What brings a multiplayer peer the clients of one path, and the settings with which they begin.

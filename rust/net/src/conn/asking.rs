@@ -9,7 +9,10 @@ use rust_websocket_proto::{
 };
 
 use super::{Conn, Owner, Pending, Stage, Turn};
-use crate::seam::{Arrival, Asked, Tag};
+use crate::{
+    seam::{Arrival, Asked, Tag},
+    tally::HandshakeEnd,
+};
 
 impl Conn {
     /// The listener's rules as they are now count for a request that is not complete yet.
@@ -35,7 +38,15 @@ impl Conn {
             self.endpoint.set_secure();
         }
         let decision = match listener.admit(&request, &remote, &admission) {
-            Err(refusal) => refusal.decision(&request),
+            Err(refusal) => {
+                let is_counted = listener.gate.tally.refused(refusal);
+                pending.settle(if is_counted {
+                    HandshakeEnd::CountedElsewhere
+                } else {
+                    HandshakeEnd::Failed
+                });
+                refusal.decision(&request)
+            }
             Ok(place) => {
                 self.place = place;
                 if admission.asks_owner.is_some() {
@@ -66,6 +77,11 @@ impl Conn {
     pub(super) fn decide(&mut self, decision: Decision, tag: Option<Tag>) {
         if let Some(pending) = &mut self.pending {
             pending.tag = tag;
+            match &decision {
+                Decision::Answer(answer) if answer.is_given() => pending.settle(HandshakeEnd::Answered),
+                Decision::Refuse { .. } => pending.settle(HandshakeEnd::CountedElsewhere),
+                _ => {}
+            }
         }
         if !matches!(decision, Decision::Accept { .. }) {
             self.place = None;

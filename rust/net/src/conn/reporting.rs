@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Instant};
 use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
 
 use super::{Conn, Owner, Turn};
-use crate::seam::{Arrival, Claim, LinkEvent, Newcomer, Unseen};
+use crate::{
+    seam::{Arrival, Claim, LinkEvent, Newcomer, Unseen},
+    tally::HandshakeEnd,
+};
 
 impl Conn {
     /// Tells the owner that this connection ended with the I/O thread.
@@ -93,6 +96,10 @@ impl Conn {
         if self.place.is_none() {
             self.place = pending.listener.enter(client.address);
         }
+        if let Some(place) = &mut self.place {
+            place.came_in();
+        }
+        pending.settle(HandshakeEnd::CountedElsewhere);
         let owner = pending.owner();
         let tag = pending.tag.take();
         let listener = &pending.listener;
@@ -119,6 +126,9 @@ impl Conn {
     /// was.
     pub(super) fn report_closed(&mut self, closed: Closed) {
         self.refuse_sends();
+        if let (Some(pending), CloseCause::RequestTimeout { .. }) = (&mut self.pending, &closed.cause) {
+            pending.settle(HandshakeEnd::TimedOut);
+        }
         match (&self.pending, &self.owner) {
             (None, _) => self.report(Event::Closed(closed)),
             (Some(pending), Owner::Listener(arrivals)) if pending.is_owner_asked => {

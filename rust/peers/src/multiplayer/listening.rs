@@ -1,8 +1,11 @@
 //! What brings a server its clients.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rust_websocket_net::{
-    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox, PipeSocket,
+    Admission, CertificateChange, How, Link, LinkId, LinkOptions, Listener, ListenerEvent, Outbox,
+    PipeSocket, Tally,
 };
 use rust_websocket_proto::{Delivery, MessageKind, SendError, admission::Endpoint};
 
@@ -40,6 +43,9 @@ pub trait Listening {
     fn room(&self, path: &str) -> Option<Self>
     where
         Self: Sized;
+
+    /// What became of those who came.
+    fn tally(&self) -> Arc<Tally>;
 
     /// Lets in a stream that somebody else has accepted. See [`Listener::adopt`].
     fn adopt(&self, socket: PipeSocket, from: Endpoint);
@@ -103,6 +109,10 @@ impl Listening for Listener {
 
     fn room(&self, path: &str) -> Option<Self> {
         Listener::room(self, path)
+    }
+
+    fn tally(&self) -> Arc<Tally> {
+        Arc::clone(Listener::tally(self))
     }
 
     fn adopt(&self, socket: PipeSocket, from: Endpoint) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    LinkOptions, ListenError, ListenOptions, Listener, Reporting, ServerTls, Statistics,
+    LinkOptions, ListenError, ListenOptions, Listener, Reporting, ServerTls, Statistics, Tally,
 };
 use rust_websocket_proto::{ClientRequest, HttpResponse};
 
@@ -61,6 +61,8 @@ enum Session<L: Listening> {
 #[derive(Default)]
 struct Past {
     statistics: Statistics,
+    /// Of a server.
+    tally: Option<Arc<Tally>>,
     /// A client's connection.
     server: Option<Arc<PeerState>>,
     /// Why it ended.
@@ -187,11 +189,13 @@ impl<L: Listening> Multiplayer<L> {
         let session = std::mem::replace(&mut self.session, Session::Idle);
         match &session {
             Session::Server(server) => {
-                self.past = Past { statistics: server.statistics(), ..Past::default() };
+                let (statistics, tally) = (server.statistics(), Some(server.tally()));
+                self.past = Past { statistics, tally, ..Past::default() };
             }
             Session::Client(client) => {
                 self.past = Past {
                     statistics: client.statistics(),
+                    tally: None,
                     server: Some(Arc::clone(client.server())),
                     message: client.end_message(),
                 };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rust_websocket_net::AdmissionCounts;
 use rust_websocket_proto::Delivery;
 
 use super::{Listening, Multiplayer, Refusals, Session, TransferMode};
@@ -61,6 +62,15 @@ impl<L: Listening> Multiplayer<L> {
             Session::Server(server) => server.members().map(levels).fold(Levels::default(), Levels::and),
             Session::Client(client) => levels(client.server()),
             Session::Idle => Levels::default(),
+        }
+    }
+
+    /// What became of those who came to this server, or to the last one; `None` for a client.
+    pub fn admissions(&self) -> Option<AdmissionCounts> {
+        match &self.session {
+            Session::Server(server) => Some(server.tally().read()),
+            Session::Client(_) => None,
+            Session::Idle => self.past.tally.as_ref().map(|tally| tally.read()),
         }
     }
 

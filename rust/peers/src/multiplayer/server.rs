@@ -4,7 +4,7 @@ use std::{collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom,
+    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom, Tally,
 };
 use rust_websocket_proto::{Closed, Delivery, Event, Message, MessageKind, Opened, admission::Endpoint};
 
@@ -137,6 +137,10 @@ impl<L: Listening> Server<L> {
 
     pub(crate) fn local_port(&self) -> u16 {
         self.listener.local_port()
+    }
+
+    pub(crate) fn tally(&self) -> Arc<Tally> {
+        self.listener.tally()
     }
 
     pub(crate) fn set_accepting(&self, accepting: bool) {

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{
     Admission, Asked, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent,
-    PipeSocket, Tag,
+    PipeSocket, Tag, Tally,
 };
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
@@ -440,6 +440,10 @@ impl Listening for FakeListener {
 
     fn room(&self, path: &str) -> Option<Self> {
         self.0.room(path).map(|street| street.listener())
+    }
+
+    fn tally(&self) -> Arc<Tally> {
+        Arc::default()
     }
 
     fn adopt(&self, _socket: PipeSocket, from: Endpoint) {

@@ -23,6 +23,8 @@ pub struct Answer {
     headers: Vec<String>,
     content_type: &'static str,
     body: Bytes,
+    /// By whoever decides, not by the server itself.
+    is_given: bool,
 }
 
 /// Why an answer cannot be given, and what to do.
@@ -85,7 +87,7 @@ impl Answer {
 
     /// Of the server's own, with a body that is there and headers that are right.
     pub(crate) fn short(status: u16, body: String, headers: Vec<String>) -> Self {
-        Self { status, headers, content_type: TEXT, body: body.into() }
+        Self { status, headers, content_type: TEXT, body: body.into(), is_given: false }
     }
 
     fn new(
@@ -103,10 +105,15 @@ impl Answer {
             return Err(AnswerError::BodyTooLarge(body.len()));
         }
         Ok(if body.is_empty() && status >= 400 {
-            Self { status, headers, content_type: TEXT, body: named_body(status) }
+            Self { status, headers, content_type: TEXT, body: named_body(status), is_given: true }
         } else {
-            Self { status, headers, content_type, body }
+            Self { status, headers, content_type, body, is_given: true }
         })
+    }
+
+    /// Whether it was made by whoever decides on requests, and not by the server because nobody has.
+    pub fn is_given(&self) -> bool {
+        self.is_given
     }
 
     /// The status.

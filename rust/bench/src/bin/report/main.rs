@@ -1,11 +1,14 @@
 //! Makes the benchmark's table, chart and JSON of what its runs printed.
 //!
-//! `report SCENARIOS MEASUREMENTS FOLDER [TITLE]`. SCENARIOS has one line per row of the table:
+//! `report SCENARIOS MEASUREMENTS FOLDER [TITLE [PUBLISHED]]`. SCENARIOS has one line per row of the table:
 //! `scenario metric unit better(less|more) label`, separated by tabs; MEASUREMENTS one line per number:
 //! `scenario impl round clients metric value`. Writes `results.json`, `results.md`, `results.svg` into FOLDER; if there are
-//! measurements of the scenario `scale`, `scale.svg` too; of the scenario `servers`, `servers.md` and `servers.svg`.
+//! measurements of the scenario `scale`, `scale.svg` too; of `fresh`, `fresh.svg`; of `servers`, `servers.md` and `servers.svg`.
+//! PUBLISHED is an earlier `results.json`: what it has of scenarios that were not measured now stays, under its own title.
 #![forbid(unsafe_code)]
 
+mod fresh;
+mod published;
 mod servers;
 
 use std::{
@@ -13,9 +16,11 @@ use std::{
     env,
     error::Error,
     fmt::{self, Write as _},
-    fs,
+    fs, io,
     path::Path,
 };
+
+use published::Runs;
 
 /// Runs that differ by more than this share of their median are marked.
 const NOISY: f64 = 0.25;
@@ -118,16 +123,34 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let title = rest.first().map_or("", String::as_str);
     let rows = read_rows(&fs::read_to_string(scenarios)?)?;
-    let measurements = read_measurements(&fs::read_to_string(measurements)?)?;
-    let folder = Path::new(folder);
-    fs::write(folder.join("results.json"), json(&measurements, title))?;
-    fs::write(folder.join("results.md"), markdown(&rows, &measurements, title))?;
-    fs::write(folder.join("results.svg"), bars(&rows, &measurements, title))?;
-    if let Some(chart) = growth(&measurements, title) {
+    let mut measurements = read_measurements(&fs::read_to_string(measurements)?)?;
+    let mut runs = Runs::new(title, &measurements);
+    if let Some(published) = rest.get(1) {
+        let published = fs::read_to_string(published)?;
+        let is_known =
+            |scenario: &str| UNLISTED.contains(&scenario) || rows.iter().any(|row| row.scenario == scenario);
+        runs.keep(&published, &mut measurements, is_known)?;
+    }
+    write_files(Path::new(folder), &rows, &measurements, &runs)?;
+    Ok(())
+}
+
+/// Scenarios without a row in the table.
+const UNLISTED: [&str; 2] = ["scale", "servers"];
+
+fn write_files(folder: &Path, rows: &[Row], measurements: &[Measurement], runs: &Runs) -> io::Result<()> {
+    fs::write(folder.join("results.json"), json(measurements, runs))?;
+    fs::write(folder.join("results.md"), markdown(rows, measurements, runs))?;
+    fs::write(folder.join("results.svg"), bars(rows, measurements, &runs.main()))?;
+    if let Some(chart) = fresh::lines(measurements, runs.of("fresh")) {
+        fs::write(folder.join("fresh.svg"), chart)?;
+    }
+    if let Some(chart) = growth(measurements, runs.of("scale")) {
         fs::write(folder.join("scale.svg"), chart)?;
     }
+    let title = runs.of("servers");
     if let Some((table, chart)) =
-        servers::markdown(&measurements, title).zip(servers::bars(&measurements, title))
+        servers::markdown(measurements, title).zip(servers::bars(measurements, title))
     {
         fs::write(folder.join("servers.md"), table)?;
         fs::write(folder.join("servers.svg"), chart)?;
@@ -169,8 +192,8 @@ fn read_measurements(text: &str) -> Result<Vec<Measurement>, Box<dyn Error>> {
         .collect()
 }
 
-fn json(measurements: &[Measurement], title: &str) -> String {
-    // Names are plain words; the title is the only free text.
+fn json(measurements: &[Measurement], runs: &Runs) -> String {
+    // Names are plain words; titles are the only free text.
     let lines: Vec<String> = measurements
         .iter()
         .map(|m| {
@@ -181,17 +204,16 @@ fn json(measurements: &[Measurement], title: &str) -> String {
             )
         })
         .collect();
-    let title = title.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{{\n  \"title\": \"{title}\",\n  \"measurements\": [\n{}\n  ]\n}}\n", lines.join(",\n"))
+    format!("{{\n{}  \"measurements\": [\n{}\n  ]\n}}\n", runs.json(), lines.join(",\n"))
 }
 
-fn markdown(rows: &[Row], measurements: &[Measurement], title: &str) -> String {
+fn markdown(rows: &[Row], measurements: &[Measurement], runs: &Runs) -> String {
     let mut text = String::new();
     let mut line = |content: String| {
         text.push_str(&content);
         text.push('\n');
     };
-    line(format!("{title}\n"));
+    line(format!("{}\n", runs.main()));
     line("| scenario | unit | built-in: median (least to most) | this addon: median (least to most) | times better | |".to_owned());
     line("| --- | --- | --- | --- | --- | --- |".to_owned());
     for row in rows {
@@ -221,6 +243,9 @@ fn markdown(rows: &[Row], measurements: &[Measurement], title: &str) -> String {
             times.map_or("-".to_owned(), |times| format!("**{}**", Number(times))),
             if is_noisy { "noisy" } else { "" }
         ));
+    }
+    for (title, scenarios) in runs.others() {
+        text.push_str(&format!("\nMeasured at another time: {} ({title})\n", scenarios.join(", ")));
     }
     text
 }
@@ -398,7 +423,8 @@ mod tests {
         let rows = read_rows("# comment\nflood\tmps\tmessages/s\tmore\tflood & more\n").unwrap();
         let lines = "flood\tbuiltin\t1\t0\tmps\t10\nflood\trust\t1\t0\tmps\t40\nflood\trust\t2\t0\tmps\t60\n";
         let measurements = read_measurements(lines).unwrap();
-        let table = markdown(&rows, &measurements, "title");
+        let runs = Runs::new("a \"b\"", &measurements);
+        let table = markdown(&rows, &measurements, &runs);
         assert!(
             table.contains("| 10.0 (10.0 to 10.0) | 50.0 (40.0 to 60.0) | **5.00** | noisy |"),
             "{table}"
@@ -406,6 +432,6 @@ mod tests {
         let chart = bars(&rows, &measurements, "title");
         assert!(chart.contains("flood &amp; more") && chart.contains("5.00×"));
         assert!(growth(&measurements, "title").is_none());
-        assert!(json(&measurements, "a \"b\"").contains("\\\"b\\\""));
+        assert!(json(&measurements, &runs).contains("\\\"b\\\""));
     }
 }
