@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What needs a process of its own: the engine quits in every state a connection can be in, an editor reloads the
 # extension under live connections, a reader stops in the middle of a flood, many connections leave nothing behind, and the
-# monitors of the process follow its connections.
+# monitors of the process follow its connections. A server at the limit of open files leaves some to the game.
 #
-#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance] [monitors]    all of them, or some
+#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance] [monitors] [descriptors]    all of them, or some
 #   CYCLES=N ci/test-lifecycle.sh endurance             N connections after the warm-up instead of 10 000
 #
 # Needs the addon in godot-project/addons (ci/build.sh puts it there) and, for name lookups that are not answered, a C
@@ -108,10 +108,27 @@ run_monitors() {
   fi
 }
 
+run_descriptors() {
+  local log=$scratch/descriptors.log clients=$scratch/clients.log code=0
+  # shellcheck disable=SC2016 # the inner shell's
+  start_server "$log" bash -c 'ulimit -n 128 && exec timeout --kill-after=5 90 "$@"' - \
+    "$GODOT" --headless --path "$project" -s res://tests/lifecycle/descriptors.gd -- server
+  local server=$pid
+  timeout --kill-after=5 90 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/descriptors.gd -- clients "$port" \
+    >"$clients" 2>&1 || fail "descriptors: the clients fail" "$clients"
+  wait "$server" || code=$?
+  add_oks "$log"
+  if ((code != 0)) || [[ $(complaints "$log" | grep -vc 'WARNING: The server on port [0-9]* accepts nobody for now: ') != 0 ]]; then
+    fail "descriptors: exit code $code" "$log"
+  elif [[ $(complaints "$log" | wc -l) != 1 ]] || grep -qi backtrace "$log"; then
+    fail "descriptors: not told in one line" "$log"
+  else pass; fi
+}
+
 parts=("$@")
-if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance monitors); fi
+if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance monitors descriptors); fi
 for part in "${parts[@]}"; do
-  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance, monitors)."
+  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance, monitors, descriptors)."
 done
 find_godot
 ensure_addon

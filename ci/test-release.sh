@@ -43,9 +43,53 @@ check_files() {
     "$(grep -c '^[a-z]*\.release' "$addon/rust_websocket.gdextension")"
   check "the manifest asks for Godot 4.3" grep -q '^compatibility_minimum = "4.3"$' "$addon/rust_websocket.gdextension"
   check "the SBOM names the library and rustls" eval 'grep -q "\"name\": *\"rust_websocket\"" "$release"/*.cdx.json && grep -q "\"name\": *\"rustls\"" "$release"/*.cdx.json'
-  for library in $(library_files); do
-    check "the symbols of $library are kept" eval 'unzip -Z1 "$release"/*-symbols.zip | grep -q "$library"'
-  done
+  for library in $(library_files); do check "the symbols of $library are kept, and fit" symbols_fit "$library"; done
+}
+
+# The symbols of the library $1 are in the archive beside the release. A library names its file and that file's checksum
+# (.gnu_debuglink: the name, zeros up to a multiple of four bytes, the checksum), but for macOS, where a debugger goes by
+# an identifier.
+symbols_fit() {
+  case $1 in *.dylib) symbols_of_macos_fit "$1"; return ;; esac
+  unzip -p "$release"/*-symbols.zip "*/$1.debug" >"$scratch/symbols"
+  python3 - "$addon/$1" "$scratch/symbols" <<'PYTHON'
+import pathlib, struct, sys, zlib
+library, symbols = map(pathlib.Path, sys.argv[1:])
+name = library.name.encode() + b".debug\0"
+link = name + bytes(-len(name) % 4) + struct.pack("<I", zlib.crc32(symbols.read_bytes()))
+sys.exit(symbols.stat().st_size == 0 or link not in library.read_bytes())
+PYTHON
+}
+
+# There are two libraries in one, with a file of symbols for each, alone or in a bundle.
+symbols_of_macos_fit() {
+  local files=()
+  unzip -q -d "$scratch" "$release"/*-symbols.zip 'macos/*'
+  mapfile -t files < <(find "$scratch/macos" -type f \( -name '*.dylib' -o -path '*/DWARF/*' \))
+  same "$(python3 "$root_dir/ci/cross/macho.py" identifiers "$addon/$1")" "$(python3 "$root_dir/ci/cross/macho.py" identifiers "${files[@]}")"
+}
+
+# A checkout in which other machines have built the Linux library alone, as ci/package.sh sees it.
+make_partial_checkout() {
+  local part=$scratch/partial/build/release/parts/linux-x86_64
+  mkdir -p "$part/symbols"
+  tar -C "$root_dir" -cf - ./Cargo.toml ./ci | tar -C "$scratch/partial" -xf -
+  # In a folder that is no repository the sources have no name.
+  echo unknown >"$part/commit"
+  touch "$part/librust_websocket.so"
+}
+
+# Succeeds if the command fails and says $1.
+refused() { local said; ! said=$("${@:2}" 2>&1) && [[ $said == *"$1"* ]] || { echo "$said"; false; }; }
+
+check_refusals() {
+  local package=$scratch/partial/ci/package.sh
+  make_partial_checkout
+  check "a release that lacks a platform is refused" refused "linux-arm64 windows-x86_64 macos is not in" \
+    env GIT_CEILING_DIRECTORIES="$scratch" "$package" --assemble
+  echo another >"$scratch/partial/build/release/parts/linux-x86_64/commit"
+  check "a part of other sources is refused" refused "was not built from this commit" \
+    env GIT_CEILING_DIRECTORIES="$scratch" "$package" --assemble --incomplete
 }
 
 # A Debian 11 has glibc 2.31: its own loader runs a program that loads the library.
@@ -101,6 +145,7 @@ addon=$scratch/addons/rust_websocket
 
 if $look; then
   check_files
+  check_refusals
   for library in $(library_files); do check_library "$addon/$library"; done
   [[ ! -f $addon/librust_websocket.so ]] || check_old_glibc
 fi

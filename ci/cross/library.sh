@@ -85,7 +85,9 @@ build_macos() {
   mkdir -p "$folder/symbols"
   for target in aarch64 x86_64; do
     compile build "$target-apple-darwin"
-    slices+=("$folder/$target.dylib")
+    # The signature's name is the file's.
+    mkdir -p "$folder/$target"
+    slices+=("$folder/$target/$library")
     # A debugger wants either what dsymutil collects or the library with its table of symbols.
     cp "$(built "$target-apple-darwin")" "$folder/symbols/$target.dylib"
     if command -v dsymutil >/dev/null; then
@@ -93,11 +95,11 @@ build_macos() {
       dsymutil -o "$folder/symbols/$library.$target.dSYM" "$folder/symbols/$target.dylib" 2>/dev/null
       rm "$folder/symbols/$target.dylib"
     fi
-    objcopy_of_rust --strip-debug --discard-all "$(built "$target-apple-darwin")" "$folder/$target.dylib"
+    objcopy_of_rust --strip-debug --discard-all "$(built "$target-apple-darwin")" "$folder/$target/$library"
   done
   if command -v lipo >/dev/null; then lipo -create "${slices[@]}" -output "$folder/$library"
   else python3 "$root_dir/ci/cross/macho.py" join "$folder/$library" "${slices[@]}"; fi
-  rm "${slices[@]}"
+  rm -r "$folder/aarch64" "$folder/x86_64"
 }
 
 # C through zig, linking through rustc's own lld, which signs what it links as arm64 wants it (ad hoc). zig's linker does

@@ -2,6 +2,7 @@
 
     macho.py join OUTPUT LIBRARY...   puts libraries for several processors into one file, as lipo does
     macho.py sizes LIBRARY            prints the size of the library for each processor, in bytes
+    macho.py identifiers FILE...      prints, in order, by what debuggers know the libraries and symbols of these files
     macho.py show LIBRARY             prints what a release is checked for, one line each: per processor its name, the
                                       oldest macOS, its own name, the libraries it needs, its exported symbols, and
                                       whether its signature fits
@@ -13,8 +14,8 @@ import sys
 
 PROCESSORS = {0x01000007: "x86_64", 0x0100000C: "arm64"}
 PAGE = 14  # both processors accept slices that begin at a multiple of 16 KiB
-LC_ID_DYLIB, LC_LOAD_DYLIB, LC_CODE_SIGNATURE, LC_DYLD_INFO, LC_EXPORTS_TRIE, LC_BUILD_VERSION = (
-    0xD, 0xC, 0x1D, 0x80000022, 0x80000033, 0x32)
+LC_UUID, LC_ID_DYLIB, LC_LOAD_DYLIB, LC_CODE_SIGNATURE, LC_DYLD_INFO, LC_EXPORTS_TRIE, LC_BUILD_VERSION = (
+    0x1B, 0xD, 0xC, 0x1D, 0x80000022, 0x80000033, 0x32)
 
 
 def join(output, inputs):
@@ -81,6 +82,16 @@ def exports(trie, at=0, prefix=""):
         yield from exports(trie, child, prefix + label)
 
 
+def identifiers(paths):
+    """The identifiers of all libraries in these files, in order."""
+    found = []
+    for path in paths:
+        with open(path, "rb") as file:
+            for _, data in slices(file.read()):
+                found += [data[at + 8:at + 24].hex() for command, at in commands(data) if command == LC_UUID]
+    return sorted(found)
+
+
 def signature_fits(data, at):
     """Whether the hashes of all pages in the signature's code directory are those of the file."""
     offset = struct.unpack_from("<I", data, at + 8)[0]
@@ -123,6 +134,8 @@ elif len(sys.argv) == 3 and sys.argv[1] == "sizes":
     with open(sys.argv[2], "rb") as library:
         for _, one in slices(library.read()):
             print(len(one))
+elif len(sys.argv) > 2 and sys.argv[1] == "identifiers":
+    print(*identifiers(sys.argv[2:]), sep="\n")
 elif len(sys.argv) == 3 and sys.argv[1] == "show":
     show(sys.argv[2])
 else:

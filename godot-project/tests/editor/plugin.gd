@@ -3,9 +3,11 @@ extends EditorPlugin
 ## Looks at what the addon adds to a running editor: icons, Create New Node, help pages, hover and
 ## completion. `ci/test-editor.sh` puts it into a project of its own.
 ##
-##   godot --editor --path PROJECT -- [light]
+##   godot --editor --path PROJECT -- [light | pictures=FOLDER]
 
 const Steps := preload("steps.gd")
+const Migration := preload("migration.gd")
+const Pictures := preload("pictures.gd")
 const CLASSES: Array[String] = [
 	"RustWebSocketPeer",
 	"RustWebSocketMultiplayerPeer",
@@ -30,15 +32,24 @@ func _enter_tree() -> void:
 func _run() -> void:
 	_steps.tree = get_tree()
 	await _steps.editor_is_ready()
+	var arguments := OS.get_cmdline_user_args()
+	if not arguments.is_empty() and arguments[0].begins_with("pictures="):
+		await Pictures.new(_steps, arguments[0].get_slice("=", 1)).take()
+	else:
+		await _look_at_everything("light" in arguments)
+	print("EDITOR DONE")
+	get_tree().quit(7 if _steps.failures == 0 else 1)
+
+
+func _look_at_everything(is_light: bool) -> void:
 	await _look_at_icons()
-	if not "light" in OS.get_cmdline_user_args():
+	if not is_light:
 		await _steps.create_client_node()
 		_look_at_the_inspector()
 		await _look_at_help()
 		await _look_at_completion()
 		await _look_at_hover()
-	print("EDITOR DONE")
-	get_tree().quit(7 if _steps.failures == 0 else 1)
+		await Migration.new(_steps).look()
 
 
 # The list of classes in the search of help shows what every list of classes shows.

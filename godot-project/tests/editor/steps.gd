@@ -62,6 +62,21 @@ func press(text: String, root: Node = null) -> void:
 		await frames(3)
 
 
+## Chooses an entry of a menu, whichever has it.
+func choose(text: String) -> void:
+	for menu: PopupMenu in EditorInterface.get_base_control().find_children(
+		"*", "PopupMenu", true, false
+	):
+		for index in menu.item_count:
+			if menu.get_item_text(index) == text:
+				menu.id_pressed.emit(menu.get_item_id(index))
+				menu.index_pressed.emit(index)
+				await frames(5)
+				check(true, "a menu has '%s'" % text)
+				return
+	check(false, "a menu has '%s'" % text)
+
+
 ## Types into a field, as far as its owner can tell.
 func type_into(field: LineEdit, text: String) -> void:
 	field.text = text
@@ -146,8 +161,12 @@ func completions(code: CodeEdit, text: String) -> PackedStringArray:
 	return offered
 
 
-func save_picture(path: String) -> void:
+## A picture of the window, or of a part of it.
+func save_picture(path: String, part := Rect2i()) -> void:
 	await frames(10)
 	await RenderingServer.frame_post_draw
 	var picture := tree.root.get_texture().get_image()
+	if part.has_area():
+		picture = picture.get_region(part.intersection(Rect2i(Vector2i.ZERO, picture.get_size())))
+	picture.convert(Image.FORMAT_RGB8)
 	check(picture.save_png(path) == OK, "picture %s" % path.get_file())

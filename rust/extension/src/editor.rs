@@ -1,11 +1,13 @@
-//! What the library adds to the editor by itself, so that nobody has to enable a plugin: the web export
-//! (`addon/editor/`). It is an `EditorPlugin` by script. One by a class of ours would be offered by code completion:
-//! GDScript lists every class that is registered when it starts, internal ones too.
+//! What the library adds to the editor by itself, so that nobody has to enable a plugin: the web export and the dialog that
+//! changes a project's class names (`addon/editor/`). It is an `EditorPlugin` by script. One by a class of ours would be
+//! offered by code completion: GDScript lists every class that is registered when it starts, internal ones too.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use godot::classes::{Engine, FileAccess, Node, SceneTree, Script};
 use godot::prelude::*;
+
+use crate::rename;
 
 const PLUGIN_SCRIPT: &str = "res://addons/rust_websocket/editor/plugin.gd";
 
@@ -31,7 +33,9 @@ fn add_plugin() {
     // Without its scripts the addon works all the same, but for web exports.
     let Some(mut root) = editor_root().filter(|_| FileAccess::file_exists(PLUGIN_SCRIPT)) else { return };
     let Ok(mut script) = try_load::<Script>(PLUGIN_SCRIPT) else { return };
-    let Ok(plugin) = script.call("new", &[]).try_to::<Gd<Node>>() else { return };
+    let Ok(mut plugin) = script.call("new", &[]).try_to::<Gd<Node>>() else { return };
+    // Goes with the plugin: see `remove_plugin`.
+    plugin.set("rename", &rename::callable().to_variant());
     PLUGIN.store(plugin.instance_id().to_i64(), Ordering::Relaxed);
     root.call("add_child", &[plugin.to_variant()]);
 }

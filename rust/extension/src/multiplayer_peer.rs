@@ -281,6 +281,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
         first_calls::virtual_call((), || {
             pump::run();
             Self::emit_what_happened(this);
+            report::print_due();
         });
     }
 
@@ -545,7 +546,7 @@ impl RustWebSocketMultiplayerPeer {
 
     #[func]
     fn get_close_reason(&self) -> GString {
-        self.read(GString::new(), |multiplayer| GString::from(&multiplayer.close_reason()))
+        self.read(GString::new(), |multiplayer| text::close_reason(&multiplayer.close_reason()))
     }
 
     #[func]

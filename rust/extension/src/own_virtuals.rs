@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use godot::builtin::{Array, VarDictionary, Variant};
 use godot::classes::Object;
-use godot::global::godot_error;
 use godot::obj::{Gd, Inherits, InstanceId};
 
-use crate::text;
+use crate::{report, text};
 
 /// Of `PacketPeerExtension`.
 pub(crate) const OF_PACKET_PEERS: &[&str] =
@@ -68,11 +67,11 @@ pub(crate) fn warn<C: Inherits<Object>>(peer: &Gd<C>, virtuals: &[&str]) {
     let names = look_at(&script, virtuals);
     if !names.is_empty() && settle(script.instance_id()) {
         let class = peer.clone().upcast().get_class();
-        godot_error!(
+        report::mistake(format!(
             "{} in the script of this {class} stands in for a function of the class itself, which then does not \
              work: give it another name.",
             names.join("(), ") + "()"
-        );
+        ));
     }
 }
 

@@ -1,5 +1,6 @@
-//! The rules of changing class names in scripts, for `addon/migrate.gd`: a Callable in the engine's metadata, since a class
-//! of ours would be offered by code completion. There is none in exported games.
+//! The rules of changing class names in scripts, for `addon/migrate.gd` and the editor's dialog: a Callable in the engine's
+//! metadata and in the editor's plugin, since a class of ours would be offered by code completion. There is none in exported
+//! games.
 
 use godot::classes::{Engine, Os};
 use godot::prelude::*;
@@ -11,13 +12,17 @@ const NAME: &str = "rust_websocket_rename";
 
 /// Puts it where scripts find it. To be called at the scene's initialization level.
 pub(crate) fn offer() {
-    // Not in the editor itself: a reloaded library leaves the engine with code that is gone.
+    // Not in the editor itself: a reloaded library would leave the engine with code that is gone. Its plugin has it there.
     if Os::singleton().has_feature("editor") && !Engine::singleton().is_editor_hint() {
-        let callable = Callable::from_sync_fn(NAME, |arguments: &[&Variant]| {
-            fence(VarDictionary::new(), || rename(arguments).unwrap_or_default())
-        });
-        Engine::singleton().set_meta(NAME, &callable.to_variant());
+        Engine::singleton().set_meta(NAME, &callable().to_variant());
     }
+}
+
+/// The rules, to be called from GDScript. Whoever keeps it has to let go before the library is unloaded.
+pub(crate) fn callable() -> Callable {
+    Callable::from_sync_fn(NAME, |arguments: &[&Variant]| {
+        fence(VarDictionary::new(), || rename(arguments).unwrap_or_default())
+    })
 }
 
 /// The engine keeps its metadata longer than the library.

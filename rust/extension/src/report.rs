@@ -1,17 +1,23 @@
-//! Errors that a script sees: the code of a refusal every time, its sentence once per object.
+//! Errors that a script sees: the code of a refusal every time, its sentence once per object. Everything that the library
+//! prints goes through here, where what others can bring about gets one line a second for each cause.
 
 use std::{
     cell::Cell,
     panic::{self, AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::Instant,
 };
 
 use godot::classes::Engine;
-use godot::global::{Error, godot_error, godot_warn};
+use godot::global::{Error, godot_error, printerr};
+use godot::meta::ToGodot;
 use godot::obj::Singleton;
-use rust_websocket_net::ListenError;
-use rust_websocket_peers::{FailedAttempt, LatelyPrinted, Locked, Refused, Subject};
+use rust_websocket_net::{ListenError, NoticeCause, take_notices};
+use rust_websocket_peers::{FailedAttempt, LatelyPrinted, LineCause, LineLimit, Locked, Refused, Subject};
 use rust_websocket_proto::http::{AnswerError, DecisionError};
 
 /// The code with which the engine answers such a call.
@@ -59,9 +65,16 @@ pub(crate) fn answer<T: Subject, R>(
 /// while no lock is held: a script may watch the engine's log and use the object from there.
 pub(crate) fn refuse<T>(state: &Locked<T>, refused: &Refused) -> Error {
     if state.reported.is_new(refused) {
-        godot_error!("{refused}");
+        let tone = if refused.is_by_members() { Tone::Error } else { Tone::Mistake };
+        let text = refused.to_string();
+        print(tone, LineCause::of_sentence(&text), text, 1);
     }
     error_of(refused)
+}
+
+/// A script's mistake that no call answers for.
+pub(crate) fn mistake(text: String) {
+    print(Tone::Mistake, LineCause::of_sentence(&text), text, 1);
 }
 
 /// What was printed lately of attempts to connect, by all peers together.
@@ -71,9 +84,83 @@ static ATTEMPTS: Mutex<LatelyPrinted> = Mutex::new(LatelyPrinted::new());
 /// lock is held.
 pub(crate) fn warn(class: &str, failed: &FailedAttempt) {
     let text = format!("{class}: {failed}");
-    let is_due = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner).is_due(&text, Instant::now());
-    if is_due {
-        godot_warn!("{text}");
+    let due = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner).offer(&text, Instant::now());
+    if let Some(text) = due {
+        print(Tone::Warning, failed.cause(class), text, 1);
+    }
+}
+
+/// How a line is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    /// An error of the call that the script makes: a debug build of the engine says where that is, with a backtrace.
+    Mistake,
+    /// Others have brought it about. No backtrace: it would tell of the call of `poll()` that met it.
+    Error,
+    /// The same, less grave.
+    Warning,
+}
+
+/// What was printed lately, by everything in the process. Mistakes are the script's own, and each object tells of each once.
+static MISTAKES: Mutex<LineLimit> = Mutex::new(LineLimit::new(16));
+static ERRORS: Mutex<LineLimit> = Mutex::new(LineLimit::new(1));
+static WARNINGS: Mutex<LineLimit> = Mutex::new(LineLimit::new(1));
+/// Something was left out, which is to be printed later.
+static IS_LEFT_OUT: AtomicBool = AtomicBool::new(false);
+/// A bug was met where nothing can be printed.
+static HAS_NEW_BUG: AtomicBool = AtomicBool::new(false);
+
+/// The one place where something is printed: a line of a cause, which was to be printed so often. No lock is held meanwhile.
+fn print(tone: Tone, cause: LineCause, text: String, times: usize) {
+    if !Engine::singleton().is_printing_error_messages() {
+        return; // nor is it to be counted, and told later
+    }
+    let limit = match tone {
+        Tone::Mistake => &MISTAKES,
+        Tone::Error => &ERRORS,
+        Tone::Warning => &WARNINGS,
+    };
+    let line = limit.lock().unwrap_or_else(PoisonError::into_inner).offer(cause, text, times, Instant::now());
+    match (line, tone) {
+        (None, _) => IS_LEFT_OUT.store(true, Ordering::Release),
+        (Some(line), Tone::Mistake) => godot_error!("{line}"),
+        (Some(line), Tone::Error) => printerr(&[format!("ERROR: {line}").to_variant()]),
+        (Some(line), Tone::Warning) => printerr(&[format!("WARNING: {line}").to_variant()]),
+    }
+}
+
+/// Prints what has become due: what the I/O thread has to say, and lines that were left out a second ago. To be called by every
+/// poll, while no lock is held.
+pub(crate) fn print_due() {
+    for notice in take_notices() {
+        // Whatever the port, it is the same news.
+        let cause = match notice.cause {
+            NoticeCause::DescriptorsScarce => "descriptors",
+            NoticeCause::AcceptFailed => "accepting",
+            _ => "dropped",
+        };
+        print(Tone::Warning, LineCause::of_text(cause), notice.text, notice.times);
+    }
+    if HAS_NEW_BUG.swap(false, Ordering::AcqRel) {
+        print_bugs();
+    }
+    if IS_LEFT_OUT.load(Ordering::Acquire) {
+        print_left_out();
+    }
+}
+
+fn print_left_out() {
+    let now = Instant::now();
+    let mut lines = Vec::new();
+    let mut is_waiting = false;
+    for (limit, word) in [(&MISTAKES, "ERROR"), (&ERRORS, "ERROR"), (&WARNINGS, "WARNING")] {
+        let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend(limit.due(now).into_iter().map(|line| format!("{word}: {line}")));
+        is_waiting |= limit.is_waiting();
+    }
+    IS_LEFT_OUT.store(is_waiting, Ordering::Release);
+    for line in lines {
+        printerr(&[line.to_variant()]);
     }
 }
 
@@ -90,7 +177,9 @@ static BUGS: Mutex<Vec<(String, bool)>> = Mutex::new(Vec::new());
 pub(crate) fn install_panic_hook() {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if !IS_FENCED.get() {
+        // The I/O thread has a fence around each connection.
+        let is_ours = thread::current().name() == Some(rust_websocket_net::IO_THREAD_NAME);
+        if !IS_FENCED.get() && !is_ours {
             return print(info);
         }
         let text = info.payload_as_str().unwrap_or("panic");
@@ -99,6 +188,7 @@ pub(crate) fn install_panic_hook() {
         let mut bugs = BUGS.lock().unwrap_or_else(PoisonError::into_inner);
         if !bugs.iter().any(|(known, _)| *known == bug) {
             bugs.push((bug, false));
+            HAS_NEW_BUG.store(true, Ordering::Release);
         }
     }));
 }
@@ -111,7 +201,8 @@ fn print_bugs() {
         }
     }
     for bug in unprinted {
-        godot_error!("Rust WebSocket has a bug, please report it: {bug}");
+        let text = format!("Rust WebSocket has a bug, please report it: {bug}");
+        print(Tone::Error, LineCause::of_text(&bug), text, 1);
     }
 }
 

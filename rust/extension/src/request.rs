@@ -82,7 +82,7 @@ fn answer(answer: Result<Answer, AnswerError>) -> Result<Decision, Refused> {
 fn pairs_to_godot(pairs: Vec<(String, String)>) -> VarDictionary {
     let mut dictionary = VarDictionary::new();
     for (name, value) in pairs {
-        dictionary.set(&GString::from(&name), &GString::from(&value));
+        dictionary.set(&text::foreign(&name), &text::foreign(&value));
     }
     dictionary
 }
@@ -161,12 +161,12 @@ impl RustWebSocketRequest {
 
     #[func]
     fn get_path(&self) -> GString {
-        self.read_request(|request| GString::from(&*request.path()))
+        self.read_request(|request| text::foreign(&request.path()))
     }
 
     #[func]
     fn get_query(&self) -> GString {
-        self.read_request(|request| GString::from(&*request.query()))
+        self.read_request(|request| text::foreign(&request.query()))
     }
 
     #[func]
@@ -177,7 +177,7 @@ impl RustWebSocketRequest {
     #[func]
     fn get_headers(&self) -> PackedStringArray {
         self.read_request(|request| {
-            let line = |(name, value)| GString::from(&format!("{name}: {value}"));
+            let line = |(name, value)| text::foreign(&format!("{name}: {value}"));
             request.headers().map(line).collect()
         })
     }
@@ -185,7 +185,7 @@ impl RustWebSocketRequest {
     #[func]
     fn get_header(&self, name: GString) -> GString {
         let name = text::read_lossy(&name);
-        self.read_request(|request| GString::from(&*request.header(&name).unwrap_or_default()))
+        self.read_request(|request| text::foreign(&request.header(&name).unwrap_or_default()))
     }
 
     #[func]
@@ -201,12 +201,12 @@ impl RustWebSocketRequest {
 
     #[func]
     fn get_origin(&self) -> GString {
-        self.read_request(|request| GString::from(&*request.origin().unwrap_or_default()))
+        self.read_request(|request| text::foreign(&request.origin().unwrap_or_default()))
     }
 
     #[func]
     fn get_host(&self) -> GString {
-        self.read_request(|request| GString::from(&*request.host()))
+        self.read_request(|request| text::foreign(&request.host()))
     }
 
     #[func]

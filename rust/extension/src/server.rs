@@ -154,6 +154,7 @@ impl RustWebSocketServer {
                     _ = report::refuse(&*state, &refused);
                 }
             }
+            report::print_due();
             error
         })
     }

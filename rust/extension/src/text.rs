@@ -32,6 +32,17 @@ pub(crate) fn read_lossy(string: &GString) -> String {
     String::from_utf8_lossy(&utf8_of(string)).into_owned()
 }
 
+/// What the other side wrote, for the script. The engine prints an error for a NUL, and its strings end there: others read what
+/// is behind it too, so it takes the place of a character that cannot be shown.
+pub(crate) fn foreign(text: &str) -> GString {
+    if text.contains('\0') { GString::from(&text.replace('\0', "\u{fffd}")) } else { GString::from(text) }
+}
+
+/// The reason of a close, which ends at a NUL as in the engine's own class, but without its error.
+pub(crate) fn close_reason(text: &str) -> GString {
+    GString::from(text.split('\0').next().unwrap_or_default())
+}
+
 /// Not UTF-8 where the string is no text.
 fn utf8_of(string: &GString) -> Vec<u8> {
     string.to_utf8_buffer().to_vec()

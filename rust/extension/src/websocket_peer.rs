@@ -308,6 +308,7 @@ impl RustWebSocketPeer {
             if let Some(failed) = Self::state_of(&this).with(|peer| peer.poll(&Instant::now)) {
                 report::warn(PEER_CLASS, &failed);
             }
+            report::print_due();
         });
     }
 
@@ -362,7 +363,7 @@ impl RustWebSocketPeer {
 
     #[func]
     fn get_close_reason(&self) -> GString {
-        self.read(GString::new(), |peer| peer.view().close_reason().into())
+        self.read(GString::new(), |peer| text::close_reason(peer.view().close_reason()))
     }
 
     // What the built-in does not have.

@@ -197,11 +197,12 @@ impl Conn {
 
     /// When [`work`](Self::work) has something to do even if nothing else happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let race = match &self.stage {
+        let stage = match &self.stage {
             Stage::Connecting(race) => race.next_deadline(),
+            Stage::Connected(wire) => wire.next_deadline(),
             _ => None,
         };
-        [race, self.endpoint.next_deadline()].into_iter().flatten().min()
+        [stage, self.endpoint.next_deadline()].into_iter().flatten().min()
     }
 
     /// Does all that can be done without waiting. True if more can be done, but others should come first.
@@ -231,6 +232,7 @@ impl Conn {
         }
         turn.orders.release_memory();
         if let Stage::Connected(wire) = &mut self.stage {
+            wire.handle_timeout(turn.now);
             wire.turn_ends();
         }
         more
@@ -418,7 +420,7 @@ impl Conn {
                 return true;
             }
             if !self.endpoint.wants_read() {
-                self.note_hangup();
+                self.pause(turn.now);
                 return false;
             }
             if turn.budget.is_spent() {
@@ -435,8 +437,10 @@ impl Conn {
     }
 
     /// The end may be behind what is not read for want of room.
-    fn note_hangup(&mut self) {
-        if matches!(&self.stage, Stage::Connected(wire) if wire.is_ending) {
+    fn pause(&mut self, now: Instant) {
+        let Stage::Connected(wire) = &mut self.stage else { return };
+        wire.pause(now);
+        if wire.is_ending {
             self.endpoint.handle_hangup();
         }
     }

@@ -16,15 +16,15 @@
 //! | connecting | `race`: to the addresses of a host; `lookup`: names |
 //! | services | `socket`: registration, options, reading and writing; `helper`: threads for one piece of work |
 //! | the seam | `seam`: orders down, reports up, and how much of either may wait; knows nobody above |
-//! | plain data | `ready`, `pace`, `ids`, `random`, `local_address` |
+//! | plain data | `ready`, `pace`, `ids`, `random`, `local_address`; `notices`: what is to be printed; `descriptors`, `outages`: what keeps listeners from accepting |
 //!
 //! # Lock order
 //! Floor order; it stands in `ARCHITECTURE.md`.
-#![cfg_attr(not(windows), forbid(unsafe_code))]
-#![cfg_attr(windows, deny(unsafe_code))] // a socket option, see `socket`
+#![deny(unsafe_code)] // but for the limit of open files, see `descriptors`, and a socket option of Windows, see `socket`
 
 mod admission;
 mod conn;
+mod descriptors;
 mod drive;
 mod helper;
 mod ids;
@@ -32,6 +32,8 @@ mod link;
 mod listener;
 mod local_address;
 mod lookup;
+mod notices;
+mod outages;
 mod pace;
 mod pipe;
 mod places;
@@ -55,6 +57,7 @@ pub use link::{Link, Listener, ListenerEvent};
 pub use listener::{ListenError, ListenOptions};
 pub use local_address::{LocalAddress, LocalAddressError};
 pub use lookup::Lookup;
+pub use notices::{Notice, NoticeCause, take_notices};
 pub use pipe::{Pipe, PipeSocket};
 pub use random::SystemRandom;
 pub use rooms::Reporting;
@@ -64,7 +67,7 @@ pub use seam::{
     ProcessSums, Standing, Tag,
 };
 pub use tally::{AdmissionCounts, Tally};
-pub use thread::shutdown;
+pub use thread::{IO_THREAD_NAME, shutdown};
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{

@@ -20,7 +20,10 @@ use thiserror::Error;
 
 use crate::{
     admission::Admission,
+    descriptors::is_scarce,
     local_address::LocalAddress,
+    notices::say,
+    outages::{Outage, Outages},
     places::{Gate, Place},
     rooms::{Reporting, Room, Rooms},
     seam::{Arrivals, LinkOptions, UnseenCount, lock, next_id},
@@ -39,8 +42,11 @@ const ACCEPTS_PER_TURN: usize = 256;
 /// Where no owner is asked, the time that a decision may take is of no interest.
 const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 
-/// How long to wait when the process has no more file descriptors.
+/// How long to wait when the process has no file descriptors to spare, or accepting fails otherwise.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// Connections that were gone again before they were accepted, in one turn.
+const ABORTED_PER_TURN: usize = 256;
 
 /// Where and how to listen.
 #[derive(Debug, Clone)]
@@ -341,12 +347,13 @@ impl Acceptor {
         self.pending -= 1;
     }
 
-    /// The next connection; `taken` were taken in this turn.
-    pub(crate) fn accept(&mut self, taken: usize, now: Instant) -> Accepted {
+    /// The next connection; `taken` were taken in this turn. What keeps it from accepting goes to `outages`.
+    pub(crate) fn accept(&mut self, taken: usize, outages: &mut Outages, now: Instant) -> Accepted {
         if self.retry_at.is_some_and(|at| at > now) {
             return Accepted::Nothing;
         }
         self.retry_at = None;
+        let mut aborted = 0;
         while self.readable && self.shared.is_accepting() {
             if self.pending + self.shared.unseen.get() >= self.shared.admission().max_pending {
                 if self.shared.unseen.hold_back() {
@@ -354,33 +361,62 @@ impl Acceptor {
                 }
                 continue;
             }
-            if taken >= ACCEPTS_PER_TURN {
+            if taken >= ACCEPTS_PER_TURN || aborted >= ABORTED_PER_TURN {
                 return Accepted::TurnOver;
             }
-            match self.shared.with_socket(|socket| socket.accept()) {
+            match self.shared.with_socket(|socket| accept_with_margin(socket)) {
                 Some(Ok((socket, address))) => {
                     self.pending += 1;
                     return Accepted::Socket(socket, address);
                 }
-                Some(Err(error)) => self.handle_error(&error, now),
+                Some(Err(Unaccepted::Nobody)) => self.readable = false,
+                Some(Err(Unaccepted::Aborted)) => aborted += 1,
+                Some(Err(Unaccepted::Failed(problem))) => {
+                    // Whoever is not accepted stays in the backlog.
+                    self.retry_at = Some(now + RETRY_DELAY);
+                    if let Some((cause, text)) = outages.met(self.shared.local_address.port(), &problem, now)
+                    {
+                        say(cause, text);
+                    }
+                    return Accepted::Nothing;
+                }
                 None => self.readable = false,
-            }
-            if self.retry_at.is_some() {
-                break;
             }
         }
         Accepted::Nothing
     }
+}
 
-    fn handle_error(&mut self, error: &io::Error, now: Instant) {
+/// Why there is no connection.
+enum Unaccepted {
+    Nobody,
+    /// The other side has already gone again.
+    Aborted,
+    Failed(Outage),
+}
+
+/// Accepts unless that takes one of the descriptors that are left to the game.
+fn accept_with_margin(socket: &mut dyn Listening) -> Result<(Box<dyn Socket>, Endpoint), Unaccepted> {
+    let next = socket.next_descriptor().map_err(Unaccepted::of)?;
+    if let Some(scarce) = is_scarce(next) {
+        return Err(Unaccepted::Failed(Outage::Scarce(scarce)));
+    }
+    socket.accept().map_err(Unaccepted::of)
+}
+
+impl Unaccepted {
+    fn of(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::WouldBlock => self.readable = false,
-            // The other side has already gone again.
+            io::ErrorKind::WouldBlock => Self::Nobody,
+            // Linux reports here what has become of a connection in the backlog, the network's errors included.
             io::ErrorKind::ConnectionAborted
             | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted => {}
-            // Out of file descriptors or memory: the connection stays in the backlog.
-            _ => self.retry_at = Some(now + RETRY_DELAY),
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::Interrupted => Self::Aborted,
+            _ if is_out_of_descriptors(&error) => Self::Failed(Outage::Exhausted(error)),
+            _ => Self::Failed(Outage::Other(error)),
         }
     }
 }

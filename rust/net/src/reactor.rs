@@ -16,6 +16,8 @@ use crate::{
     conn::{Conn, Cost, Turn},
     ids::IdMap,
     listener::{Accepted, Acceptor},
+    notices::{NoticeCause, say},
+    outages::Outages,
     ready::ReadyList,
     seam::{Commands, LinkId, Notify, Orders, Shared, Wakeup, io_thread_worked, next_id},
     socket::{Socket, Sockets},
@@ -108,6 +110,8 @@ pub(crate) struct Reactor {
     notify: Weak<dyn Notify>,
     conns: IdMap<usize, Entry>,
     acceptors: IdMap<usize, Acceptor>,
+    /// What keeps them from accepting.
+    outages: Outages,
     /// Whose socket a token is: a link's or a listener's number.
     owners: IdMap<Token, usize>,
     deadlines: BTreeSet<(Instant, usize)>,
@@ -154,6 +158,7 @@ impl Reactor {
             notify,
             conns: IdMap::default(),
             acceptors: IdMap::default(),
+            outages: Outages::default(),
             owners: IdMap::default(),
             deadlines: BTreeSet::new(),
             ready: ReadyList::default(),
@@ -346,7 +351,14 @@ impl Reactor {
                 self.ready.push(id);
             }
             // The kernel is out of memory: better nobody gets in than that they wait for an answer.
-            Some(Err(_)) => shared.close_socket(),
+            Some(Err(error)) => {
+                shared.close_socket();
+                let port = shared.local_address().port();
+                let text = format!(
+                    "The server on port {port} accepts nobody: the system cannot watch its socket ({error})."
+                );
+                say(NoticeCause::AcceptFailed, text);
+            }
             None => {} // closed already
         }
     }
@@ -449,7 +461,7 @@ impl Reactor {
         let now = Instant::now();
         for taken in 0.. {
             let Some(acceptor) = self.acceptors.get_mut(&id) else { return };
-            match acceptor.accept(taken, now) {
+            match acceptor.accept(taken, &mut self.outages, now) {
                 Accepted::Socket(socket, from) => self.welcome(id, next_id(), socket, from),
                 Accepted::TurnOver => {
                     self.ready.push(id);
@@ -472,14 +484,21 @@ impl Reactor {
     fn welcome(&mut self, listener: usize, id: usize, mut socket: Box<dyn Socket>, from: Endpoint) {
         let Some(acceptor) = self.acceptors.get_mut(&listener) else { return };
         let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
-        let (Ok(token), Some(notify)) = (sockets.register(&mut *socket), self.notify.upgrade()) else {
-            acceptor.pending_ended();
-            return;
-        };
-        let Ok(transport) = acceptor.transport(socket, from) else {
-            sockets.release(token);
-            acceptor.pending_ended();
-            return;
+        let registered = sockets.register(&mut *socket).map_err(|error| error.to_string());
+        let prepared = registered.and_then(|token| {
+            let transport = acceptor.transport(socket, from);
+            transport.map(|transport| (token, transport)).inspect_err(|_| sockets.release(token))
+        });
+        let ((token, transport), notify) = match (prepared, self.notify.upgrade()) {
+            (Ok(prepared), Some(notify)) => (prepared, notify),
+            (Ok((token, _)), None) => {
+                sockets.release(token);
+                return acceptor.pending_ended();
+            }
+            (Err(reason), _) => {
+                say(NoticeCause::ConnectionDropped, format!("A client was turned away: {reason}."));
+                return acceptor.pending_ended();
+            }
         };
         let options = acceptor.shared.link_options();
         let shared = Shared::new(id, notify, &options);

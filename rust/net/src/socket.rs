@@ -4,6 +4,8 @@
 //! mio's readiness is edge-triggered, and on Windows it makes the edges itself: an operation that would block
 //! has to go through mio's types (or their `try_io`), or readiness is not reported again.
 
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd};
 use std::{
     fmt,
     io::{self, IoSlice, Read},
@@ -80,6 +82,8 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     fn limit_unsent(&mut self, _limit: UnsentLimit) -> io::Result<()> {
         Ok(())
     }
+    /// Has readiness reported that was reported before and is not used up (Windows; elsewhere it does nothing).
+    fn report_again(&self) {}
     /// Sets TCP_NODELAY, where that means anything.
     fn set_no_delay(&self, enabled: bool) -> io::Result<()>;
     /// Whether the kernel does not know it: it may be ready whenever its connection has a turn.
@@ -131,6 +135,8 @@ impl Source for Tcp {
 pub(crate) trait Listening: Source + fmt::Debug + Send {
     /// The next connection and where it comes from.
     fn accept(&self) -> io::Result<(Box<dyn Socket>, Endpoint)>;
+    /// The number of the descriptor that the next connection would get; `None` where numbers say nothing about how many there are.
+    fn next_descriptor(&self) -> io::Result<Option<u64>>;
 }
 
 impl Listening for TcpListener {
@@ -138,6 +144,23 @@ impl Listening for TcpListener {
         let (stream, address) = Self::accept(self)?;
         Ok((tcp(stream), address.into()))
     }
+
+    #[cfg(unix)]
+    fn next_descriptor(&self) -> io::Result<Option<u64>> {
+        lowest_free_descriptor(self)
+    }
+
+    #[cfg(not(unix))]
+    fn next_descriptor(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
+}
+
+/// Takes it and gives it back.
+#[cfg(unix)]
+fn lowest_free_descriptor(any: &impl AsFd) -> io::Result<Option<u64>> {
+    let taken = any.as_fd().try_clone_to_owned()?;
+    Ok(u64::try_from(taken.as_raw_fd()).ok())
 }
 
 /// Before binding: nobody else may listen on the port, and a server that has just ended may be followed by
@@ -191,6 +214,11 @@ impl Socket for Tcp {
             UnsentLimit::States => SockRef::from(&self.stream).set_send_buffer_size(STATES_BUFFER),
             UnsentLimit::None | UnsentLimit::Pings => Ok(()),
         }
+    }
+
+    /// Whatever an operation on the socket has found, mio only sees that it would have blocked.
+    fn report_again(&self) {
+        _ = self.stream.try_io(|| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
     fn set_no_delay(&self, enabled: bool) -> io::Result<()> {

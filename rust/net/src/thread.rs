@@ -12,6 +12,9 @@ use crate::{drive::Driving, helper, lookup, reactor::Command, seam::lock};
 /// How long [`shutdown`] waits for name lookups: most are answered by then, and nobody notices.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The I/O thread's name.
+pub const IO_THREAD_NAME: &str = "websocket-io";
+
 struct Running {
     driving: Arc<Driving>,
     thread: JoinHandle<()>,
@@ -28,7 +31,7 @@ pub(crate) fn running() -> io::Result<Arc<Driving>> {
     }
     let driving = Driving::new()?;
     let its = Arc::clone(&driving);
-    let thread = thread::Builder::new().name("websocket-io".to_owned()).spawn(move || its.run())?;
+    let thread = thread::Builder::new().name(IO_THREAD_NAME.to_owned()).spawn(move || its.run())?;
     *running = Some(Running { driving: Arc::clone(&driving), thread });
     Ok(driving)
 }

@@ -1,6 +1,10 @@
 //! A connected transport with what is known of its readiness.
 
-use std::{io, ops::AddAssign};
+use std::{
+    io,
+    ops::AddAssign,
+    time::{Duration, Instant},
+};
 
 use mio::Token;
 
@@ -8,6 +12,9 @@ use crate::{tls::Received, transport::Transport};
 
 /// Reads of a connection that ends with the I/O thread: what is there, but no flood to its end.
 const LAST_READS: usize = 16;
+
+/// How often a connection that is not read from is looked at for its end, where that is not reported by itself.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the kernel says of a socket.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +42,8 @@ pub(crate) struct Wire {
     pub(crate) writable: bool,
     /// The kernel says that the end is there to be read.
     pub(crate) is_ending: bool,
+    /// When to ask for readiness that was reported before.
+    looks_at: Option<Instant>,
     /// Nobody says when it is ready.
     is_in_memory: bool,
 }
@@ -44,7 +53,15 @@ impl Wire {
         // Only a hint to the kernel; a socket that refuses it is about to report why.
         _ = transport.socket().set_no_delay(no_delay);
         let is_in_memory = transport.socket().is_in_memory();
-        Self { transport, token, readable: true, writable: true, is_ending: false, is_in_memory }
+        Self {
+            transport,
+            token,
+            readable: true,
+            writable: true,
+            is_ending: false,
+            looks_at: None,
+            is_in_memory,
+        }
     }
 
     pub(crate) fn note(&mut self, readiness: Readiness) {
@@ -61,6 +78,25 @@ impl Wire {
     pub(crate) fn turn_ends(&mut self) {
         if self.is_in_memory {
             self.transport.socket().turn_ends();
+        }
+    }
+
+    /// Nothing is read for now. On Windows mio reports nothing more of a socket, its end included, until an operation on it would
+    /// have blocked, so it is asked again from time to time: at once it would answer with what is there to be read.
+    pub(crate) fn pause(&mut self, now: Instant) {
+        if cfg!(windows) && !self.is_ending && self.looks_at.is_none() {
+            self.looks_at = Some(now + LOOK_INTERVAL);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.looks_at
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.looks_at.is_some_and(|at| at <= now) {
+            self.looks_at = None;
+            self.transport.socket().report_again();
         }
     }
 

@@ -13,22 +13,18 @@ mod util;
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use rust_websocket_net::{How, LinkOptions, ReceiveLimits};
-use rust_websocket_proto::{DeflateConfig, MessageKind};
+use rust_websocket_proto::MessageKind;
 use util::*;
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
 
 /// A client without any of our code.
 fn raw_client(address: SocketAddr, extra: &str) -> TcpStream {
@@ -103,6 +99,12 @@ fn flooders_cost_a_bystander_nothing() {
 /// The median of what the I/O thread works within one round trip.
 #[cfg(target_os = "linux")]
 fn bystander_cost(start: &[u8], unit: &[u8]) -> Duration {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rust_websocket_proto::DeflateConfig;
+
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+
     let mut compressed = options();
     let config = Arc::make_mut(&mut compressed.config);
     config.deflate = Some(DeflateConfig { context_takeover: true, ..DeflateConfig::default() });
@@ -294,8 +296,10 @@ fn a_large_message_on_a_slow_link_survives_the_heartbeat() {
 fn a_peer_that_is_gone_is_let_go_although_its_messages_are_not_taken() {
     let mut hasty = small_window();
     Arc::make_mut(&mut hasty.config).close_timeout = Duration::from_millis(200);
-    // Within what is read ahead, beyond, and far beyond; closing over unread input resets the connection.
-    for (messages, resets) in [(100, false), (350, false), (2000, true)] {
+    // Within what is read ahead, beyond, and far beyond; closing over unread input resets the connection. Wine, which runs the Windows
+    // tests, tells of a FIN only when all that came before it has been read.
+    let beyond = (!cfg!(windows)).then_some((350, false));
+    for (messages, resets) in [(100, false), (2000, true)].into_iter().chain(beyond) {
         let mut server = Server::new(hasty.clone());
         let mut client = raw_client(server.address(), "");
         client.set_nonblocking(true).unwrap();

@@ -163,7 +163,9 @@ fn check_states(receive_buffer: usize) {
     let (arrived, put) = run(options(Some(LIFETIME)), receive_buffer, 8, true);
     let age = age(&arrived);
     println!("{} of {put} arrived, the 95th percentile of their age is {age:?}", arrived.len());
-    assert!(age < Duration::from_millis(300), "{age:?}");
+    // Elsewhere than on Linux the system's own queue holds up to 16 KiB, half a second at this rate.
+    let most = if cfg!(any(target_os = "linux", target_os = "android")) { 300 } else { 1500 };
+    assert!(age < Duration::from_millis(most), "{age:?}");
     assert!(arrived.is_sorted_by_key(|one| one.number), "out of order");
     let reliable: Vec<u64> = arrived.iter().filter(|one| one.is_reliable).map(|one| one.number).collect();
     assert!(reliable.iter().copied().eq((0..reliable.len() as u64).map(|index| index * 10)), "{reliable:?}");

@@ -24,6 +24,7 @@ mod close_requests;
 mod held_end;
 mod lent;
 mod levels;
+mod line_limit;
 mod locked;
 mod multiplayer;
 mod peer;
@@ -41,6 +42,7 @@ pub use attempt::{FailedAttempt, LatelyPrinted};
 pub use carrier::{Carrier, LiveSetting, Now};
 pub use lent::Lent;
 pub use levels::Levels;
+pub use line_limit::{LineCause, LineLimit};
 pub use locked::{Locked, Subject};
 pub use multiplayer::{
     Emission, Listening, Multiplayer, Outcome, PeerIdError, Refusals, SERVER_ID, Signal, Status, TakesCopies,

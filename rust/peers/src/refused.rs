@@ -281,6 +281,11 @@ impl Refused {
         }
     }
 
+    /// Whether members of a server have brought it about, as many as there are, so that where the script called says nothing.
+    pub fn is_by_members(&self) -> bool {
+        matches!(self, Self::Recipient { refused, .. } if matches!(**refused, Self::Full))
+    }
+
     /// Whether a script's author is to read of it.
     pub fn is_reported(&self) -> bool {
         !matches!(self, Self::Lost)
