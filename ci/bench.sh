@@ -3,8 +3,8 @@
 #
 #   ci/bench.sh [--quick] [--rounds=N] [--seconds=N] [--no-build] [--publish] [SCENARIO...]
 #
-# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `servers`; all but `scale` if none is given.
-# `scale` takes one server of ours to 10 000 clients; `servers` compares echo servers without an engine: of the same crates, and
+# SCENARIO: a file of godot-project/bench/scenarios without its ending, or `servers`; all but `scale` and `capacity` if none is given.
+# `capacity` adds clients until a frame takes too long; `scale` takes one server of ours to 10 000 clients; `servers` compares echo servers without an engine: of the same crates, and
 # of other libraries. --quick: one round of a second each. The order of the two changes from round to round.
 #
 # Results go to build/bench/: results.md and servers.md (tables), results.json (every number), results.svg, fresh.svg, servers.svg
@@ -36,7 +36,7 @@ target_dir=${CARGO_TARGET_DIR:-$root_dir/target}
 if ((${#scenarios[@]} == 0)); then
   for file in "$project"/bench/scenarios/*.gd; do
     name=$(basename "$file" .gd)
-    [[ $name == scale ]] || scenarios+=("$name")
+    [[ $name == scale || $name == capacity ]] || scenarios+=("$name")
   done
   scenarios+=(servers)
 fi

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What needs a process of its own: the engine quits in every state a connection can be in, an editor reloads the
-# extension under live connections, a reader stops in the middle of a flood, many connections leave nothing behind, and the
-# monitors of the process follow its connections. A server at the limit of open files leaves some to the game.
+# extension under live connections, a reader stops in the middle of a flood, many connections leave nothing behind, the
+# monitors of the process follow its connections, and a signal ends a server in good order. A server at the limit of open
+# files leaves some to the game.
 #
-#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance] [monitors] [descriptors]    all of them, or some
+#   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance] [monitors] [descriptors] [drain]    all of them, or some
 #   CYCLES=N ci/test-lifecycle.sh endurance             N connections after the warm-up instead of 10 000
 #
 # Needs the addon in godot-project/addons (ci/build.sh puts it there) and, for name lookups that are not answered, a C
@@ -108,6 +109,84 @@ run_monitors() {
   fi
 }
 
+# ---- ending on a signal
+
+# Starts a server of tests/lifecycle/drain.gd in the mode $2 with the arguments from $3 on; its log is $1.
+drain_server() {
+  local log=$1
+  shift
+  start_server "$log" "$GODOT" --headless --path "$project" -s res://tests/lifecycle/drain.gd -- "$@"
+  server=$pid
+}
+
+# How many of the lines that begin with $2 the log $1 has, in their columns $3, sorted.
+columns() { grep "^$2 " "$1" | cut -d ' ' -f "$3" | sort; }
+
+# The process $2 ends within ten seconds with the exit code $1.
+exits_with() {
+  local code=0 deadline=$((SECONDS + 10))
+  while is_running "$2" && ((SECONDS < deadline)); do sleep 0.05; done
+  ! is_running "$2" || { echo "it still runs" >&2; return 1; }
+  wait "$2" || code=$?
+  ((code == $1)) || { echo "exit code $code instead of $1" >&2; return 1; }
+}
+
+# A signal $2 during traffic, at a server in the mode $3 whose clients have the arguments from $4 on.
+drains_on() {
+  local name=$1 signal=$2 mode=$3 log=$scratch/drain-$1.log theirs=$scratch/drain-$1-clients.log compared=2-3 answer
+  shift 3
+  [[ $mode != listener ]] || compared=3 # no ids
+  drain_server "$log" "$mode" grace=1
+  start "$theirs" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/drain.gd -- \
+    clients "port=$port" count=4 "$@"
+  wait_for_line "$theirs" '^IN$' 40 "$pid" || true # judged below
+  sleep 0.5 # traffic of some frames
+  kill "-$signal" "$server"
+  check "$name: the drain starts" wait_for_line "$log" '^DRAINING$' 5
+  answer=$(python3 "$root_dir/ci/fleet/client.py" "$port" 127.0.0.1 "" || true)
+  check "$name: a newcomer is told to come back" test "${answer#* }" = "503 Retry-After: 5"
+  check "$name: exit code 0" exits_with 0 "$server"
+  wait "$pid" || true # judged by what it printed
+  check "$name: all see 1012" test "$(grep -c '^GOT [0-9]* [0-9]* 1012 an update$' "$theirs")" = 4
+  check "$name: every accepted message has arrived" test "$(columns "$log" SENT "$compared")" = \
+    "$(columns "$theirs" GOT "$compared")"
+  check "$name: none is lost" test "$(grep -c LOST "$theirs")" = 0
+  count_failures "$(complaints "$log")$(complaints "$theirs")"
+}
+
+# Whether the process $1 catches SIGTERM (15) or SIGINT (2).
+catches() { (((0x$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") >> ($2 - 1)) & 1)); }
+
+run_drain() {
+  local mode
+  drains_on SIGTERM TERM server
+  drains_on SIGINT INT server
+  drains_on "a slow reader" TERM server slow=yes
+  drains_on RustWebSocketServer TERM listener raw=yes
+  drain_server "$scratch/drain-empty.log" server grace=60
+  kill -TERM "$server"
+  check "nobody is in: the drain ends at once" exits_with 0 "$server"
+  for mode in plain freed; do
+    drain_server "$scratch/drain-$mode.log" "$mode"
+    if [[ -d /proc/self ]]; then check "$mode: no handler" is_uncaught "$server"; fi
+    kill -TERM "$server"
+    check "$mode: SIGTERM ends the engine as ever" exits_with 143 "$server"
+  done
+  drain_server "$scratch/drain-twice.log" server grace=60
+  start "$scratch/drain-twice-clients.log" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" \
+    -s res://tests/lifecycle/drain.gd -- clients "port=$port" count=1
+  wait_for_line "$scratch/drain-twice-clients.log" '^IN$' 40 "$pid" || true
+  kill -TERM "$server"
+  check "twice: the drain starts" wait_for_line "$scratch/drain-twice.log" '^DRAINING$' 5
+  sleep 0.5
+  check "twice: it goes on while somebody is in" is_running "$server"
+  kill -INT "$server"
+  check "twice: the second signal ends it" exits_with 130 "$server"
+  stop "$pid"
+}
+
+is_uncaught() { ! catches "$1" 15 && ! catches "$1" 2; }
+
 run_descriptors() {
   local log=$scratch/descriptors.log clients=$scratch/clients.log code=0
   # shellcheck disable=SC2016 # the inner shell's
@@ -126,9 +205,9 @@ run_descriptors() {
 }
 
 parts=("$@")
-if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance monitors descriptors); fi
+if ((${#parts[@]} == 0)); then parts=(quit reload flood endurance monitors descriptors drain); fi
 for part in "${parts[@]}"; do
-  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance, monitors, descriptors)."
+  declare -F "run_$part" >/dev/null || die "unknown part '$part' (known: quit, reload, flood, endurance, monitors, descriptors, drain)."
 done
 find_godot
 ensure_addon

@@ -13,7 +13,7 @@
 # run without the library), migrate (class names changed, and back), editor (an editor in a window of its own: it prints nothing, icons, help, completion), autobahn (the Autobahn
 # test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
 # headless browser), interop (TLS with OpenSSL and nginx), fleet (servers behind nginx and HAProxy, and certificates that renew), nats (the sample project's NATS client and a real server),
-# hostile (some of the attacks of ci/test-hostile.sh), fuzz (each target for twenty seconds), lifecycle (quitting, reloading, ten thousand connections).
+# demo-fleet (three servers behind HAProxy, one drained, one killed), deploy (what docs/deploy.md tells operators), hostile (some of the attacks of ci/test-hostile.sh), fuzz (each target for twenty seconds), lifecycle (quitting, reloading, ten thousand connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL, nginx, HAProxy and nats-server (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
 # Ends with one line, `N passed, N failed`; exits non-zero if anything failed.
@@ -21,7 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats hostile fuzz)
+all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats demo-fleet deploy hostile fuzz)
 make_scratch
 times=()
 
@@ -74,6 +74,8 @@ step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could ins
 step_hostile() { lacks hostile "Linux" test -r /proc/self/schedstat || run_step hostile ci/test-hostile.sh --short; }
 
 step_nats() { lacks nats "nats-server (root could install it)" obtainable nats-server || run_step nats ci/test-nats.sh; }
+step_demo-fleet() { lacks demo-fleet "haproxy and nats-server (root could install them)" obtainable haproxy nats-server || run_step demo-fleet ci/demo-fleet.sh --seconds=30; }
+step_deploy() { lacks deploy "promtool and curl (root could install them)" obtainable promtool curl || run_step deploy ci/test-deploy.sh; }
 
 step_fuzz() { run_step fuzz ci/fuzz.sh 20; }
 

@@ -98,6 +98,8 @@ func get_statistics() -> Dictionary:
 		"wire_bytes_out": 0,
 		"pings_out": 0,
 		"unreliable_dropped": 0,
+		"compressed_out": 0,
+		"compressions": 0,
 		"unread_messages": 0,
 		"unread_bytes": 0,
 		"unsent_bytes": 0,

@@ -52,6 +52,14 @@ func is_load_done() -> bool:
 	return FileAccess.file_exists(_result_file) or not OS.is_process_running(_load_pid)
 
 
+## For a scenario that starts another one.
+func wait_for_load() -> void:
+	var end := end_of(5.0)
+	while OS.is_process_running(_load_pid) and Time.get_ticks_usec() < end:
+		OS.delay_usec(1000)
+	DirAccess.remove_absolute(_result_file)
+
+
 ## What it said, once it is done.
 func load_result() -> Dictionary[String, float]:
 	var result: Dictionary[String, float] = {}

@@ -238,3 +238,24 @@ func test_multiplayer_with_a_client_that_does_not_compress() -> void:
 	for client: MultiplayerPeer in [plain, compressing]:
 		check(until(func() -> bool: return client.get_available_packet_count() == 1), "arrives")
 		check(client.get_packet() == message, "whole")
+
+
+## What SceneMultiplayer does with an RPC to everybody: the same packet, put for one peer after the
+## other.
+func test_the_same_for_many_is_compressed_once() -> void:
+	if not _compresses():
+		return
+	for takes_over: bool in [false, true]:
+		var session := mp_session(6, func(peer: Object) -> void:
+			peer.compression = 1
+			peer.compression_context_takeover = takes_over)
+		var message := _json(100)
+		for id in session.ids:
+			session.server.set_target_peer(id)
+			equal(session.server.put_packet(message), OK, "put_packet")
+		for client in session.clients:
+			check(until(func() -> bool: return client.get_available_packet_count() == 1), "arrives")
+			check(client.get_packet() == message, "whole")
+		var counted: Dictionary = session.server.get_statistics()
+		equal([counted.compressed_out, counted.compressions], [6, 6 if takes_over else 1],
+			"messages compressed, and how often that was work, takeover %s" % takes_over)

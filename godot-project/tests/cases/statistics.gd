@@ -33,7 +33,8 @@ func test_wire_and_queues() -> void:
 		return
 	var nothing: Dictionary = new_ws().get_statistics()
 	for key: String in ["wire_bytes_in", "wire_bytes_out", "pings_out", "unread_messages",
-			"unread_bytes", "unsent_bytes", "opened_at", "unreliable_dropped"]:
+			"unread_bytes", "unsent_bytes", "opened_at", "unreliable_dropped", "compressed_out",
+			"compressions"]:
 		equal(nothing.get(key), 0, key)
 	var before := int(Time.get_unix_time_from_system())
 	var pair := connect_pair()

@@ -13,7 +13,8 @@ const CLASSES: Array[String] = [
 	"RustWebSocketMultiplayerPeer",
 	"RustWebSocketClient",
 	"RustWebSocketServer",
-	"RustWebSocketRequest"
+	"RustWebSocketRequest",
+	"RustWebSocketServerLifecycle"
 ]
 const SCRIPT_TEXT := """extends Node
 

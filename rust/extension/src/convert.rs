@@ -244,6 +244,8 @@ pub(crate) fn statistics_to_godot((statistics, levels): (Statistics, Levels)) ->
         "wire_bytes_out" => int(statistics.wire_bytes_out),
         "pings_out" => int(statistics.pings_out),
         "unreliable_dropped" => int(statistics.unreliable_dropped),
+        "compressed_out" => int(statistics.compressed_out),
+        "compressions" => int(statistics.compressions),
         "unread_messages" => size(levels.unread.messages),
         "unread_bytes" => size(levels.unread.bytes),
         "unsent_bytes" => size(levels.unsent_bytes),

@@ -25,6 +25,10 @@ pub struct Statistics {
     pub pings_out: u64,
     /// Messages accepted for sending and dropped: they had grown stale, or another of the same key took their place.
     pub unreliable_dropped: u64,
+    /// Messages that were compressed for sending.
+    pub compressed_out: u64,
+    /// How often the codec ran for them: less often, where the same payload went to several connections that keep no context.
+    pub compressions: u64,
 }
 
 impl Statistics {
@@ -51,5 +55,7 @@ impl AddAssign for Statistics {
         self.wire_bytes_out += other.wire_bytes_out;
         self.pings_out += other.pings_out;
         self.unreliable_dropped += other.unreliable_dropped;
+        self.compressed_out += other.compressed_out;
+        self.compressions += other.compressions;
     }
 }

@@ -22,6 +22,8 @@ pub struct Counters {
     wire_bytes_out: AtomicU64,
     pings_out: AtomicU64,
     unreliable_dropped: AtomicU64,
+    compressed_out: AtomicU64,
+    compressions: AtomicU64,
     /// Unix seconds; 0 before.
     opened_at: AtomicU64,
 }
@@ -48,6 +50,8 @@ impl Counters {
             (&self.wire_bytes_out, more.wire_bytes_out),
             (&self.pings_out, more.pings_out),
             (&self.unreliable_dropped, more.unreliable_dropped),
+            (&self.compressed_out, more.compressed_out),
+            (&self.compressions, more.compressions),
         ] {
             if more > 0 {
                 add(counter, more);
@@ -97,6 +101,8 @@ impl Counters {
             wire_bytes_out: count(&self.wire_bytes_out),
             pings_out: count(&self.pings_out),
             unreliable_dropped: count(&self.unreliable_dropped),
+            compressed_out: count(&self.compressed_out),
+            compressions: count(&self.compressions),
         }
     }
 }

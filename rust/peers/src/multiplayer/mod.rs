@@ -92,6 +92,8 @@ pub struct Multiplayer<L: Listening = Listener> {
     incoming: Incoming,
     /// What was put last for one peer, until the next poll: the same may follow for others.
     last_put: Bytes,
+    /// To how many others it was put.
+    repeats: usize,
     /// Who sent the packets that were handed out together last.
     last_senders: Vec<i32>,
     /// Of the last call that was refused, until the next attempt to listen or connect.
@@ -113,6 +115,7 @@ impl<L: Listening> Default for Multiplayer<L> {
             session_number: 0,
             incoming: Incoming::default(),
             last_put: Bytes::new(),
+            repeats: 0,
             last_senders: Vec::new(),
             refusal: None,
         }

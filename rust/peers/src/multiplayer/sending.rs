@@ -11,6 +11,10 @@ use crate::{Levels, LiveSetting, Now, PeerState, Refused, Subject};
 
 /// Larger ones are rare, and would be kept until the next poll.
 const LARGEST_SHARED: usize = 64 * 1024;
+/// Who has put the same for so many more puts it for everybody, most likely.
+const A_FEW: usize = 3;
+/// Of so many members the processor's cache still holds the first when it is the last one's turn.
+const MOST_PREFETCHED: usize = 2048;
 
 impl<L: Listening> Multiplayer<L> {
     /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
@@ -41,10 +45,24 @@ impl<L: Listening> Multiplayer<L> {
         {
             return payload;
         }
-        if payload != self.last_put {
+        if payload == self.last_put {
+            self.note_repeat();
+        } else {
             self.last_put = payload;
+            self.repeats = 0;
         }
         self.last_put.clone()
+    }
+
+    /// The same was put for another peer: who does that a few times goes on with the others, whose memory is asked for together.
+    fn note_repeat(&mut self) {
+        self.repeats += 1;
+        if self.repeats == A_FEW
+            && let Session::Server(server) = &self.session
+            && server.member_count() <= MOST_PREFETCHED
+        {
+            server.prefetch();
+        }
     }
 
     /// Of a packet that is put now. The time is asked only where something depends on it.

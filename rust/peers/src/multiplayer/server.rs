@@ -1,6 +1,6 @@
 //! The server side: a listener and its members.
 
-use std::{collections::VecDeque, mem, sync::Arc};
+use std::{cell::Cell, collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{
@@ -31,13 +31,26 @@ struct Member<O> {
     held_end: HeldEnd,
     /// `peer_disconnected` has been emitted; the member goes when its handlers have run.
     end_is_shown: bool,
+    /// Somebody has asked for its peer. Stands here because counting who has the state would fetch that for each message.
+    was_asked_for: Cell<bool>,
 }
 
 impl<O> Member<O> {
     /// Whether a script may have the peer of this member (`get_peer`), and so have changed it. The
     /// engine object, which keeps the state, is kept as long as the member.
     fn is_shown(&self) -> bool {
-        Arc::strong_count(&self.state) > 1
+        if self.was_asked_for.get() {
+            self.was_asked_for.set(Arc::strong_count(&self.state) > 1);
+        }
+        self.was_asked_for.get()
+    }
+
+    /// The shorter way, past the peer; false if it has to be the longer one.
+    fn push(&self, payload: &Bytes, delivery: Delivery, how: How<'_>) -> bool
+    where
+        O: TakesCopies,
+    {
+        !self.is_shown() && self.outbox.push(MessageKind::Binary, payload, delivery, how).is_ok()
     }
 
     fn is_open(&self) -> bool {
@@ -127,8 +140,11 @@ impl<L: Listening> Server<L> {
         self.requests.asked();
     }
 
+    /// For whoever may keep it and show it to a script.
     pub(crate) fn member(&self, id: i32) -> Option<&Arc<PeerState>> {
-        self.members.get(&id).map(|member| &member.state)
+        let member = self.members.get(&id)?;
+        member.was_asked_for.set(true);
+        Some(&member.state)
     }
 
     pub(crate) fn members(&self) -> impl Iterator<Item = &Arc<PeerState>> {
@@ -273,6 +289,7 @@ impl<L: Listening> Server<L> {
             unread: 0,
             held_end: HeldEnd::default(),
             end_is_shown: false,
+            was_asked_for: Cell::new(false),
         };
         self.members.insert(id, member);
         self.by_link.insert(name, id);
@@ -355,28 +372,36 @@ impl<L: Listening> Server<L> {
             .map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
         let mut refused = Vec::new();
         if let Recipients::One(id) = recipients {
-            if let Some(member) = self.members.get(&id) {
+            if let Some(member) = self.members.get(&id)
+                && !member.push(payload, delivery, How::Now)
+            {
                 member.send(id, |peer| peer.put_packet_as(payload.clone(), delivery, How::Now), &mut refused);
             }
             return Ok(refused);
         }
+        self.prefetch();
+        let mut batch = Batch::default();
+        for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
+            if !member.push(payload, delivery, How::With(&mut batch)) {
+                member.send(
+                    *id,
+                    |peer| peer.put_packet_as(payload.clone(), delivery, How::With(&mut batch)),
+                    &mut refused,
+                );
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Has the processor fetch what a message to everybody touches.
+    pub(crate) fn prefetch(&self) {
         for member in self.members.values() {
             member.outbox.prefetch();
         }
-        let mut batch = Batch::default();
-        for (id, member) in self.members.iter().filter(|(id, _)| recipients.includes(**id)) {
-            if !member.is_shown()
-                && member.outbox.push(MessageKind::Binary, payload, delivery, How::With(&mut batch)).is_ok()
-            {
-                continue;
-            }
-            member.send(
-                *id,
-                |peer| peer.put_packet_as(payload.clone(), delivery, How::With(&mut batch)),
-                &mut refused,
-            );
-        }
-        Ok(refused)
+    }
+
+    pub(crate) fn member_count(&self) -> usize {
+        self.members.len()
     }
 
     /// Sends a member away: with a close frame as of [`Peer::close`], and `peer_disconnected` in the next poll.

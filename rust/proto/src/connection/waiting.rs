@@ -172,6 +172,11 @@ impl Connection {
         waiting + std::mem::take(&mut self.dropped)
     }
 
+    /// Messages compressed since the last call, and how often the codec ran for that.
+    pub fn take_compressed(&mut self) -> (u64, u64) {
+        self.deflater.as_mut().map_or((0, 0), |deflater| deflater.take_counts())
+    }
+
     fn frame_message(&mut self, kind: MessageKind, payload: Bytes, compressor: &mut Compressor) {
         match self.deflater.as_mut().and_then(|deflater| deflater.compress(&payload, compressor)) {
             Some(packed) => {

@@ -36,12 +36,14 @@ pub(crate) struct Deflater {
     context: Option<Compress>,
     /// Since [`give_back`](Self::give_back) last looked.
     is_used: bool,
+    /// Messages compressed and not yet counted, and how often the codec ran for them.
+    counts: (u64, u64),
 }
 
 impl Deflater {
     pub(crate) fn new(agreed: Agreed, threshold: usize) -> Self {
         let Agreed { own_window_bits: window_bits, own_context: keeps_context, .. } = agreed;
-        Self { threshold, window_bits, keeps_context, context: None, is_used: false }
+        Self { threshold, window_bits, keeps_context, context: None, is_used: false, counts: (0, 0) }
     }
 
     /// `None`: goes as it is.
@@ -52,9 +54,21 @@ impl Deflater {
         if payload.is_empty() {
             return Some(Bytes::from_static(&EMPTY));
         }
-        if !self.keeps_context {
-            return shared.compress(payload, self.window_bits);
-        }
+        let packed = if self.keeps_context {
+            self.counts.1 += 1;
+            self.compress_in_context(payload)
+        } else {
+            let runs = shared.runs;
+            let packed = shared.compress(payload, self.window_bits);
+            self.counts.1 += shared.runs - runs;
+            packed
+        };
+        self.counts.0 += u64::from(packed.is_some());
+        packed
+    }
+
+    /// What it comes to depends on all messages before: nobody else can have it.
+    fn compress_in_context(&mut self, payload: &Bytes) -> Option<Bytes> {
         self.is_used = true;
         let context = self.context.get_or_insert_with(|| new_compress(self.window_bits));
         let packed = pack(context, payload);
@@ -62,6 +76,11 @@ impl Deflater {
             self.context = None;
         }
         packed
+    }
+
+    /// Messages compressed since the last call, and how often the codec ran for that.
+    pub(crate) fn take_counts(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.counts)
     }
 
     /// What was compressed with the context last is not sent after all: later messages do not refer to it.
@@ -113,6 +132,8 @@ pub struct Compressor {
     codec: Option<(u8, Compress)>,
     recent: VecDeque<Recent>,
     recent_bytes: usize,
+    /// How often the codec ran.
+    runs: u64,
 }
 
 /// A message that has more recipients.
@@ -143,6 +164,7 @@ impl Compressor {
             None => self.codec.insert((window_bits, new_compress(window_bits))),
         };
         codec.reset();
+        self.runs += 1;
         pack(codec, payload).filter(|packed| packed.len() < payload.len())
     }
 

@@ -474,6 +474,7 @@ impl Endpoint {
         let mut statistics = std::mem::take(&mut self.statistics);
         statistics.unreliable_dropped = self.protocol.take_dropped();
         statistics.pings_out = self.protocol.take_pings();
+        (statistics.compressed_out, statistics.compressions) = self.protocol.take_compressed();
         statistics
     }
 }

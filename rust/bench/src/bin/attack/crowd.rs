@@ -55,7 +55,8 @@ struct Crowd {
     scratch: Vec<u8>,
 }
 
-/// Attacks for a while. Prints READY once the first of each attacker's connections is under way, and what it came to.
+/// Attacks for a while. Prints READY once as many connections as there are attackers have begun (some may have been cut by then),
+/// and at the end what it came to.
 pub(crate) fn flood(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut crowd = Crowd {
         plan: Plan::of(&options.class)?,
@@ -70,7 +71,7 @@ pub(crate) fn flood(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut is_ready = false;
     while Instant::now() < ends_at {
         crowd.turn(&mut events)?;
-        if !is_ready && crowd.attackers.iter().all(Option::is_some) {
+        if !is_ready && crowd.counts.connections >= crowd.attackers.len() as u64 {
             is_ready = true;
             println!("READY");
             ends_at = Instant::now() + options.time;

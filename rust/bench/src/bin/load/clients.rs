@@ -16,7 +16,7 @@ use crate::{
     Report,
     histogram::Histogram,
     options::Options,
-    wire::{Frames, KEY, Part, Pipe, REQUEST, apply_mask, write_header},
+    wire::{DEFLATING_REQUEST, Frames, KEY, Part, Pipe, REQUEST, apply_mask, write_header},
 };
 
 const SCRATCH: usize = 256 * 1024;
@@ -140,7 +140,8 @@ impl Crowd<'_> {
         } else {
             Pipe::new(stream)
         };
-        pipe.output().extend_from_slice(REQUEST);
+        let request = if self.options.offers_deflate { DEFLATING_REQUEST } else { REQUEST };
+        pipe.output().extend_from_slice(request);
         self.clients.push(Some(Client {
             pipe,
             stage: Stage::Upgrading(Vec::new()),

@@ -6,6 +6,8 @@
 //! `tls=1`: over TLS, with a handshake of its own for each client and whatever certificate the server has: there is nobody on
 //! loopback to be protected from, and checking it is not what is measured.
 //!
+//! `deflate=1`: clients offer compression; what they get they count and do not inflate.
+//!
 //! `load server [port=P] [seconds=T] [result=FILE]` echoes until everybody who came has gone, or T seconds.
 //!
 //! The result, one `name value` per line, goes to FILE (complete once it exists) or to the standard output. A server

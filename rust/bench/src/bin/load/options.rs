@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) expects_id: bool,
     /// Clients speak TLS.
     pub(crate) is_secure: bool,
+    /// Clients offer compression.
+    pub(crate) offers_deflate: bool,
     pub(crate) result: Option<PathBuf>,
 }
 
@@ -43,6 +45,7 @@ impl Options {
             at_once: usize::MAX,
             expects_id: false,
             is_secure: false,
+            offers_deflate: false,
             result: None,
         };
         for argument in arguments {
@@ -60,6 +63,7 @@ impl Options {
                 "at-once" => options.at_once = read(name, value)?,
                 "id" => options.expects_id = read::<u8>(name, value)? != 0,
                 "tls" => options.is_secure = read::<u8>(name, value)? != 0,
+                "deflate" => options.offers_deflate = read::<u8>(name, value)? != 0,
                 "result" => options.result = Some(PathBuf::from(value)),
                 _ => return Err(format!("unknown argument '{name}'").into()),
             }

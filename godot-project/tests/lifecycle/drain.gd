@@ -1,0 +1,180 @@
+extends SceneTree
+## A server that the system asks to end while messages go both ways; see ci/test-lifecycle.sh.
+##
+##   server    a multiplayer server with RustWebSocketServerLifecycle. Prints LISTENING port,
+##             DRAINING, SENT id count (what a send has accepted) for each member, DRAINED
+##   listener  the same with RustWebSocketServer and the peers that it hands out
+##   plain     a server without the node
+##   freed     one whose node was freed
+##   clients   port=N count=N slow=yes: prints IN when all are in, and GOT id count code reason for
+##             each; raw=yes: of a listener, where there is no id (0)
+##
+##   grace=SECONDS
+
+## Much more than sockets hold, where a client is slow.
+const BYTES := 32000
+
+var _arguments := {}
+var _lifecycle: Node
+var _peer: RustWebSocketMultiplayerPeer
+var _server: RustWebSocketServer
+var _taken: Array[RustWebSocketPeer] = []
+## By id: how many messages were accepted, or have come.
+var _counts := {}
+var _apis: Array[SceneMultiplayer] = []
+var _peers: Array[RustWebSocketMultiplayerPeer] = []
+var _ids := {}
+var _in := 0
+var _ended := 0
+
+
+func _initialize() -> void:
+	Engine.max_fps = 100
+	for argument in OS.get_cmdline_user_args():
+		_arguments[argument.get_slice("=", 0)] = argument.substr(argument.find("=") + 1)
+	if _arguments.has("clients"):
+		if _arguments.has("raw"):
+			_connect_raw()
+		else:
+			_connect_all()
+		return
+	if not _arguments.has("plain"):
+		_lifecycle = RustWebSocketServerLifecycle.new()
+		_lifecycle.grace_period = _arguments.get("grace", "1").to_float()
+		_lifecycle.close_reason = "an update"
+		_lifecycle.drain_started.connect(func() -> void: print("DRAINING"))
+		_lifecycle.drained.connect(_show_sent)
+		root.add_child(_lifecycle)
+	_listen.call_deferred()
+
+
+func _listen() -> void:
+	if _arguments.has("freed"):
+		_lifecycle.free()
+	if _arguments.has("listener"):
+		_server = RustWebSocketServer.new()
+		_server.listen(0, "127.0.0.1")
+		_lifecycle.add_server(_server)
+		print("LISTENING ", _server.get_local_port())
+		return
+	_peer = RustWebSocketMultiplayerPeer.new()
+	_peer.outbound_buffer_size = 1 << 24
+	_peer.create_server(0, "127.0.0.1")
+	root.multiplayer.multiplayer_peer = _peer
+	root.multiplayer.peer_connected.connect(func(id: int) -> void: _counts[id] = 0)
+	print("LISTENING ", _peer.get_local_port())
+
+
+func _process(_delta: float) -> bool:
+	if _peer:
+		for id in root.multiplayer.get_peers():
+			for _index in 3:
+				if root.multiplayer.send_bytes(_payload(_counts[id] + 1), id) == OK:
+					_counts[id] += 1
+	elif _server:
+		_serve()
+	else:
+		_play()
+	return false
+
+
+func _serve() -> void:
+	_server.poll()
+	while _server.is_connection_available():
+		var peer: RustWebSocketPeer = _server.take_connection()
+		_taken.append(peer)
+		_lifecycle.add_server(peer)
+	for index in _taken.size():
+		_taken[index].poll()
+		while _taken[index].get_available_packet_count() > 0:
+			_taken[index].get_packet()
+		if _taken[index].get_ready_state() == RustWebSocketPeer.STATE_OPEN:
+			var count: int = _counts.get(index, 0) + 1
+			if _taken[index].send(_payload(count)) == OK:
+				_counts[index] = count
+
+
+func _show_sent() -> void:
+	for id: int in _counts:
+		print("SENT %d %d" % [id, _counts[id]])
+	print("DRAINED")
+
+
+func _connect_all() -> void:
+	for index in _arguments.count.to_int():
+		var peer := RustWebSocketMultiplayerPeer.new()
+		peer.inbound_buffer_size = 1 << 20
+		peer.create_client("ws://127.0.0.1:%s/" % _arguments.port)
+		var api := SceneMultiplayer.new()
+		api.root_path = NodePath("/root")
+		api.multiplayer_peer = peer
+		api.connected_to_server.connect(func() -> void:
+			_ids[index] = api.get_unique_id()
+			_count_in())
+		api.peer_packet.connect(_take.bind(index))
+		api.server_disconnected.connect(_show_got.bind(index))
+		_apis.append(api)
+		_peers.append(peer)
+		_counts[index] = 0
+
+
+func _connect_raw() -> void:
+	for index in _arguments.count.to_int():
+		var peer := RustWebSocketPeer.new()
+		peer.connect_to_url("ws://127.0.0.1:%s/" % _arguments.port)
+		_taken.append(peer)
+		_counts[index] = 0
+
+
+func _count_in() -> void:
+	_in += 1
+	if _in == _arguments.count.to_int():
+		print("IN")
+
+
+func _play() -> void:
+	for index in _apis.size():
+		# One client does not read for two seconds, again and again.
+		if index == 0 and _arguments.has("slow") and Time.get_ticks_msec() % 3000 < 2000:
+			continue
+		_apis[index].poll()
+		if _peers[index].get_connection_status() == MultiplayerPeer.CONNECTION_CONNECTED:
+			_apis[index].send_bytes(_payload(0), 1)
+	for index in _taken.size():
+		_play_raw(index)
+
+
+func _play_raw(index: int) -> void:
+	var peer := _taken[index]
+	peer.poll()
+	while peer.get_available_packet_count() > 0:
+		_take(1, peer.get_packet(), index)
+		if _counts[index] == 1:
+			_count_in()
+	if peer.get_ready_state() == RustWebSocketPeer.STATE_CLOSED and not _ids.has(index):
+		_ids[index] = 0
+		_show_end(index, peer.get_close_code(), peer.get_close_reason())
+
+
+func _take(_id: int, data: PackedByteArray, index: int) -> void:
+	_counts[index] += 1
+	if data.decode_u32(0) != _counts[index]:
+		print("LOST before %d" % data.decode_u32(0))
+
+
+func _show_got(index: int) -> void:
+	_show_end(index, _peers[index].get_close_code(), _peers[index].get_close_reason())
+
+
+func _show_end(index: int, code: int, reason: String) -> void:
+	print("GOT %d %d %d %s" % [_ids[index], _counts[index], code, reason])
+	_ended += 1
+	if _ended == _arguments.count.to_int():
+		quit()
+
+
+func _payload(number: int) -> PackedByteArray:
+	var payload := PackedByteArray()
+	payload.resize(BYTES)
+	payload.encode_u32(0, number)
+	return payload
