@@ -22,6 +22,23 @@ extends Node
 ## [method add_server]. What it sends while it drains arrives: connections are closed by handshake,
 ## behind everything that was sent before.
 ## [br][br]
+## A proxy or an orchestrator learns of the drain by a health check: it sends nobody new then, and
+## those who are connected stay.
+## [codeblock]
+## func answer(request: RustWebSocketRequest) -> void: # the server's request_callback
+##     if request.is_websocket():
+##         request.accept()
+##     elif request.get_path() == "/health":
+##         request.respond(503 if lifecycle.is_draining() else 200)
+##     else:
+##         request.respond(404)
+## [/codeblock]
+## The order is always the same: [signal drain_started]; then those who are connected play on, for
+## [member grace_period] seconds or until the last of them has left; then the rest is sent away, and
+## each client has five seconds to read what is under way and to answer; then [signal drained]; then
+## the process quits, if [member quits] is set. What a client has put on its way before it learns of
+## the close may not be read any more: whoever needs to know asks the server after coming back.
+## [br][br]
 ## Where the library is not loaded (in a browser) no signal is seen; [method start_drain] works.
 
 ## The first request to end has come, or [method start_drain] was called. Everybody is still
@@ -88,6 +105,14 @@ func _notification(what: int) -> void:
 ## Names a server to drain: a [RustWebSocketMultiplayerPeer] (a room, say), a
 ## [RustWebSocketServer], or a [RustWebSocketPeer] that the latter has handed out. To be called
 ## before the server's first client comes. This node does not keep it alive.
+## [codeblock]
+## var server := RustWebSocketServer.new()
+## server.listen(9080)
+## lifecycle.add_server(server)
+## var room := RustWebSocketMultiplayerPeer.new() # one of several, each with its MultiplayerAPI
+## room.create_server_from(server, "/room/red")
+## lifecycle.add_server(room)
+## [/codeblock]
 func add_server(server: Object) -> void:
 	if server != null and server.has_method(&"get_ready_state"):
 		_peers[server.get_instance_id()] = true

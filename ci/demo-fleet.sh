@@ -27,7 +27,7 @@ for option in "$@"; do
     *) die "unknown option '$option' (known: --seconds=N, --bots=N, --mute)." ;;
   esac
 done
-if [[ ! $seconds =~ ^[0-9]{1,4}$ ]] || ((10#$seconds < 20)); then die "--seconds needs a number from 20 on, not '$seconds'."; fi
+if [[ ! $seconds =~ ^[0-9]{1,4}$ ]] || ((10#$seconds < 24)); then die "--seconds needs a number from 24 on, not '$seconds'."; fi
 if [[ ! $bots =~ ^[0-9]{1,3}$ ]] || ((10#$bots < ${#rooms[@]})); then die "--bots needs a number from ${#rooms[@]} on, not '$bots'."; fi
 seconds=$((10#$seconds)) bots=$((10#$bots))
 
@@ -88,7 +88,7 @@ start_bots() {
     count=$(((bots - first + 1) / (hosts - host + 1))) log=$logs/bots-$host.log
     # shellcheck disable=SC2086 # the option or nothing
     play "$log" bots $mute "--url=wss://localhost:$proxy_port" "--ca=$fixtures/root.crt" "--rooms=$list" "--first=$first" "--count=$count" \
-      "--seconds=$seconds"
+      "--total=$bots" "--seconds=$seconds"
     mute=""
     clients+=("$pid")
     first=$((first + count))
@@ -101,9 +101,10 @@ show_progress() {
   sums=$(for ((host = 1; host <= hosts; host++)); do grep '^STATUS' "$logs/bots-$host.log" | tail -n 1 || true; done |
     awk '{ i += $2; s += $3; h += $4 } END { printf "%2d of %d in | %4d lines said | %5d heard", i, '"$bots"', s, h }')
   printf 'fleet: %3d s | %s\n' $((SECONDS - began)) "$sums"
+  [[ $sums == *" of "* && ${sums%% of *} -eq $bots ]]
 }
 
-play_until() { while ((SECONDS - began < $1)); do sleep 1; show_progress; done; }
+play_until() { while ((SECONDS - began < $1)); do sleep 1; show_progress || true; done; }
 
 # Ends server $1 as an update would, and starts it again.
 drain() {
@@ -128,7 +129,7 @@ kill_server() {
 wait_for_bots() {
   local deadline=$((SECONDS + seconds + 30)) process code failed=false
   for process in "${clients[@]}"; do
-    while is_running "$process" && ((SECONDS < deadline)); do sleep 1; show_progress; done
+    while is_running "$process" && ((SECONDS < deadline)); do sleep 1; show_progress || true; done
     ! is_running "$process" || give_up "the bots did not end."
     code=0
     wait "$process" || code=$?
@@ -161,6 +162,11 @@ sleep 1.5 # health checks
 say "starting $bots bots"
 began=$SECONDS
 start_bots
+until show_progress; do
+  ((SECONDS - began < 60)) || give_up "not all bots have come in."
+  sleep 1
+done
+began=$SECONDS
 play_until $((seconds / 3))
 on_one=$(grep -c 'opened room' "$logs/server-one.log" || true) on_two=$(grep -c 'opened room' "$logs/server-two.log" || true)
 ((on_one > 0 && on_two > 0)) || give_up "HAProxy has sent no room to a server: one has $on_one, two has $on_two."

@@ -3,20 +3,22 @@
 #
 #   ci/demo.sh [--impl=rust|builtin] [--seconds=N] [--bots=N]   plays a round and checks what has arrived
 #   ci/demo.sh --restart [--impl=...] [...]                     the same, but the server is killed at half-time and started again
+#   ci/demo.sh --slow-client [--seconds=N] [--bots=N]           one bot behind a slow link: how old is what it sees
 #   ci/demo.sh --window [--impl=...] [--bots=N]                 opens the game to play against the bots
 #
 #   --impl=IMPL   our classes (rust) or the engine's own (builtin); rust is the default
-#   --seconds=N   the round's length, 12 if not given
-#   --bots=N      how many bots play, 8 if not given (--window: 3)
+#   --seconds=N   the round's length, 12 if not given (--slow-client: 6)
+#   --bots=N      how many bots play, 8 if not given (--slow-client, --window: 3)
 #   --mute        one bot counts chat lines that it does not send, so that this script has to fail
 #
 # Two bots leave at half-time and another one comes. With --restart all stay: their connections break at half-time, they connect
-# again, and the round goes on. The exit code is 0 if every process has ended by itself,
+# again, and the round goes on. With --slow-client all stay too, the server sends more than a link of 32 KiB a second carries, and
+# the last bot has such a link: one round without unreliable_lifetime, and one with 0.1 s. The exit code is 0 if every process has ended by itself,
 # none has reported an error, and everything that was sent has arrived where it had to.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-impl=rust seconds=12 bots="" window=false restart=false mute=""
+impl=rust seconds="" bots="" window=false restart=false slow=false mute=""
 leavers=2 joiners=1
 
 for option in "$@"; do
@@ -26,14 +28,18 @@ for option in "$@"; do
     --bots=*) bots=${option#*=} ;;
     --window) window=true ;;
     --restart) restart=true ;;
+    --slow-client) slow=true ;;
     --mute) mute=--mute ;;
-    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --restart, --window, --mute)." ;;
+    *) die "unknown option '$option' (known: --impl=rust|builtin, --seconds=N, --bots=N, --restart, --slow-client, --window, --mute)." ;;
   esac
 done
 if $window && $restart; then die "--restart plays a round and checks it, without a window."; fi
+if $slow && { $window || $restart || [[ $impl != rust ]]; }; then die "--slow-client plays rounds of its own, on our classes."; fi
+if $slow; then leavers=0 joiners=0; fi
+if [[ -z $seconds ]]; then if $slow; then seconds=6; else seconds=12; fi; fi
 restarted=""
 if $restart; then leavers=0 joiners=0 restarted=--restarted; fi
-if [[ -z $bots ]]; then if $window; then bots=3; else bots=8; fi; fi
+if [[ -z $bots ]]; then if $window || $slow; then bots=3; else bots=8; fi; fi
 if [[ ! $seconds =~ ^[0-9]{1,4}$ ]] || ((10#$seconds < 4)); then die "--seconds needs a number from 4 on, not '$seconds'."; fi
 [[ $bots =~ ^[0-9]{1,3}$ ]] || die "--bots needs a number, not '$bots'."
 if ! $window && ((10#$bots <= leavers)); then die "--bots needs at least $((leavers + 1)), since $leavers of them leave at half-time."; fi
@@ -115,7 +121,7 @@ follow_server() {
       case $line in
         *half-time*)
           echo "$line"
-          if $restart; then restart_server; else start_bot $((bots + 1)); fi
+          if $restart; then restart_server; elif ! $slow; then start_bot $((bots + 1)); fi
           ;;
         "server: "*) echo "$line" ;;
       esac
@@ -183,6 +189,41 @@ play_round() {
   say "everything has arrived, no process has reported an error"
 }
 
+# A round with an unreliable_lifetime of $1 ms, whose last bot has a slow link; sets $age to how old the states were that it got,
+# in seconds (95th percentile), and $states to how many.
+play_behind_slow_link() {
+  local number link failed=false
+  pids=() names=()
+  start_game_server server "--players=$bots" "--seconds=$seconds" "--joins=$bots" "--lifetime=$1" --crowd >/dev/null
+  start "$logs/link.log" "$SLOW_LINK" "to=${url##*:}" seconds=300
+  link=$pid
+  wait_for_line "$logs/link.log" '^port ' 10 "$link" || give_up "the slow link does not listen."
+  for ((number = 1; number <= bots; number++)); do
+    if ((number == bots)); then url=ws://127.0.0.1:$(awk '$1 == "port" { print $2 }' "$logs/link.log"); fi
+    start_bot "$number"
+  done
+  follow_server >/dev/null
+  wait_for_all || failed=true
+  stop "$link"
+  check_logs || failed=true
+  if $failed; then give_up "not everything went as it had to."; fi
+  read -r age states < <(sed -nE 's/^report: .*"crowd":\{"age":([0-9.]+),"states":([0-9]+).*/\1 \2/p' "$logs/bot-$bots.log")
+}
+
+play_with_slow_client() {
+  local age="" states="" before
+  build_slow_link
+  say "a round of $seconds s without unreliable_lifetime; $bots bots, one of them behind a link of 32 KiB a second"
+  play_behind_slow_link 0
+  say "it got $states states, up to $age s old (95 of 100)"
+  before=$age
+  say "the same with unreliable_lifetime = 100"
+  play_behind_slow_link 100
+  say "it got $states states, up to $age s old (95 of 100)"
+  awk -v before="$before" -v age="$age" 'BEGIN { exit !(age > 0 && age < 0.6 && before > 1) }' ||
+    give_up "the states should be old without it, and not with it."
+}
+
 play_in_window() {
   local number
   start_game_server server "--players=$((bots + 1))"
@@ -196,4 +237,4 @@ find_godot
 say "building the addon"
 "$root_dir/ci/build.sh" || die "the addon could not be built: see above."
 prepare_project "$project"
-if $window; then play_in_window; else play_round; fi
+if $window; then play_in_window; elif $slow; then play_with_slow_client; else play_round; fi

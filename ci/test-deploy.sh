@@ -47,6 +47,7 @@ operated_server() {
   check "promtool accepts its metrics" promtool_accepts
   check "the client is counted" shows game_connections 1
   check "so is that it came" shows game_connections_total 1
+  check "memory is told" bash -c '(( $(sed -n "s/^game_memory_bytes //p" "$1") > 1000000 ))' - "$scratch/metrics"
   kill -TERM "$server"
   sleep 0.5
   check "it is not healthy while it drains" test "$(status /health)$(status /alive)" = 503200

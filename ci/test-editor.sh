@@ -72,8 +72,7 @@ open_for_the_first_time() {
 # The pictures in the documentation. A game runs in the project while those of the monitors are taken.
 take_pictures() {
   mkdir -p "$root_dir/docs/editor"
-  printf '\n[editor]\n\nrun/main_run_args="--headless"\n' >>"$copy/project.godot"
-  sed -i 's|^config/name=.*|config/name="My Game"\nrun/main_scene="res://addons/look/traffic.tscn"|' "$copy/project.godot"
+  sed -i 's|^config/name=.*|config/name="My Game"|' "$copy/project.godot"
   printf '[gd_scene load_steps=2 format=3]\n\n[ext_resource type="Script" path="res://addons/look/traffic.gd" id="1"]\n\n[node name="Game" type="Node"]\nscript = ExtResource("1")\n' \
     >"$copy/addons/look/traffic.tscn"
   look pictures Default "pictures=$root_dir/docs/editor"
@@ -93,7 +92,7 @@ ensure_addon
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 make_scratch
-start_display "$($pictures && echo 1280x800 || echo 1600x1000)" "$logs/display.log"
+start_display 1600x1000 "$logs/display.log"
 make_project
 make_old_scripts
 say "opening a project"

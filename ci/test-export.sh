@@ -32,19 +32,7 @@ timeout 180 "$GODOT" --headless --path "$copy" --export-release Linux "$out/samp
 [[ -f $out/sample.x86_64 && -f $out/sample.pck ]] || { tail -n 30 "$scratch/export.log" >&2; die "the export is not complete."; }
 [[ $class == WebSocketPeer || -f $out/librust_websocket.so ]] || die "the library does not lie beside the exported pack."
 
-# Debian's template may need the loader that came with it. It runs from the program's folder, under the program's name,
-# because the engine looks for pack and libraries beside the file that was started.
-run_exported() {
-  local lib; lib=$(dirname "$GODOT")/root/usr/lib/x86_64-linux-gnu
-  cd "$out"
-  if ./sample.x86_64 --headless --version >/dev/null 2>&1; then
-    timeout 60 ./sample.x86_64 --headless -- "class=$class"
-  else
-    cp "$lib/ld-linux-x86-64.so.2" sample
-    timeout 60 ./sample --library-path "$lib:$lib/pulseaudio:$lib/blas:$lib/lapack" ./sample.x86_64 --headless -- "class=$class"
-  fi
-}
-(run_exported) >"$scratch/run.log" 2>&1 || { cat "$scratch/run.log" >&2; die "the exported program failed."; }
+run_exported "$out" sample "class=$class" >"$scratch/run.log" 2>&1 || { cat "$scratch/run.log" >&2; die "the exported program failed."; }
 grep -qx "EXPORT CHECK: from an exported $class" "$scratch/run.log" || { cat "$scratch/run.log" >&2; die "the exported program did not connect."; }
 ! grep -q 'ERROR' "$scratch/run.log" || { cat "$scratch/run.log" >&2; die "the exported program printed errors."; }
 say "passed: the exported program uses $class"

@@ -53,18 +53,21 @@ gets() {
   [[ ${line#* } == "$wanted" ]] || { echo "got '${line#* }', wanted '$wanted'" >&2; return 1; }
 }
 
+# With $5 the server is at that socket file instead, which nginx's workers have to be allowed to open.
 start_nginx() {
+  local upstream=127.0.0.1:$3
+  [[ -z ${5:-} ]] || upstream=unix:$5
   {
-    echo "daemon off; pid $scratch/nginx.pid; error_log $scratch/nginx-error.log; load_module $stream_module; events {}"
+    echo "user $(id -un) $(id -gn); daemon off; pid $scratch/nginx-$1.pid; error_log $scratch/nginx-error.log; load_module $stream_module; events {}"
     configure nginx-stream.conf "s/listen (\[::\]:)?443/listen \1$2/" "s/127\.0\.0\.1:9081/127.0.0.1:$4/"
     echo "http { access_log off;"
     for kind in client_body proxy fastcgi uwsgi scgi; do echo "${kind}_temp_path $scratch/$kind;"; done
-    configure nginx.conf "s/listen (\[::\]:)?443/listen \1$1/" "s/127\.0\.0\.1:9080/127.0.0.1:$3/" \
+    configure nginx.conf "s/listen (\[::\]:)?443/listen \1$1/" "s#127\.0\.0\.1:9080;#$upstream;#" \
       "s#/etc/letsencrypt/live/game.example/fullchain.pem#$fixtures/ec_chain.crt#" \
       "s#/etc/letsencrypt/live/game.example/privkey.pem#$fixtures/ec_leaf.key#"
     echo "}"
-  } >"$scratch/nginx.conf"
-  start "$scratch/nginx.log" nginx -e "$scratch/nginx-error.log" -c "$scratch/nginx.conf"
+  } >"$scratch/nginx-$1.conf"
+  start "$scratch/nginx.log" nginx -e "$scratch/nginx-error.log" -c "$scratch/nginx-$1.conf"
   wait_for_port "$1" && wait_for_port "$2" || { tail -n 3 "$scratch/nginx.log" "$scratch/nginx-error.log" >&2; return 1; }
 }
 
@@ -189,6 +192,15 @@ done
 check "past the proxy, a forged X-Forwarded-For" is_shown behind "127.0.0.7 PORT" "ws://$url" "$behind" 127.0.0.1 127.0.0.7 \
   "header=X-Forwarded-For: 6.6.6.6" "header=X-Forwarded-Proto: https"
 check "past the proxy, no PROXY header" gets "cut" "$through" 127.0.0.1 ""
+
+serve by_file trusted=unix "unix=$scratch/game.sock"
+by_file=$(free_port)
+check "nginx in front of a socket file" start_nginx "$by_file" "$(free_port)" 0 "$through" "$scratch/game.sock"
+check "through a socket file, IPv4" is_shown by_file "127.0.0.7 0" "wss://$url" "$by_file" 127.0.0.1 127.0.0.7 "$tls"
+check "through a socket file, IPv6" is_shown by_file "0:0:0:0:0:0:0:1 0" "wss://$url" "$by_file" ::1 "" "$tls"
+check "through a socket file, a forged X-Forwarded-For" is_shown by_file "127.0.0.7 0" "wss://$url" "$by_file" 127.0.0.1 127.0.0.7 \
+  "$tls" "header=X-Forwarded-For: 6.6.6.6"
+check "through a socket file, a player" plays_through "$by_file"
 
 serve limited trusted=127.0.0.1 address=1
 limited=$(free_port)

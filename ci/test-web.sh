@@ -3,13 +3,24 @@
 # for the web runs in the Linux release template, which has no library beside it, against native servers. Neither export
 # nor game may complain, and nothing may be left behind, not even by an export that fails or by an editor that dies.
 #
-#   ci/test-web.sh      needs the addon in godot-project/addons (ci/build.sh puts it there)
+#   ci/test-web.sh                                needs the addon in godot-project/addons (ci/build.sh puts it there)
+#   ci/test-web.sh --browser [--template FILE]    the same subjects as pages in a headless Chromium, with the export template
+#                                                 FILE or one that ci/build-web-template.sh builds, which takes its time
 #
 # Logs stay in build/test-web/. The last line is "N passed, N failed".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 logs=$root_dir/build/test-web
+browser=false template=()
+while (($#)); do
+  case $1 in
+    --browser) browser=true ;;
+    --template) template=(--template "${2:-}") && shift ;;
+    *) die "unknown option '$1' (known: --browser, --template FILE)." ;;
+  esac
+  shift
+done
 class=RustWebSocketPeer
 
 # A copy of the sample project: demo, addon, and the subjects, which begin in a scene of their own.
@@ -31,7 +42,8 @@ write_presets() {
   while IFS='|' read -r name exclude extensions; do
     printf '[preset.%d]\n\nname="%s"\nplatform="Web"\nrunnable=true\nexport_filter="all_resources"\n' "$number" "$name"
     printf 'include_filter=""\nexclude_filter="%s"\nexport_path=""\nscript_export_mode=2\n\n' "$exclude"
-    printf '[preset.%d.options]\n\nvariant/extensions_support=%s\nvariant/thread_support=false\n\n' "$number" "$extensions"
+    printf '[preset.%d.options]\n\nvariant/extensions_support=%s\nvariant/thread_support=false\n' "$number" "$extensions"
+    printf 'custom_template/release="%s"\n\n' "${web_template:-}"
     number=$((number + 1))
   done <<'PRESETS'
 Plain||false
@@ -81,12 +93,14 @@ play() {
   local subject=$1 log=$2
   shift 2
   (cd "$out" && WEB_SUBJECT=$subject WEB_URL=ws://127.0.0.1:$raw_port WEB_MULTIPLAYER_URL=ws://127.0.0.1:$multiplayer_port \
+    WEB_DEAF_URL=ws://127.0.0.1:$deaf_port \
     timeout 60 "${program[@]}" --headless -- "$@") >"$log" 2>&1
 }
 
 start_native_server() {
   start "$logs/server.log" timeout 300 "$GODOT" --headless --path "$project" -s res://tests/web/server.gd
   wait_for_line "$logs/server.log" '^server: listening on ' 30 || die "the native server does not start."
+  deaf_port=$(free_port)
   read -r raw_port multiplayer_port < <(sed -n 's/^server: listening on \([0-9]*\) and \([0-9]*\)$/\1 \2/p' "$logs/server.log")
 }
 
@@ -103,6 +117,10 @@ check_preset() {
   check "$preset: the engine's example, is greeted" says "$log-dropin.log" '^Packet: Hello from a RustWebSocketPeer\.$'
   check "$preset: the engine's example, closes" says "$log-dropin.log" '^WebSocket closed with code: 1000, reason: Good bye\.\. Clean: true$'
   check "$preset: the engine's example, says nothing else" is_silent "$log-dropin.log"
+  check "$preset: the node's signals, ends" play suite "$log-suite.log"
+  check "$preset: the node's signals, is through" says "$log-suite.log" '^WEB DONE$'
+  check "$preset: the node's signals, come in order" lacks_line "$log-suite.log" '^WEB FAIL'
+  check "$preset: the node's signals, says nothing else" is_silent "$log-suite.log"
   check "$preset: the node, ends" play node "$log-node.log"
   check "$preset: the node, comes back" says "$log-node.log" '^node: closed 4012 restarting true WebSocketPeer$'
   check "$preset: the node, closes" says "$log-node.log" '^node: closed 1000 Good bye\. true WebSocketPeer$'
@@ -112,19 +130,24 @@ check_preset() {
 fails() { ! "$@"; }
 lacks_line() { ! grep -E -- "$2" "$1"; }
 
+# A native server of the demo for two players and a native bot on it; $1 is whom they play with. Sets $url.
+start_demo_server() {
+  local log=$logs/demo-server-$1.log
+  start "$log" timeout 180 "$GODOT" --headless --path "$project" res://demo/server/server.tscn -- --players=2 --seconds=4
+  wait_for_line "$log" 'listening on ws://' 30 || die "the demo's server does not start."
+  url=$(sed -n 's/.*listening on \(ws:[^ ]*\).*/\1/p' "$log")
+  start "$logs/demo-native-$1.log" timeout 150 "$GODOT" --headless --path "$project" -- --bot "--url=$url" --name=Native
+}
+
 # A bot in the pack and a native one, on a native server.
 check_demo() {
   local url
-  start "$logs/demo-server.log" timeout 120 "$GODOT" --headless --path "$project" res://demo/server/server.tscn -- \
-    --players=2 --seconds=4
-  wait_for_line "$logs/demo-server.log" 'listening on ws://' 30 || die "the demo's server does not start."
-  url=$(sed -n 's/.*listening on \(ws:[^ ]*\).*/\1/p' "$logs/demo-server.log")
-  start "$logs/demo-native.log" timeout 60 "$GODOT" --headless --path "$project" -- --bot "--url=$url" --name=Native
+  start_demo_server pack
   check "demo: the bot in the pack ends well" play demo "$logs/demo-web.log" --bot "--url=$url" --name=Browser
   check "demo: it has played" says "$logs/demo-web.log" '^report: .*"chat_heard":\[[^]]'
   check "demo: it says nothing else" is_silent "$logs/demo-web.log"
-  check "demo: the server lets it in" says "$logs/demo-server.log" '^server: Browser joined$'
-  check "demo: the server has no complaints" is_silent "$logs/demo-server.log"
+  check "demo: the server lets it in" says "$logs/demo-server-pack.log" '^server: Browser joined$'
+  check "demo: the server has no complaints" is_silent "$logs/demo-server-pack.log"
 }
 
 # Into a folder that does not exist.
@@ -151,6 +174,61 @@ check_killed_editor() {
   check "after an editor was killed the next one has everything again" is_as_before
 }
 
+# Exports the project as a page with the template, and serves it.
+make_page() {
+  local port
+  need chromium chromium
+  page=$scratch/page
+  mkdir "$page"
+  check "the page exports" timeout 180 "$GODOT" --headless --path "$copy" --export-release Plain "$page/index.html" >"$logs/page.log" 2>&1
+  [[ -f $page/index.html ]] || { tail -n 5 "$logs/page.log"; return 1; }
+  port=$(free_port)
+  start "$logs/http.log" python3 -m http.server --bind 127.0.0.1 --directory "$page" "$port"
+  wait_for_port "$port"
+  page_url=http://127.0.0.1:$port
+}
+
+# browse NAME END ARGUMENT...: the page with these user arguments, until its console has a line that matches END. What the console
+# says is the log NAME.
+browse() {
+  local name=$1 end=$2 log=$logs/browser-$1.log profile=$scratch/profile-$1 list
+  shift 2
+  list=$(printf ',"%s"' "$@")
+  sed "s|\"args\":\[\]|\"args\":[\"--\"$list]|" "$page/index.html" >"$page/$name.html"
+  start "$log.all" env "HOME=$profile" timeout --kill-after=5 120 chromium --headless --no-sandbox --disable-dev-shm-usage \
+    --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run --disable-background-networking \
+    --disable-component-update --disable-sync --user-data-dir="$profile/data" --enable-logging=stderr --v=0 "$page_url/$name.html"
+  wait_for_line "$log.all" ":CONSOLE[:(].*\"$end" 110 "$pid" >/dev/null 2>&1 || true # judged below
+  stop "$pid"
+  sed -nE 's/^.*:CONSOLE[:(][0-9]+\)?\] "(.*)", source: .*$/\1/p' "$log.all" >"$log"
+  says "$log" "^$end"
+}
+
+# A browser's console says what is refused to it, as an error of its own: the attempts to connect that have to fail.
+browser_is_silent() {
+  local found
+  found=$(complaints "$1" | grep -vE "WebSocket connection to '.*' failed|^[0-9]+:WEB ok ") || true
+  [[ -z $found ]] || { head <<<"$found"; return 1; }
+}
+
+# The subjects and the demo in a real browser.
+check_browser() {
+  local subject url urls
+  urls=("WEB_URL=ws://127.0.0.1:$raw_port" "WEB_MULTIPLAYER_URL=ws://127.0.0.1:$multiplayer_port" "WEB_DEAF_URL=ws://127.0.0.1:$deaf_port")
+  for subject in names suite node; do
+    check "browser: $subject, is through" browse "$subject" 'WEB DONE' "WEB_SUBJECT=$subject" "${urls[@]}"
+    check "browser: $subject, everything holds" lacks_line "$logs/browser-$subject.log" '^WEB FAIL'
+    check "browser: $subject, says nothing else" browser_is_silent "$logs/browser-$subject.log"
+  done
+  check "browser: the node, comes back" says "$logs/browser-node.log" '^node: closed 4012 restarting true WebSocketPeer$'
+  check "browser: the engine's example, closes" browse dropin \
+    'WebSocket closed with code: 1000, reason: Good bye\.\. Clean: true' WEB_SUBJECT=dropin "${urls[@]}"
+  start_demo_server browser
+  check "browser: the bot in the page ends" browse demo 'client: end' --bot "--url=$url" --name=Browser
+  check "browser: it has played" says "$logs/browser-demo.log" '^report: '
+  check "browser: the demo's server lets it in" says "$logs/demo-server-browser.log" '^server: Browser joined$'
+}
+
 # Ends the process $1, which waits for a child (timeout), and that child, at once.
 kill_with_children() {
   local child
@@ -165,10 +243,18 @@ prepare_project "$project"
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 make_scratch
+web_template=""
+if $browser; then web_template=$("$root_dir/ci/build-web-template.sh" "${template[@]}"); fi
 make_project
+start_native_server
+if $browser; then
+  say "in a browser"
+  if make_page; then check_browser; fi
+  finish
+  exit
+fi
 make_program
 before=$(fingerprint)
-start_native_server
 for preset in Plain Excluded Extensions; do
   say "preset $preset"
   check_preset "$preset"

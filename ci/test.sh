@@ -10,7 +10,7 @@
 # (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows it),
 # api (the library asks for no class of an engine module), dropin (the addon alone in an empty project), builtin-names
 # (the addon under the engine's own class names), export (the sample project as a Linux program), web (packs for browsers,
-# run without the library), migrate (class names changed, and back), editor (an editor in a window of its own: it prints nothing, icons, help, completion), autobahn (the Autobahn
+# run without the library), migrate (class names changed, and back), replace (a project that names the engine's classes runs on ours, and exported too), editor (an editor in a window of its own: it prints nothing, icons, help, completion), autobahn (the Autobahn
 # test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
 # headless browser), interop (TLS with OpenSSL and nginx), fleet (servers behind nginx and HAProxy, and certificates that renew), nats (the sample project's NATS client and a real server),
 # demo-fleet (three servers behind HAProxy, one drained, one killed), deploy (what docs/deploy.md tells operators), hostile (some of the attacks of ci/test-hostile.sh), fuzz (each target for twenty seconds), lifecycle (quitting, reloading, ten thousand connections).
@@ -21,7 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate autobahn peers chromium interop fleet nats demo-fleet deploy hostile fuzz)
+all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate replace autobahn peers chromium interop fleet proxies nats demo-fleet deploy hostile fuzz)
 make_scratch
 times=()
 
@@ -65,12 +65,14 @@ step_builtin-names() { run_step builtin-names ci/test-builtin-names.sh; }
 step_export() { run_step export ci/test-export.sh; }
 step_web() { run_step web ci/test-web.sh; }
 step_migrate() { run_step migrate ci/test-migrate.sh; }
+step_replace() { run_step replace ci/test-replace.sh; }
 step_editor() { lacks editor "Xvfb (root could install it)" obtainable Xvfb || run_step editor ci/test-editor.sh; }
 step_autobahn() { lacks autobahn "python3 with pip" has_pip || run_step autobahn ci/autobahn.sh ci; }
 step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm || run_step peers ci/test-peers.sh ws websockets; }
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
 step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could install them)" obtainable openssl nginx haproxy chromium || run_step fleet ci/test-fleet.sh; }
+step_proxies() { lacks proxies "tinyproxy and microsocks (root could install them)" obtainable tinyproxy microsocks || run_step proxies ci/test-proxies.sh; }
 step_hostile() { lacks hostile "Linux" test -r /proc/self/schedstat || run_step hostile ci/test-hostile.sh --short; }
 
 step_nats() { lacks nats "nats-server (root could install it)" obtainable nats-server || run_step nats ci/test-nats.sh; }

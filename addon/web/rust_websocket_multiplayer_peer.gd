@@ -4,6 +4,8 @@ extends WebSocketMultiplayerPeer
 ## WebSocket there, with the further members. Settings keep their values and do nothing; what a
 ## browser does not tell is 0 or empty. There are no servers in a browser.
 
+# gdlint: disable=unused-argument
+
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
 
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
@@ -15,6 +17,9 @@ var heartbeat_interval: float = 0.0:
 var close_timeout: float = 5.0:
 	set = set_close_timeout,
 	get = get_close_timeout
+var use_environment_proxy: bool = false:
+	set = set_use_environment_proxy,
+	get = get_use_environment_proxy
 var compression: Compression = COMPRESSION_DISABLED:
 	set = set_compression,
 	get = get_compression
@@ -56,6 +61,30 @@ var proxy_protocol: bool = false:
 var _packets_peers := PackedInt32Array()
 # A client's connection, for what it says when it has ended.
 var _server: RustWebSocketPeer
+
+
+func set_http_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	pass
+
+
+func set_https_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	pass
+
+
+func set_socks_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	pass
+
+
+func get_proxy_response_code() -> int:
+	return 0
+
+
+func set_use_environment_proxy(enabled: bool) -> void:
+	use_environment_proxy = enabled
+
+
+func get_use_environment_proxy() -> bool:
+	return use_environment_proxy
 
 
 func _init() -> void:

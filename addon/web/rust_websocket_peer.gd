@@ -4,6 +4,8 @@ extends WebSocketPeer
 ## WebSocket there, with the further members. Settings keep their values and do nothing; what a
 ## browser does not tell is 0 or empty.
 
+# gdlint: disable=unused-argument
+
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
 
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
@@ -15,6 +17,9 @@ var connect_timeout: float = 30.0:
 var close_timeout: float = 5.0:
 	set = set_close_timeout,
 	get = get_close_timeout
+var use_environment_proxy: bool = false:
+	set = set_use_environment_proxy,
+	get = get_use_environment_proxy
 var compression: Compression = COMPRESSION_DISABLED:
 	set = set_compression,
 	get = get_compression
@@ -28,12 +33,10 @@ var compression_context_takeover: bool = false:
 var _write_mode: WriteMode = WRITE_MODE_BINARY
 
 
-# gdlint: disable=unused-argument
 func accept_stream_with_data(stream: StreamPeer, received: PackedByteArray) -> Error:
 	return ERR_UNAVAILABLE
 
 
-# gdlint: enable=unused-argument
 func get_error_message() -> String:
 	if get_ready_state() != STATE_CLOSED:
 		return ""
@@ -162,6 +165,30 @@ func set_compression_context_takeover(enabled: bool) -> void:
 
 func get_compression_context_takeover() -> bool:
 	return compression_context_takeover
+
+
+func set_http_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	pass
+
+
+func set_https_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	pass
+
+
+func set_socks_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	pass
+
+
+func get_proxy_response_code() -> int:
+	return 0
+
+
+func set_use_environment_proxy(enabled: bool) -> void:
+	use_environment_proxy = enabled
+
+
+func get_use_environment_proxy() -> bool:
+	return use_environment_proxy
 
 
 func _unknown() -> String:

@@ -82,3 +82,18 @@ run_suite() {
   count_failures "$(sed "${known_errors:-}" "$log" |
     awk -v run="$name" -v impl="$impl" -v other="${other:-$impl}" -v exit_code="$code" -f "$root_dir/ci/engine-log.awk")"
 }
+
+# Runs the exported program $1/$2.x86_64, headless, with the arguments that follow behind `--`. Debian's template may need the
+# loader that came with it. It runs from the program's folder, under the program's name, because the engine looks for pack and
+# libraries beside the file that was started.
+run_exported() (
+  local name=$2 lib; lib=$(dirname "$GODOT")/root/usr/lib/x86_64-linux-gnu
+  cd "$1" || return
+  shift 2
+  if "./$name.x86_64" --headless --version >/dev/null 2>&1; then
+    timeout 60 "./$name.x86_64" --headless -- "$@"
+  else
+    cp "$lib/ld-linux-x86-64.so.2" "$name"
+    timeout 60 "./$name" --library-path "$lib:$lib/pulseaudio:$lib/blas:$lib/lapack" "./$name.x86_64" --headless -- "$@"
+  fi
+)

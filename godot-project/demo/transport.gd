@@ -3,12 +3,15 @@ extends RefCounted
 ## Makes the [MultiplayerPeer] that carries the game: of this addon, or, to compare, the engine's
 ## own. They have one API; a project of yours has only the first line.
 
+## After so many milliseconds what the synchronizers send is of no use any more.
+const LIFETIME: int = 250
 
-static func create(impl: String) -> MultiplayerPeer:
+
+static func create(impl: String, lifetime: int = LIFETIME) -> MultiplayerPeer:
 	if impl == "rust":
 		var peer := RustWebSocketMultiplayerPeer.new()
-		# What the synchronizers send is of no use later: a client behind a slow link sees the present.
-		peer.unreliable_lifetime = 250
+		# A client behind a slow link sees the present.
+		peer.unreliable_lifetime = lifetime
 		return peer
 	return WebSocketMultiplayerPeer.new()
 

@@ -2,6 +2,7 @@ extends SceneTree
 ## A multiplayer server behind proxies; see ci/test-fleet.sh.
 ##
 ##   port=N              (default 0, which the system chooses)
+##   unix=PATH           a socket file in place of the port
 ##   trusted=A,B         trusted_proxies
 ##   proxy=yes           proxy_protocol
 ##   max=N, address=N    max_clients, max_clients_per_address
@@ -38,7 +39,10 @@ func _initialize() -> void:
 	if not _certificates.is_empty():
 		options = _load_certificate()
 		_renewed = _renewal()
-	if _peer.create_server(arguments.port.to_int(), "127.0.0.1", options) == OK:
+	var address := "127.0.0.1"
+	if arguments.has("unix"):
+		address = "unix:" + arguments.unix
+	if _peer.create_server(arguments.port.to_int(), address, options) == OK:
 		_name(arguments.get("names", ""))
 		print("LISTENING ", _peer.get_local_port())
 	else:

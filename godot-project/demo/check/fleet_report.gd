@@ -85,7 +85,7 @@ func _check_line(speaker: Dictionary, text: String) -> void:
 func _check_rooms() -> void:
 	var servers: Dictionary = {}
 	for bot: Dictionary in _bots:
-		if servers.get_or_add(bot.room, bot.server) != bot.server:
+		if bot.server and servers.get_or_add(bot.room, bot.server) != bot.server:
 			_failures.append("the room %s is on two servers: %s and %s" % [bot.room, bot.server,
 				servers[bot.room]])
 		if bot.most_players < _bots.size():

@@ -234,5 +234,6 @@ func _print_report() -> void:
 	report.merge(_traffic.report())
 	report["name"] = _player_name
 	report["id"] = str(_id)
+	report["crowd"] = _game.crowd.report()
 	report["returned"] = _reconnect.report()
 	print("report: ", JSON.stringify(report))

@@ -6,17 +6,21 @@ extends Node
 ##   --url=wss://HOST:PORT   the proxy; --ca=FILE: whom to trust
 ##   --rooms=A,B,...         spread over these
 ##   --first=N --count=N     their numbers
+##   --total=N               the time begins when the lobby shows so many players
 ##   --seconds=N             how long they play
 ##   --mute                  one counts a line that it does not say: the check has to notice
 ## [/codeblock]
 
 ## Nothing is said any more for so long before the end: what was said has time to arrive.
 const QUIET_SECONDS: float = 4.0
+## The time begins after so long whoever is missing; the check notices.
+const PATIENCE: float = 60.0
 const FRAMES_PER_SECOND: int = 60
 
 var _bots: Array[FleetBot] = []
 var _options := DemoOptions.new()
-var _age: float = 0.0
+## Negative before all have come in.
+var _age: float = -PATIENCE
 var _shown: int = 0
 
 
@@ -39,15 +43,21 @@ func _ready() -> void:
 
 func _process(delta: float) -> void:
 	_age += delta
+	if _age < 0.0 and _bots.any(_sees_all):
+		_age = 0.0
 	var seconds: float = _options.number("seconds", 30.0)
 	for bot: FleetBot in _bots:
 		bot.talks = _age < seconds - QUIET_SECONDS
-	if int(_age) > _shown:
-		_shown = int(_age)
+	if int(_age + PATIENCE) > _shown:
+		_shown = int(_age + PATIENCE)
 		_show()
 	if _age >= seconds:
 		set_process(false)
 		_end()
+
+
+func _sees_all(bot: FleetBot) -> bool:
+	return bot.most_players() >= int(_options.number("total", 1))
 
 
 func _show() -> void:

@@ -26,7 +26,7 @@ var _ends: PackedStringArray = []
 var _longest_outage: float = 0.0
 var _most_players: int = 0
 var _rooms_seen: Dictionary = {}
-## Who has passed on what this bot said last.
+## Who has passed on what this bot has said since it came in; empty if nothing.
 var _server: String = ""
 
 
@@ -56,6 +56,11 @@ func lines_said() -> int:
 
 func lines_heard() -> int:
 	return _heard.size()
+
+
+## The most players that the lobby has shown at once.
+func most_players() -> int:
+	return _most_players
 
 
 func report() -> Dictionary:
@@ -114,6 +119,7 @@ func _on_lost(otherwise: String) -> void:
 	var now: float = Time.get_unix_time_from_system()
 	if is_in():
 		_stays[-1].append(now)
+		_server = ""
 	if _lost_at == 0.0:
 		_lost_at = now
 	_ends.append(str(peer.get_close_code()) if otherwise.is_empty() else otherwise)

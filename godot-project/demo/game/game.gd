@@ -11,6 +11,7 @@ const PLAYER: PackedScene = preload("res://demo/game/player.tscn")
 @onready var session: GameSession = $Session
 @onready var spawner: MultiplayerSpawner = $Spawner
 @onready var sparks: Sparks = $Sparks
+@onready var crowd: Crowd = $Crowd
 @onready var _players: Node2D = $Players
 
 

@@ -4,8 +4,8 @@ extends "res://tests/harness/request_case.gd"
 const TEXT_FRAME := [0x81, 0x82, 0, 0, 0, 0, 104, 105]
 
 
-## A stream of a script. The engine's own functions take pointers, which scripts have not: these take
-## their place.
+## A stream of a script. The engine's own functions take pointers, which scripts have not: these
+## take their place.
 class Wire:
 	extends StreamPeerExtension
 

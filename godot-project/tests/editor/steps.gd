@@ -164,6 +164,8 @@ func completions(code: CodeEdit, text: String) -> PackedStringArray:
 ## A picture of the window, or of a part of it.
 func save_picture(path: String, part := Rect2i()) -> void:
 	await frames(10)
+	# An editor in which nothing changes draws nothing.
+	EditorInterface.get_base_control().queue_redraw()
 	await RenderingServer.frame_post_draw
 	var picture := tree.root.get_texture().get_image()
 	if part.has_area():

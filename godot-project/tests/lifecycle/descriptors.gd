@@ -1,6 +1,7 @@
 extends SceneTree
-## A server at the limit of open files: it leaves some to the game, serves those who are in, and goes
-## on when there is room. Its clients are in a process of their own, whose sockets do not count.
+## A server at the limit of open files: it leaves some to the game, serves those who are in, and
+## goes on when there is room. Its clients are in a process of their own, whose sockets do not
+## count.
 ##
 ##   godot --headless --path godot-project -s res://tests/lifecycle/descriptors.gd -- server
 ##   godot --headless --path godot-project -s res://tests/lifecycle/descriptors.gd -- clients PORT

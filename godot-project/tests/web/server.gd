@@ -40,10 +40,18 @@ func _serve(peer: RustWebSocketPeer) -> void:
 		peer.send_text("Hello from a RustWebSocketPeer.")
 	while peer.get_available_packet_count() > 0:
 		var text := peer.get_packet().get_string_from_utf8()
-		match text:
-			"Thank you.":
+		var words := text.split(" ")
+		match words[0]:
+			"Thank":
 				peer.close(1000, "Good bye.")
 			"restart":
 				peer.close(4012, "restarting")
+			"close":
+				peer.close(words[1].to_int(), words[2])
+			"die":
+				peer.close(-1)
+			"burst":
+				for number in 3:
+					peer.send_text("burst %d" % number)
 			_:
 				peer.send_text(text)

@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
+
+use rust_websocket_net::lock;
 
 use godot::prelude::*;
 use rust_websocket_peers::{Asking, Refused};
@@ -106,8 +108,4 @@ pub(crate) fn claim(asking: &Arc<Asking>) -> Gd<RustWebSocketRequest> {
     let object = RustWebSocketRequest::of(asking);
     asking.is_claimed.store(true, Ordering::Release);
     object
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

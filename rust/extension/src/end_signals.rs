@@ -6,9 +6,11 @@
 //! and cannot give back the one that was there, which has to happen before the library is unloaded.
 
 use std::sync::{
-    Mutex, PoisonError,
+    Mutex,
     atomic::{AtomicU32, Ordering},
 };
+
+use rust_websocket_net::lock;
 
 use godot::classes::Engine;
 use godot::prelude::*;
@@ -42,7 +44,7 @@ pub(crate) fn withdraw() {
     if engine.has_meta(NAME) {
         engine.remove_meta(NAME);
     }
-    let mut watch = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut watch = lock(&WATCH);
     watch.watchers = 0;
     if let Some(before) = watch.before.take() {
         system::restore(before);
@@ -53,7 +55,7 @@ pub(crate) fn withdraw() {
 /// system does not tell.
 fn answer(arguments: &[&Variant]) -> i64 {
     let command = arguments.first().map(|command| command.stringify().to_string()).unwrap_or_default();
-    let mut watch = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut watch = lock(&WATCH);
     match command.as_str() {
         "watch" => watch.begin(),
         "unwatch" => watch.end(),

@@ -3,10 +3,12 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
+
+use rust_websocket_net::lock;
 
 use godot::builtin::{GString, PackedByteArray, VarArray};
 use godot::classes::{
@@ -60,7 +62,7 @@ impl Holder {
     }
 
     pub(crate) fn hold(&self, held: Held) {
-        let before = std::mem::replace(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner), held);
+        let before = std::mem::replace(&mut *lock(&self.held), held);
         drop(before); // after the lock is gone
     }
 }

@@ -22,11 +22,17 @@ mod monitors;
 mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
+#[cfg(not(feature = "builtin-names"))]
+mod project_files;
 mod properties;
+mod proxies;
+mod proxy_methods;
 mod pump;
 mod raw_packet;
 mod registration;
 mod rename;
+#[cfg(not(feature = "builtin-names"))]
+mod replace_names;
 mod report;
 mod request;
 mod server;
@@ -57,6 +63,8 @@ unsafe impl ExtensionLibrary for RustWebSocket {
             InitStage::Scene => {
                 monitors::init();
                 rename::offer();
+                #[cfg(not(feature = "builtin-names"))]
+                replace_names::apply();
                 end_signals::offer();
                 registration::complete_classes();
             }

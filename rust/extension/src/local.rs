@@ -161,7 +161,7 @@ impl Local {
     fn dial(&mut self, stream: &mut OpenStream, events: &mut Vec<LinkEvent>, now: Instant) {
         let Some(dial) = &mut self.dial else { return };
         let progress = dial.advance(stream, now);
-        events.extend(dial.take_connected().map(LinkEvent::Connected));
+        events.extend(dial.take_connected().map(|address| LinkEvent::Connected(address.into())));
         let is_through = progress == Ok(true);
         self.endpoint.set_connect_phase(if is_through { ConnectPhase::Upgrade } else { dial.phase() });
         if is_through {

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, ThreadId},
@@ -12,7 +12,7 @@ use std::{
 
 use godot::classes::{Engine, Object};
 use godot::prelude::*;
-use rust_websocket_net::ProcessSums;
+use rust_websocket_net::{ProcessSums, lock};
 
 use crate::report::fence;
 
@@ -75,7 +75,7 @@ pub(crate) fn add() {
 
 /// Takes them out of the engine, which keeps them longer than the library.
 pub(crate) fn remove() {
-    let ours = std::mem::take(&mut *OURS.lock().unwrap_or_else(PoisonError::into_inner));
+    let ours = std::mem::take(&mut *lock(&OURS));
     let Some(mut performance) = performance().filter(|_| !ours.is_empty()) else { return };
     for name in ours {
         if has(&mut performance, &name) {
@@ -97,7 +97,7 @@ fn add_all() {
             fence(Variant::nil(), || monitor.value())
         });
         performance.call("add_custom_monitor", &[name.to_variant(), callable.to_variant()]);
-        OURS.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+        lock(&OURS).push(name);
     }
 }
 
@@ -140,7 +140,7 @@ impl Monitor {
     }
 
     fn rate(&self, now: Instant, sum: f64) -> f64 {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.last);
         let elapsed = now.saturating_duration_since(last.at);
         // Asked twice in one moment, it says the same twice.
         if elapsed >= ONE_MOMENT {
@@ -159,7 +159,7 @@ struct Reading {
 
 /// The sums of this moment. The debugger asks for all monitors, one after the other: they are added up once for it.
 fn read_sums(index: usize) -> (Instant, ProcessSums) {
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last = lock(&LAST);
     let now = Instant::now();
     let reading = match last.take() {
         Some(Reading { index: previous, at, sums })

@@ -3,17 +3,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Instant,
 };
 
-use bytes::Bytes;
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
 use godot::meta::conv::RawPtr;
 use godot::prelude::*;
-use rust_websocket_net::Listener;
+use rust_websocket_net::{Listener, lock};
 use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
 
 use crate::{
@@ -24,8 +23,8 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    first_calls, monitors, own_virtuals, pump,
-    raw_packet::{RawPacket, copy_packet},
+    first_calls, monitors, own_virtuals, proxies, pump,
+    raw_packet::{RawPacket, packet_at},
     report::{self, fence},
     request::RustWebSocketRequest,
     state_table::StateTable,
@@ -107,7 +106,7 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     fn lock_objects(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketPeer>>> {
-        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.objects)
     }
 
     fn forget_object(this: &Gd<Self>, id: i32) {
@@ -147,9 +146,9 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     /// Sends a packet; each peer that refuses it prints why, once.
-    fn put(this: &Gd<Self>, payload: Bytes) -> Error {
+    fn put(this: &Gd<Self>, payload: &[u8]) -> Error {
         let state = Self::state_of(this);
-        match state.attempt(|multiplayer| multiplayer.put_packet(payload, &Instant::now)) {
+        match state.attempt(|multiplayer| multiplayer.put_copy(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)
@@ -159,7 +158,7 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     /// A getter.
-    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Multiplayer) -> R) -> R {
+    pub(crate) fn read<R>(&self, on_panic: R, call: impl FnOnce(&Multiplayer) -> R) -> R {
         fence(on_panic, || self.state.with(|multiplayer| call(multiplayer)))
     }
 
@@ -227,7 +226,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     #[func(gd_self)]
     unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
         // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
-        let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
+        let payload = unsafe { packet_at(&p_buffer, p_buffer_size) };
         first_calls::virtual_call(Error::OK, || Self::put(&this, payload))
     }
 
@@ -405,9 +404,13 @@ impl RustWebSocketMultiplayerPeer {
             };
             let (security, held) =
                 tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
-            let dial = security.map(|security| move |request, options| security.dial(request, options));
-            let error =
-                report::answer(&*state, |multiplayer| multiplayer.create_client(&url, dial, &Instant::now));
+            let way = proxies::way(&*state, &url);
+            let dial = proxies::dial(security, way.clone());
+            let error = report::answer(&*state, |multiplayer| {
+                multiplayer.create_client(&url, dial, &Instant::now)?;
+                multiplayer.proxies.begin(way);
+                Ok(())
+            });
             if error == Error::OK {
                 monitors::add();
                 this.bind().holder.hold(held);

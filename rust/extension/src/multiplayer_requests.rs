@@ -2,8 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
+
+use rust_websocket_net::lock;
 
 use godot::global::Error;
 use godot::prelude::*;
@@ -22,7 +24,7 @@ use crate::{
 
 impl RustWebSocketMultiplayerPeer {
     pub(crate) fn lock_requests(&self) -> MutexGuard<'_, HashMap<i64, Gd<RustWebSocketRequest>>> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.requests)
     }
 
     /// Has the script decide.

@@ -2,7 +2,9 @@
 //! script's function in place of the class's, and the peer is dead; with the engine's own class,
 //! which has no virtuals, the same script works. All that can be done is to say so.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rust_websocket_net::lock;
 
 use godot::builtin::{Array, VarDictionary, Variant};
 use godot::classes::Object;
@@ -124,7 +126,7 @@ fn settle(script: InstanceId) -> bool {
 }
 
 fn lock_known() -> MutexGuard<'static, Vec<Known>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&KNOWN)
 }
 
 #[cfg(test)]

@@ -6,17 +6,27 @@ use rust_websocket_peers::Lent;
 
 use crate::convert::saturate;
 
-/// Copies the packet that the engine passes to `put_packet`.
+/// The packet that the engine passes to `put_packet`.
 ///
 /// # Safety
-/// Unless it is null or `size` is not positive, `buffer` points to `size` bytes.
-pub(crate) unsafe fn copy_packet(buffer: &RawPtr<*const u8>, size: i32) -> Bytes {
+/// Unless it is null or `size` is not positive, `buffer` points to `size` bytes, which stay as they are for as long as the result is
+/// used.
+pub(crate) unsafe fn packet_at<'a>(buffer: &RawPtr<*const u8>, size: i32) -> &'a [u8] {
     let size = usize::try_from(size).unwrap_or(0);
     if size == 0 || buffer.ptr().is_null() {
-        return Bytes::new();
+        return &[];
     }
     // SAFETY: the caller's promise.
-    Bytes::copy_from_slice(unsafe { std::slice::from_raw_parts(buffer.ptr(), size) })
+    unsafe { std::slice::from_raw_parts(buffer.ptr(), size) }
+}
+
+/// Copies that packet.
+///
+/// # Safety
+/// As there, for this call.
+pub(crate) unsafe fn copy_packet(buffer: &RawPtr<*const u8>, size: i32) -> Bytes {
+    // SAFETY: the caller's promise.
+    Bytes::copy_from_slice(unsafe { packet_at(buffer, size) })
 }
 
 /// A packet on its way out of `get_packet`: where it is and how long. The engine reads it when the call has returned, on

@@ -33,16 +33,17 @@ pub(crate) fn withdraw() {
     }
 }
 
-/// File name, content, whether to our names. Answers nothing for files that hold no scripts; else `content`, as it will be, and
-/// three lists of arrays: `lines` (number, before, after), `roles` (line, what the name does there) and `already` (lines that
-/// have the new name now).
+/// File name, content, whether to our names, whether in comments too (yes if it is left out). Answers nothing for files that
+/// hold no scripts; else `content`, as it will be, and three lists of arrays: `lines` (number, before, after), `roles` (line,
+/// what the name does there) and `already` (lines that have the new name now).
 fn rename(arguments: &[&Variant]) -> Option<VarDictionary> {
-    let [file_name, content, to_ours] = arguments else { return None };
+    let [file_name, content, to_ours, rest @ ..] = arguments else { return None };
     let kind = Kind::of(&file_name.try_to::<GString>().ok()?.to_string())?;
     let content = content.try_to::<PackedByteArray>().ok()?;
     let direction = if to_ours.booleanize() { Direction::ToRust } else { Direction::ToEngine };
+    let comments = rest.first().is_none_or(|comments| comments.booleanize());
     let source = content.as_slice();
-    let renamed = Renamed::find(kind, source, Options { direction, comments: true });
+    let renamed = Renamed::find(kind, source, Options { direction, comments });
     let mut answer = VarDictionary::new();
     answer.set("content", &PackedByteArray::from(renamed.apply(source).as_slice()));
     let mut lines = VarArray::new();

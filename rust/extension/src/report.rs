@@ -5,7 +5,7 @@ use std::{
     cell::Cell,
     panic::{self, AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -16,7 +16,7 @@ use godot::classes::Engine;
 use godot::global::{Error, godot_error, printerr};
 use godot::meta::ToGodot;
 use godot::obj::Singleton;
-use rust_websocket_net::{ListenError, NoticeCause, take_notices};
+use rust_websocket_net::{ListenError, LocalAddressError, NoticeCause, lock, take_notices};
 use rust_websocket_peers::{FailedAttempt, LatelyPrinted, LineCause, LineLimit, Locked, Refused, Subject};
 use rust_websocket_proto::http::{AnswerError, DecisionError};
 
@@ -31,6 +31,12 @@ fn error_of(refused: &Refused) -> Error {
         Refused::Decision(error) if **error == DecisionError::PlainRequest => Error::ERR_UNAVAILABLE,
         Refused::Answer(error) if matches!(**error, AnswerError::BodyTooLarge(_)) => Error::ERR_OUT_OF_MEMORY,
         Refused::Listen { problem: ListenError::NoDescriptors(_), .. } => Error::ERR_CANT_CREATE,
+        Refused::Listen { problem: ListenError::NotASocket | ListenError::File(_), .. } => {
+            Error::ERR_INVALID_PARAMETER
+        }
+        Refused::NoUnixSockets | Refused::BindAddress { problem: LocalAddressError::NoUnixSockets, .. } => {
+            Error::ERR_UNAVAILABLE
+        }
         // The engine answers this for whatever else keeps the socket from listening, foreign
         // addresses included.
         Refused::Listen { .. } => Error::ERR_ALREADY_IN_USE,
@@ -84,7 +90,7 @@ static ATTEMPTS: Mutex<LatelyPrinted> = Mutex::new(LatelyPrinted::new());
 /// lock is held.
 pub(crate) fn warn(class: &str, failed: &FailedAttempt) {
     let text = format!("{class}: {failed}");
-    let due = ATTEMPTS.lock().unwrap_or_else(PoisonError::into_inner).offer(&text, Instant::now());
+    let due = lock(&ATTEMPTS).offer(&text, Instant::now());
     if let Some(text) = due {
         print(Tone::Warning, failed.cause(class), text, 1);
     }
@@ -120,7 +126,7 @@ fn print(tone: Tone, cause: LineCause, text: String, times: usize) {
         Tone::Error => &ERRORS,
         Tone::Warning => &WARNINGS,
     };
-    let line = limit.lock().unwrap_or_else(PoisonError::into_inner).offer(cause, text, times, Instant::now());
+    let line = lock(limit).offer(cause, text, times, Instant::now());
     match (line, tone) {
         (None, _) => IS_LEFT_OUT.store(true, Ordering::Release),
         (Some(line), Tone::Mistake) => godot_error!("{line}"),
@@ -154,7 +160,7 @@ fn print_left_out() {
     let mut lines = Vec::new();
     let mut is_waiting = false;
     for (limit, word) in [(&MISTAKES, "ERROR"), (&ERRORS, "ERROR"), (&WARNINGS, "WARNING")] {
-        let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limit = lock(limit);
         lines.extend(limit.due(now).into_iter().map(|line| format!("{word}: {line}")));
         is_waiting |= limit.is_waiting();
     }
@@ -185,7 +191,7 @@ pub(crate) fn install_panic_hook() {
         let text = info.payload_as_str().unwrap_or("panic");
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let bug = format!("{text} ({place})");
-        let mut bugs = BUGS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bugs = lock(&BUGS);
         if !bugs.iter().any(|(known, _)| *known == bug) {
             bugs.push((bug, false));
             HAS_NEW_BUG.store(true, Ordering::Release);
@@ -195,7 +201,7 @@ pub(crate) fn install_panic_hook() {
 
 fn print_bugs() {
     let mut unprinted = Vec::new();
-    for (bug, is_printed) in BUGS.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+    for (bug, is_printed) in lock(&BUGS).iter_mut() {
         if !std::mem::replace(is_printed, true) {
             unprinted.push(bug.clone());
         }
@@ -228,14 +234,14 @@ pub(crate) fn quietly<R>(call: impl FnOnce() -> R) -> R {
     struct Silence;
     impl Drop for Silence {
         fn drop(&mut self) {
-            let mut silence = SILENCE.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut silence = lock(&SILENCE);
             silence.0 -= 1;
             if silence.0 == 0 {
                 Engine::singleton().set_print_error_messages(silence.1);
             }
         }
     }
-    let mut silence = SILENCE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut silence = lock(&SILENCE);
     if silence.0 == 0 {
         let mut engine = Engine::singleton();
         silence.1 = engine.is_printing_error_messages();

@@ -1,12 +1,12 @@
 //! The engine's `TLSOptions` as plain data, read on the calling thread and remembered.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 
 use godot::builtin::GString;
 use godot::classes::{CryptoKey, FileAccess, Os, ProjectSettings, TlsOptions, X509Certificate};
 use godot::obj::{Gd, InstanceId, Singleton};
 use rust_websocket_net::{
-    CertificateChain, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError,
+    CertificateChain, ClientTls, DefaultRoots, ExpectedName, ServerTls, ServerTrust, TlsError, lock,
 };
 use rust_websocket_peers::{NotText, Refused};
 use rust_websocket_proto::{Quoted, Scheme, Target};
@@ -71,7 +71,7 @@ impl<K, T: Clone> Memory<K, T> {
     }
 
     fn find(&self, is_it: impl Fn(&K) -> bool) -> Option<T> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.0);
         let index = entries.iter().position(|(key, _)| is_it(key))?;
         let entry = entries.remove(index);
         let settings = entry.1.clone();
@@ -80,7 +80,7 @@ impl<K, T: Clone> Memory<K, T> {
     }
 
     fn keep(&self, key: K, settings: &T) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = lock(&self.0);
         if entries.len() >= REMEMBERED {
             entries.remove(0);
         }

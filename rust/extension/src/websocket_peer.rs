@@ -4,9 +4,11 @@
 //! shows as const take `&self`, everything else `gd_self`, and nothing binds mutably.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::Instant,
 };
+
+use rust_websocket_net::lock;
 
 use bytes::Bytes;
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
@@ -22,7 +24,7 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
-    first_calls, monitors, own_virtuals,
+    first_calls, monitors, own_virtuals, proxies,
     pump::{self, Pump},
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
@@ -81,7 +83,7 @@ impl RustWebSocketPeer {
         Self { state, holder: Holder::default(), request: Mutex::new(request), id: OnceLock::new() }
     }
 
-    fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
+    pub(crate) fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
         let id = this.instance_id_unchecked();
         PEERS.find(id, || {
             let object = this.bind();
@@ -142,7 +144,7 @@ impl RustWebSocketPeer {
     }
 
     /// A getter.
-    fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
+    pub(crate) fn read<R>(&self, on_panic: R, call: impl FnOnce(&Peer) -> R) -> R {
         fence(on_panic, || self.state.with(|peer| call(peer)))
     }
 
@@ -246,8 +248,13 @@ impl RustWebSocketPeer {
             };
             let (security, held) =
                 tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
-            let dial = security.map(|security| move |request, options| security.dial(request, options));
-            let error = report::answer(&*state, |peer| peer.connect(&url, dial));
+            let way = proxies::way(&*state, &url);
+            let dial = proxies::dial(security, way.clone());
+            let error = report::answer(&*state, |peer| {
+                peer.connect(&url, dial)?;
+                peer.proxies.begin(way);
+                Ok(())
+            });
             if error == Error::OK {
                 monitors::add();
                 this.bind().holder.hold(held);
@@ -410,7 +417,7 @@ impl RustWebSocketPeer {
     fn get_request(&self) -> Nullable<RustWebSocketRequest> {
         Nullable(fence(None, || {
             let asking = self.state.with(|peer| peer.request().cloned())?;
-            let own = self.request.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let own = lock(&self.request).clone();
             let is_its = |object: &Gd<RustWebSocketRequest>| Arc::ptr_eq(object.bind().asking(), &asking);
             own.filter(is_its).or_else(|| Some(RustWebSocketRequest::of(&asking)))
         }))

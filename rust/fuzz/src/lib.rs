@@ -121,15 +121,44 @@ impl Outcome {
     }
 }
 
-/// Runs the same input whole, cut, and cut within a budget of next to nothing: it has to come to the same.
+impl Outcome {
+    /// Of pings that come faster than their answers are written, some have none (RFC 6455 section 5.5.3), which depends on how
+    /// many come at once.
+    fn without_pongs(self) -> Self {
+        let head = self.output.windows(4).position(|part| part == b"\r\n\r\n");
+        let is_http = self.output.starts_with(b"HTTP/") || self.output.starts_with(b"GET ");
+        let (kept, mut frames) = self.output.split_at(head.filter(|_| is_http).map_or(0, |head| head + 4));
+        let mut output = kept.to_vec();
+        while let Some(length) = frame_length(frames) {
+            let (frame, rest) = frames.split_at(length);
+            if frame[0] != 0x8a {
+                output.extend_from_slice(frame);
+            }
+            frames = rest;
+        }
+        output.extend_from_slice(frames);
+        Self { events: self.events, output }
+    }
+}
+
+/// Of the frame in front, header included; `None`: there is no whole one.
+fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let second = *bytes.get(1)?;
+    let mask = usize::from(second & 0x80) / 32;
+    let (header, payload) = match second & 0x7f {
+        126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
+        127 => (10, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
+        length => (2, usize::from(length)),
+    };
+    payload.checked_add(header + mask).filter(|length| *length <= bytes.len())
+}
+
+/// Runs the same input whole, cut, and cut within a budget of next to nothing: it has to come to the same, but for pongs.
 pub fn same_however_cut(make: impl Fn() -> Connection, input: &[u8], cuts: &[u8]) -> Outcome {
-    let whole = run(make(), input, &[], Duration::MAX);
-    assert_eq!(whole, run(make(), input, cuts, Duration::MAX), "cut by {cuts:?}");
-    assert_eq!(
-        whole,
-        run(make(), input, cuts, Duration::from_nanos(1)),
-        "cut by {cuts:?}, with a small budget"
-    );
+    let outcome = |cuts, budget| run(make(), input, cuts, budget).without_pongs();
+    let whole = outcome(&[], Duration::MAX);
+    assert_eq!(whole, outcome(cuts, Duration::MAX), "cut by {cuts:?}");
+    assert_eq!(whole, outcome(cuts, Duration::from_nanos(1)), "cut by {cuts:?}, with a small budget");
     whole
 }
 

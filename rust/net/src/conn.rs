@@ -2,13 +2,13 @@
 
 mod asking;
 mod beginning;
+mod newcomer;
 mod reporting;
 mod turn;
 
 use std::{
     fmt,
     io::{self, IoSlice},
-    net::SocketAddr,
     sync::Arc,
     time::Instant,
 };
@@ -24,7 +24,7 @@ use crate::{
     lookup::Lookup,
     places::Place,
     race::{Outcome, Race},
-    route::Route,
+    route::{Route, connect_to_file},
     seam::{Arrivals, LinkEvent, Order, Orders, Reports, Shared, Tag},
     socket::{self, Sockets, UnsentLimit},
     tally::HandshakeEnd,
@@ -81,6 +81,7 @@ struct Pending {
     listener: Arc<ListenerShared>,
     /// Who has connected.
     address: admission::Endpoint,
+    since: Instant,
     /// The client, by what a complete request says.
     forwarded: Option<admission::Endpoint>,
     /// Its request is complete.
@@ -101,6 +102,7 @@ impl Pending {
         Self {
             listener,
             address,
+            since: Instant::now(),
             forwarded: None,
             has_asked: false,
             is_owner_asked: false,
@@ -211,6 +213,10 @@ impl Conn {
             wire.note(readiness);
         }
         self.carry_out_orders(turn.orders, turn.compressor, turn.now);
+        if self.is_late_for_tls(turn.now) {
+            self.give_up_tls(turn);
+            return false;
+        }
         self.note_admission();
         self.connect(turn);
         self.book_read_ahead(turn);
@@ -358,7 +364,7 @@ impl Conn {
 
     /// Goes on with finding and reaching a client's host.
     fn connect(&mut self, turn: &mut Turn<'_>) {
-        if matches!(self.stage, Stage::Created) {
+        if matches!(self.stage, Stage::Created) && !self.connect_to_file(turn) {
             self.start_lookup();
         }
         if let Stage::Resolving(lookup) = &self.stage {
@@ -377,6 +383,26 @@ impl Conn {
         self.advance_race(turn);
     }
 
+    /// True if the host is a socket file of this machine, which needs neither lookup nor race.
+    fn connect_to_file(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Some(path) = self.route.as_mut().and_then(|route| route.socket_path.take()) else { return false };
+        self.endpoint.set_connect_phase(ConnectPhase::SocketFile);
+        let connected = connect_to_file(&path).and_then(|mut socket| {
+            let token = turn.sockets.register(&mut *socket)?;
+            Ok((socket, token))
+        });
+        match (connected, self.route.take()) {
+            (Ok((socket, token)), Some(mut route)) => {
+                self.start_transport(route.transport(socket), token, admission::Endpoint::UNIX, turn);
+            }
+            (Err(error), _) => {
+                self.endpoint.handle_end(TransportEnd::Error(error.to_string()));
+            }
+            _ => {}
+        }
+        true
+    }
+
     fn start_lookup(&mut self) {
         let Some(route) = &self.route else { return };
         let shared = Arc::clone(&self.shared);
@@ -390,21 +416,30 @@ impl Conn {
             Outcome::Undecided => {}
             Outcome::Won(stream, token, address) => {
                 let Some(mut route) = self.route.take() else { return };
-                match route.transport(socket::tcp(stream)) {
-                    Ok(transport) => self.start_wire(transport, token, address),
-                    // The socket, which is closed by now, has left the poll with that.
-                    Err(reason) => {
-                        turn.sockets.release(token);
-                        self.endpoint.handle_end(TransportEnd::Error(reason));
-                    }
-                }
+                let transport = route.transport(socket::tcp(stream));
+                self.start_transport(transport, token, address.into(), turn);
             }
             Outcome::Lost(reason) => self.endpoint.handle_end(TransportEnd::Error(reason)),
         }
     }
 
-    /// TCP stands.
-    fn start_wire(&mut self, transport: Transport, token: Token, address: SocketAddr) {
+    /// The socket is connected.
+    fn start_transport(
+        &mut self,
+        transport: Result<Transport, String>,
+        token: Token,
+        address: admission::Endpoint,
+        turn: &mut Turn<'_>,
+    ) {
+        let transport = match transport {
+            Ok(transport) => transport,
+            Err(reason) => {
+                // The socket, which is closed by now, has left the poll with that.
+                turn.sockets.release(token);
+                self.endpoint.handle_end(TransportEnd::Error(reason));
+                return;
+            }
+        };
         self.endpoint.set_connect_phase(transport.phase());
         self.stage = Stage::Connected(Wire::new(transport, token, self.no_delay));
         self.limit_kernel_queue(self.has_heartbeat, self.sends_states);

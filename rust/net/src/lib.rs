@@ -45,6 +45,8 @@ mod rooms;
 mod route;
 mod seam;
 mod socket;
+#[cfg(unix)]
+mod socket_file;
 mod tally;
 mod thread;
 mod tls;
@@ -64,7 +66,7 @@ pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
 pub use seam::{
     Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
-    ProcessSums, Standing, Tag,
+    ProcessSums, ProxyWay, Standing, Tag, lock,
 };
 pub use tally::{AdmissionCounts, Tally};
 pub use thread::{IO_THREAD_NAME, shutdown};

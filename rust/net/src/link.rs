@@ -137,7 +137,10 @@ impl Link {
         };
         let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
         // The one place where a client's way to its server is chosen.
-        let route = Route::direct(&request.target, tls);
+        let route = match options.way.clone() {
+            Some(way) => Route::through(way, &request.target, tls),
+            None => Route::direct(&request.target, tls),
+        };
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
@@ -480,6 +483,7 @@ mod tests {
             send_limits: SendLimits { bytes: 0, messages: 0 },
             receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
             no_delay: true,
+            way: None,
         }
     }
 

@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::{
     admission::Admission,
     descriptors::is_scarce,
-    local_address::LocalAddress,
+    local_address::{LocalAddress, Place as BoundTo},
     notices::say,
     outages::{Outage, Outages},
     places::{Gate, Place},
@@ -45,6 +45,9 @@ const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 /// How long to wait when the process has no file descriptors to spare, or accepting fails otherwise.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// With places for as many handshakes, one that hangs makes way where they are all taken.
+const MANY_PENDING: usize = 256;
+
 /// Connections that were gone again before they were accepted, in one turn.
 const ABORTED_PER_TURN: usize = 256;
 
@@ -53,7 +56,7 @@ const ABORTED_PER_TURN: usize = 256;
 pub struct ListenOptions {
     /// `None`: every address, IPv4 and IPv6.
     pub address: Option<LocalAddress>,
-    /// 0 lets the system choose.
+    /// 0 lets the system choose. Of no meaning to a socket file.
     pub port: u16,
     /// For connections accepted from now on.
     pub link: LinkOptions,
@@ -75,6 +78,15 @@ pub enum ListenError {
     /// The process or the system has no file descriptors left.
     #[error("there are no file descriptors left ({0})")]
     NoDescriptors(io::Error),
+    /// Another process listens on the socket file, or this one does.
+    #[error("somebody listens on that socket file already")]
+    FileInUse,
+    /// The path is another file's.
+    #[error("the file there is no socket, and stays")]
+    NotASocket,
+    /// The socket file cannot be made.
+    #[error("the socket file cannot be made: {0}")]
+    File(io::Error),
     /// Anything else the system says.
     #[error(transparent)]
     Other(io::Error),
@@ -104,12 +116,14 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 /// Opens a listening socket.
 pub(crate) fn bind(
-    address: Option<LocalAddress>,
+    address: Option<&LocalAddress>,
     port: u16,
-) -> Result<(TcpListener, SocketAddr), ListenError> {
-    let socket = match address {
-        Some(address) => listen(address.with_port(port), false),
-        None => listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
+) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
+    let socket = match address.map(|address| address.with_port(port)) {
+        #[cfg(unix)]
+        Some(BoundTo::File(path)) => return bind_file(path),
+        Some(BoundTo::Ip(address)) => listen(address, false),
+        _ => listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
             // A system without IPv6 has no such address family; a port in use is the same for both.
             if error.kind() == io::ErrorKind::AddrInUse {
                 return Err(error);
@@ -119,8 +133,22 @@ pub(crate) fn bind(
     };
     socket
         .and_then(|socket| Ok((socket.local_addr()?, socket)))
-        .map(|(address, socket)| (socket, address))
+        .map(|(address, socket)| (Box::new(socket) as Box<dyn Listening>, address))
         .map_err(|error| ListenError::new(error, port))
+}
+
+#[cfg(unix)]
+fn bind_file(path: &std::path::Path) -> Result<(Box<dyn Listening>, SocketAddr), ListenError> {
+    use crate::socket_file::{self, FileProblem};
+    match socket_file::listen(path, BACKLOG) {
+        Ok(socket) => Ok((Box::new(socket), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0))),
+        Err(FileProblem::InUse) => Err(ListenError::FileInUse),
+        Err(FileProblem::NoSocket) => Err(ListenError::NotASocket),
+        Err(FileProblem::Other(error)) if is_out_of_descriptors(&error) => {
+            Err(ListenError::NoDescriptors(error))
+        }
+        Err(FileProblem::Other(error)) => Err(ListenError::File(error)),
+    }
 }
 
 fn listen(address: SocketAddr, both_families: bool) -> io::Result<TcpListener> {
@@ -156,11 +184,11 @@ pub(crate) struct ListenerShared {
 impl ListenerShared {
     /// Listens.
     pub(crate) fn bind(options: ListenOptions) -> Result<Self, ListenError> {
-        let (socket, local_address) = bind(options.address, options.port)?;
+        let (socket, local_address) = bind(options.address.as_ref(), options.port)?;
         let shared = Self {
             id: next_id(),
             local_address,
-            socket: Mutex::new(Some(Box::new(socket))),
+            socket: Mutex::new(Some(socket)),
             accepting: AtomicBool::new(true),
             link_options: Mutex::new(options.link),
             admission: Mutex::new(Arc::new(options.admission)),
@@ -305,6 +333,8 @@ pub(crate) enum Accepted {
     Socket(Box<dyn Socket>, Endpoint),
     /// More may be waiting, but the connections come first.
     TurnOver,
+    /// There is no room for more unless a handshake makes way; it tries again a little later.
+    NoRoom,
     Nothing,
 }
 
@@ -319,6 +349,11 @@ impl Acceptor {
 
     pub(crate) fn handle_readiness(&mut self) {
         self.readable = true;
+    }
+
+    /// There is room after all.
+    pub(crate) fn retry_now(&mut self) {
+        self.retry_at = None;
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -355,7 +390,12 @@ impl Acceptor {
         self.retry_at = None;
         let mut aborted = 0;
         while self.readable && self.shared.is_accepting() {
-            if self.pending + self.shared.unseen.get() >= self.shared.admission().max_pending {
+            let max_pending = self.shared.admission().max_pending;
+            if self.pending + self.shared.unseen.get() >= max_pending {
+                if max_pending >= MANY_PENDING && self.pending >= max_pending / 2 {
+                    self.retry_at = Some(now + RETRY_DELAY);
+                    return Accepted::NoRoom;
+                }
                 if self.shared.unseen.hold_back() {
                     return Accepted::Nothing;
                 }
@@ -378,7 +418,10 @@ impl Acceptor {
                     {
                         say(cause, text);
                     }
-                    return Accepted::Nothing;
+                    return match problem {
+                        Outage::Other(_) => Accepted::Nothing,
+                        Outage::Scarce(_) | Outage::Exhausted(_) => Accepted::NoRoom,
+                    };
                 }
                 None => self.readable = false,
             }

@@ -1,8 +1,10 @@
 //! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The
 //! only room that knows connections and listeners both.
 
+mod newcomers;
+
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
@@ -10,7 +12,10 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use rust_websocket_proto::{Budget, Compressor, admission::Endpoint};
+use rust_websocket_proto::{
+    Budget, Compressor,
+    admission::{AddressKey, Endpoint},
+};
 
 use crate::{
     conn::{Conn, Cost, Turn},
@@ -18,7 +23,7 @@ use crate::{
     listener::{Accepted, Acceptor},
     notices::{NoticeCause, say},
     outages::Outages,
-    ready::ReadyList,
+    ready::{Handshake, ReadyList},
     seam::{Commands, LinkId, Notify, Orders, Shared, Wakeup, io_thread_worked, next_id},
     socket::{Socket, Sockets},
     wire::Readiness,
@@ -84,11 +89,19 @@ struct Entry {
     /// Of its next turn.
     cost: Cost,
     armed: Option<Instant>,
+    /// Whose handshake it is while that is pending.
+    address: Option<AddressKey>,
 }
 
 impl Entry {
     fn new(conn: Box<Conn>) -> Self {
-        Self { cost: conn.cost(), conn, readiness: Readiness::default(), armed: None }
+        let (cost, address) = (conn.cost(), conn.handshake_of());
+        Self { conn, readiness: Readiness::default(), cost, armed: None, address }
+    }
+
+    /// As one of those who wait for a share of the handshakes.
+    fn as_handshake(&self, id: usize) -> Handshake {
+        Handshake { id, address: self.address, is_slow: self.cost != Cost::Low }
     }
 }
 
@@ -101,6 +114,8 @@ struct Worked {
     deadline: Option<Instant>,
     /// The listener at which its handshake was pending, which it is no longer.
     arrived_at: Option<usize>,
+    has_failed: bool,
+    address: Option<AddressKey>,
 }
 
 pub(crate) struct Reactor {
@@ -117,6 +132,8 @@ pub(crate) struct Reactor {
     deadlines: BTreeSet<(Instant, usize)>,
     /// Who has something to do now; edge-triggered readiness is not reported twice.
     ready: ReadyList,
+    /// Those whose handshake has failed, the oldest first; some are gone since.
+    lingering: VecDeque<usize>,
     taken: Vec<Command>,
     orders: Orders,
     scratch: Box<[u8]>,
@@ -162,6 +179,7 @@ impl Reactor {
             owners: IdMap::default(),
             deadlines: BTreeSet::new(),
             ready: ReadyList::default(),
+            lingering: VecDeque::new(),
             taken: Vec::new(),
             orders: Orders::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
@@ -204,9 +222,7 @@ impl Reactor {
                 let Some(id) = self.ready.pop() else { break };
                 self.work(id);
             }
-            if let Some(id) = self.ready.pop_slow() {
-                self.work(id);
-            }
+            self.shake_hands();
             self.release_compressor();
         }
         io_thread_worked(awake_since.elapsed());
@@ -229,6 +245,7 @@ impl Reactor {
                     break;
                 }
             }
+            self.shake_hands_quickly(ends_at);
             self.ends_at = None;
             self.release_compressor();
         }
@@ -242,7 +259,9 @@ impl Reactor {
 
     fn work_unless_slow(&mut self, id: usize) {
         match self.conns.get(&id) {
-            Some(entry) if entry.cost != Cost::Low => self.ready.push_slow(id),
+            Some(entry) if entry.cost != Cost::Low => {
+                self.ready.push_handshake(entry.as_handshake(id), Instant::now());
+            }
             _ => self.work(id),
         }
     }
@@ -288,6 +307,7 @@ impl Reactor {
     }
 
     fn handle_events(&mut self) {
+        let now = Instant::now();
         for event in &self.events {
             let Some(&id) = self.owners.get(&event.token()) else { continue };
             if let Some(entry) = self.conns.get_mut(&id) {
@@ -296,8 +316,8 @@ impl Reactor {
                     writable: event.is_writable() || event.is_write_closed(),
                     is_ending: event.is_read_closed() || event.is_error(),
                 };
-                if entry.cost == Cost::Signature {
-                    self.ready.push_slow(id);
+                if entry.address.is_some() {
+                    self.ready.push_handshake(entry.as_handshake(id), now);
                     continue;
                 }
             } else if let Some(acceptor) = self.acceptors.get_mut(&id) {
@@ -416,6 +436,8 @@ impl Reactor {
                 cost: conn.cost(),
                 deadline: conn.next_deadline(),
                 arrived_at: pending_at.filter(|_| conn.pending_at().is_none()),
+                has_failed: conn.has_failed(),
+                address: conn.handshake_of(),
             }
         });
         if let Some(worked) = worked {
@@ -433,8 +455,11 @@ impl Reactor {
             self.remove(id);
             return;
         }
+        if worked.arrived_at.is_some() && worked.has_failed {
+            self.note_failed(id);
+        }
         let Some(entry) = self.conns.get_mut(&id) else { return };
-        entry.cost = worked.cost;
+        (entry.cost, entry.address) = (worked.cost, worked.address);
         if worked.deadline != entry.armed {
             if let Some(armed) = entry.armed {
                 self.deadlines.remove(&(armed, id));
@@ -445,12 +470,13 @@ impl Reactor {
             entry.armed = worked.deadline;
         }
         if worked.more {
-            self.ready.push(id);
+            self.make_ready(id);
         }
     }
 
     fn remove(&mut self, id: usize) {
         let Some(entry) = self.conns.remove(&id) else { return };
+        self.ready.forget_handshake(id);
         self.read_ahead += entry.conn.booked();
         if let Some(armed) = entry.armed {
             self.deadlines.remove(&(armed, id));
@@ -467,7 +493,15 @@ impl Reactor {
                     self.ready.push(id);
                     return;
                 }
-                Accepted::Nothing => {
+                Accepted::NoRoom if self.make_room(now) => {
+                    if let Some(acceptor) = self.acceptors.get_mut(&id) {
+                        acceptor.retry_now();
+                        self.ready.push(id);
+                    }
+                    return;
+                }
+                Accepted::Nothing | Accepted::NoRoom => {
+                    let Some(acceptor) = self.acceptors.get(&id) else { return };
                     if let Some(deadline) = acceptor.next_deadline() {
                         self.deadlines.insert((deadline, id));
                     }
@@ -504,13 +538,8 @@ impl Reactor {
         let shared = Shared::new(id, notify, &options);
         let listener = Arc::clone(&acceptor.shared);
         let conn = Conn::accepted(transport, token, (listener, from), shared, options);
-        let entry = Entry::new(Box::new(conn));
-        if entry.cost == Cost::Signature {
-            self.ready.push_slow(id);
-        } else {
-            self.ready.push(id);
-        }
-        self.conns.insert(id, entry);
+        self.conns.insert(id, Entry::new(Box::new(conn)));
+        self.make_ready(id);
     }
 
     /// Runs `operation` on a connection with what it needs.

@@ -1,31 +1,61 @@
 //! The run queue: who is ready for a turn.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    time::{Duration, Instant},
+};
+
+use rust_websocket_proto::admission::AddressKey;
+
+/// A handshake that waits for longer has little hope; where there are many of these, others of that address that have only
+/// begun come first, since those can still be in time.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The order in which connections and listeners work. Each stands in it once, however many reasons there are:
 /// whoever always has more to do would otherwise get a further share with every event, and the others would
 /// wait longer and longer.
 ///
-/// A turn in which a TLS handshake begins takes as long as a thousand others, for the signature: one of these
-/// at a time, and those who have become ready meanwhile come first. So a crowd of pending handshakes holds
-/// nobody up, and gets in one after the other instead of all together at its end.
+/// Pending handshakes stand in a line of their own, which gets its share behind those who are ready: a TLS handshake takes as
+/// long as a thousand other turns, for the signature. So a crowd of them holds nobody up, and gets in one after the other
+/// instead of all together at its end.
 #[derive(Default)]
 pub(crate) struct ReadyList {
     queue: VecDeque<usize>,
-    slow: VecDeque<usize>,
-    waiting: HashSet<usize>,
+    handshakes: Handshakes,
+    /// Who waits; those in the line of handshakes with their address.
+    waiting: HashMap<usize, Option<Line>>,
+}
+
+/// Whose line of handshakes; `None`: our own.
+type Line = Option<AddressKey>;
+
+/// Pending handshakes that have something to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Handshake {
+    pub(crate) id: usize,
+    /// Whose it is; `None`: our own.
+    pub(crate) address: Line,
+    /// Its turn may be one with a step of TLS.
+    pub(crate) is_slow: bool,
 }
 
 impl ReadyList {
+    /// Whoever waits in the line of handshakes has no more reason to.
     pub(crate) fn push(&mut self, id: usize) {
-        if self.waiting.insert(id) {
-            self.queue.push_back(id);
+        match self.waiting.insert(id, None) {
+            Some(None) => {}
+            Some(Some(line)) => {
+                self.handshakes.remove(id, line);
+                self.queue.push_back(id);
+            }
+            None => self.queue.push_back(id),
         }
     }
 
-    pub(crate) fn push_slow(&mut self, id: usize) {
-        if self.waiting.insert(id) {
-            self.slow.push_back(id);
+    pub(crate) fn push_handshake(&mut self, handshake: Handshake, now: Instant) {
+        if let Entry::Vacant(vacant) = self.waiting.entry(handshake.id) {
+            vacant.insert(Some(handshake.address));
+            self.handshakes.push(handshake, now);
         }
     }
 
@@ -35,19 +65,28 @@ impl ReadyList {
         Some(id)
     }
 
-    pub(crate) fn pop_slow(&mut self) -> Option<usize> {
-        let id = self.slow.pop_front()?;
+    pub(crate) fn pop_handshake(&mut self, now: Instant) -> Option<usize> {
+        let id = self.handshakes.pop(now)?;
         self.waiting.remove(&id);
         Some(id)
     }
 
-    /// How many are ready, without those whose turn is slow.
+    /// It has nothing to do any more.
+    pub(crate) fn forget_handshake(&mut self, id: usize) {
+        if let Some(&Some(line)) = self.waiting.get(&id) {
+            self.handshakes.remove(id, line);
+            self.waiting.remove(&id);
+        }
+    }
+
+    /// How many are ready, without pending handshakes.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
     }
 
+    /// Whether there is a handshake among them whose turn may be slow.
     pub(crate) fn has_slow(&self) -> bool {
-        !self.slow.is_empty()
+        self.handshakes.slow > 0
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -55,9 +94,67 @@ impl ReadyList {
     }
 }
 
+/// Addresses take turns: whoever begins a thousand handshakes a second waits for his own.
+#[derive(Debug, Default)]
+struct Handshakes {
+    lines: HashMap<Line, VecDeque<(Handshake, Instant)>>,
+    /// Those that have a line, in the order of their turns.
+    turns: VecDeque<Line>,
+    slow: usize,
+}
+
+impl Handshakes {
+    fn push(&mut self, handshake: Handshake, now: Instant) {
+        let line = self.lines.entry(handshake.address).or_default();
+        if line.is_empty() {
+            self.turns.push_back(handshake.address);
+        }
+        line.push_back((handshake, now));
+        self.slow += usize::from(handshake.is_slow);
+    }
+
+    fn pop(&mut self, now: Instant) -> Option<usize> {
+        let address = self.turns.pop_front()?;
+        let line = self.lines.get_mut(&address)?;
+        let is_late = line.front().is_some_and(|(_, since)| now.saturating_duration_since(*since) > PATIENCE);
+        let next = if is_late { line.pop_back() } else { line.pop_front() };
+        if line.is_empty() {
+            self.lines.remove(&address);
+        } else {
+            self.turns.push_back(address);
+        }
+        let (handshake, _) = next?;
+        self.slow -= usize::from(handshake.is_slow);
+        Some(handshake.id)
+    }
+
+    fn remove(&mut self, id: usize, address: Line) {
+        let Some(line) = self.lines.get_mut(&address) else { return };
+        let found = line.iter().position(|(handshake, _)| handshake.id == id);
+        if let Some((handshake, _)) = found.and_then(|index| line.remove(index)) {
+            self.slow -= usize::from(handshake.is_slow);
+        }
+        if line.is_empty() {
+            self.lines.remove(&address);
+            self.turns.retain(|turn| *turn != address);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rust_websocket_proto::admission::Address;
+
     use super::*;
+
+    fn handshake(id: usize, address: &str) -> Handshake {
+        let address: std::net::IpAddr = address.parse().unwrap();
+        Handshake { id, address: Some(Address::from(address).key()), is_slow: true }
+    }
+
+    fn pop_all(ready: &mut ReadyList, now: Instant) -> Vec<usize> {
+        std::iter::from_fn(|| ready.pop_handshake(now)).collect()
+    }
 
     #[test]
     fn whoever_is_ready_for_several_reasons_gets_one_turn() {
@@ -71,17 +168,64 @@ mod tests {
     }
 
     #[test]
-    fn handshakes_begin_behind_those_who_are_ready() {
-        let mut ready = ReadyList::default();
-        ready.push_slow(1);
-        ready.push_slow(2);
+    fn handshakes_have_a_line_of_their_own() {
+        let (mut ready, now) = (ReadyList::default(), Instant::now());
+        ready.push_handshake(handshake(1, "127.0.0.1"), now);
+        ready.push_handshake(handshake(2, "127.0.0.1"), now);
         ready.push(3);
-        ready.push(1);
+        ready.push_handshake(handshake(1, "127.0.0.1"), now);
         assert_eq!((ready.pop(), ready.pop()), (Some(3), None));
-        assert_eq!(ready.pop_slow(), Some(1));
-        assert!(!ready.is_empty());
+        assert_eq!(ready.pop_handshake(now), Some(1));
+        assert!(!ready.is_empty() && ready.has_slow());
         ready.push(1);
-        assert_eq!((ready.pop(), ready.pop_slow(), ready.pop_slow()), (Some(1), Some(2), None));
-        assert!(ready.is_empty());
+        assert_eq!(ready.pop(), Some(1));
+        assert_eq!((ready.pop_handshake(now), ready.pop_handshake(now)), (Some(2), None));
+        assert!(ready.is_empty() && !ready.has_slow());
+    }
+
+    #[test]
+    fn addresses_take_turns_whoever_has_begun_most() {
+        let (mut ready, now) = (ReadyList::default(), Instant::now());
+        for id in 0..1000 {
+            ready.push_handshake(handshake(id, "10.0.0.1"), now);
+        }
+        ready.push_handshake(handshake(1000, "10.0.0.2"), now);
+        ready.push_handshake(handshake(1001, "fd00::1"), now);
+        ready.push_handshake(handshake(1002, "fd00::2"), now);
+        let order = pop_all(&mut ready, now);
+        assert_eq!(order[..6], [0, 1000, 1001, 1, 1002, 2]);
+        assert_eq!(order.len(), 1003);
+        assert!(ready.is_empty() && ready.handshakes.lines.is_empty() && ready.handshakes.turns.is_empty());
+    }
+
+    #[test]
+    fn where_many_wait_for_long_the_newest_come_first() {
+        let (mut ready, start) = (ReadyList::default(), Instant::now());
+        for id in 0..4 {
+            ready.push_handshake(handshake(id, "10.0.0.1"), start + Duration::from_millis(id as u64 * 100));
+        }
+        let late = start + PATIENCE + Duration::from_millis(50);
+        assert_eq!(
+            ready.pop_handshake(start + PATIENCE),
+            Some(0),
+            "in their order while nobody waits for long"
+        );
+        assert_eq!(pop_all(&mut ready, late + Duration::from_millis(100)), [3, 2, 1]);
+    }
+    /// A timeout is met on time however many are in front.
+    #[test]
+    fn what_is_due_does_not_wait_in_the_line() {
+        let (mut ready, now) = (ReadyList::default(), Instant::now());
+        for id in 0..3 {
+            ready.push_handshake(handshake(id, "10.0.0.1"), now);
+        }
+        ready.push_handshake(handshake(3, "10.0.0.2"), now);
+        ready.push(1);
+        ready.push(3);
+        ready.push_handshake(handshake(1, "10.0.0.1"), now);
+        ready.forget_handshake(2);
+        assert_eq!((ready.pop(), ready.pop(), ready.pop()), (Some(1), Some(3), None));
+        assert_eq!(pop_all(&mut ready, now), [0]);
+        assert!(ready.is_empty() && !ready.has_slow() && ready.handshakes.turns.is_empty());
     }
 }

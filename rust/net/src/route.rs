@@ -1,11 +1,14 @@
 //! A client's way to its server: where TCP connects to, and what is stacked on that.
 
+use std::{io, sync::Arc};
+
 use rust_websocket_proto::{Scheme, Target};
 
 use crate::{
+    seam::ProxyWay,
     socket::Socket,
     tls::{ClientTls, TlsSession},
-    transport::{Preamble, Transport},
+    transport::{Preamble, Transport, TunnelPreamble},
 };
 
 /// Where to connect, and the layers of the transport over that.
@@ -14,6 +17,8 @@ pub(crate) struct Route {
     /// Whose addresses TCP connects to.
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// The socket file that is connected to instead.
+    pub(crate) socket_path: Option<String>,
     /// What has to pass there before TLS and the protocol begin: nothing on a direct way.
     preamble: Option<Box<dyn Preamble>>,
     tls: Option<TlsStart>,
@@ -32,7 +37,15 @@ impl Route {
     pub(crate) fn direct(target: &Target, tls: Option<ClientTls>) -> Self {
         let tls =
             (target.scheme == Scheme::Wss).then(|| TlsStart { settings: tls, host: target.host.clone() });
-        Self { host: target.lookup_name(), port: target.port, preamble: None, tls }
+        let socket_path = target.socket_path.clone();
+        Self { host: target.lookup_name(), port: target.port, socket_path, preamble: None, tls }
+    }
+
+    /// To the target's host through a proxy.
+    pub(crate) fn through(way: Arc<ProxyWay>, target: &Target, tls: Option<ClientTls>) -> Self {
+        let (host, port) = (way.proxy().host().to_owned(), way.proxy().port());
+        let preamble = Some(Box::new(TunnelPreamble::new(way, target)) as Box<dyn Preamble>);
+        Self { host, port, preamble, ..Self::direct(target, tls) }
     }
 
     /// Stacks the transport on a connected socket, once. The error is one phrase for people.
@@ -46,4 +59,16 @@ impl Route {
         };
         Ok(Transport::new(socket, self.preamble.take(), session))
     }
+}
+
+/// Connects to a socket file.
+#[cfg(unix)]
+pub(crate) fn connect_to_file(path: &str) -> io::Result<Box<dyn Socket>> {
+    crate::socket_file::connect(path.as_ref())
+}
+
+/// See above.
+#[cfg(not(unix))]
+pub(crate) fn connect_to_file(_path: &str) -> io::Result<Box<dyn Socket>> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -27,9 +27,9 @@ use crate::{ids::IdMap, seam::next_id};
 /// program, does not ignore that signal: it would end the game. (On Apple's systems it is an option of the
 /// socket instead, see [`tcp`].)
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-const SEND_FLAGS: i32 = 0;
+pub(crate) const SEND_FLAGS: i32 = 0;
 
 /// Ends a piece of what is sent: the kernel appends nothing to it that is sent later. Without that, a piece that waits is filled up to
 /// half of the other side's receive window, however little the low-water mark allows.
@@ -158,7 +158,7 @@ impl Listening for TcpListener {
 
 /// Takes it and gives it back.
 #[cfg(unix)]
-fn lowest_free_descriptor(any: &impl AsFd) -> io::Result<Option<u64>> {
+pub(crate) fn lowest_free_descriptor(any: &impl AsFd) -> io::Result<Option<u64>> {
     let taken = any.as_fd().try_clone_to_owned()?;
     Ok(u64::try_from(taken.as_raw_fd()).ok())
 }

@@ -11,7 +11,7 @@ mod util;
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rust_websocket_net::{Admission, How, Link, ListenOptions, Listener, Pipe, Reporting};
@@ -491,4 +491,23 @@ fn a_stream_that_is_served() {
     assert!(said.contains("last words") && said.ends_with("bye"), "{said}");
     pipe.end_input(Err("it broke".to_owned()));
     wait_until("its end", || pipe.is_over());
+}
+
+/// What a client whose handshake fails is still told, and waiting for its end, is no pending handshake.
+#[test]
+fn failed_newcomers_free_their_place_while_they_linger() {
+    let one_at_a_time = Admission { max_pending: 1, ..limited(Some(1), None) };
+    let mut server = server(one_at_a_time);
+    let failed: Vec<_> =
+        ["GET / nonsense\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\n\r\n"]
+            .iter()
+            .map(|bytes| head(raw(&server, bytes.as_bytes())))
+            .collect();
+    assert!(
+        failed.iter().all(|(answer, _)| answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 5"))
+    );
+    let begun = Instant::now();
+    comes(&mut server);
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    drop(failed);
 }

@@ -1,6 +1,8 @@
 //! Packets that a caller reads without a copy.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
+
+use rust_websocket_net::lock;
 
 use bytes::Bytes;
 
@@ -22,7 +24,7 @@ impl Lent {
     pub fn keep(&self, packet: Bytes) {
         // A thread whose own values are gone already is about to end: its packet stays as long as the peer.
         let thread = THREAD.try_with(Arc::downgrade).unwrap_or_default();
-        let mut packets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut packets = lock(&self.0);
         let earlier = match packets.iter_mut().find(|(whose, _)| whose.ptr_eq(&thread)) {
             Some((_, kept)) => std::mem::replace(kept, packet),
             None => {

@@ -29,6 +29,7 @@ mod locked;
 mod multiplayer;
 mod peer;
 mod place;
+mod proxies;
 mod reception;
 mod refused;
 mod request;
@@ -49,6 +50,7 @@ pub use multiplayer::{
     TransferMode,
 };
 pub use peer::{Accepted, Peer, PeerState};
+pub use proxies::{Proxies, ProxyUse};
 pub use reception::Reception;
 pub use refused::{Allowed, MAX_RECEIVED, Refused, Reported};
 pub use request::{Asking, RequestHead, RequestState, ServerRequest};

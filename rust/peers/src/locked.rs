@@ -1,6 +1,8 @@
 //! A peer that several threads may call, one at a time.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use rust_websocket_net::lock;
 
 use crate::{Lent, Refused, Reported};
 
@@ -29,7 +31,7 @@ impl<T> Locked<T> {
     /// Runs `call` on the peer. Nothing in there may emit a signal or print: a script's handler may
     /// use the peer.
     pub fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> R {
-        call(&mut self.subject.lock().unwrap_or_else(PoisonError::into_inner))
+        call(&mut lock(&self.subject))
     }
 }
 

@@ -12,8 +12,8 @@ use rust_websocket_proto::{
 };
 
 use crate::{
-    Asking, Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, ReadyState,
-    Refused, Settings, Subject, address_text, close_requests::CloseRequests,
+    Asking, Carrier, Class, FailedAttempt, LiveSetting, Locked, NotText, Now, PeerView, Property, Proxies,
+    ReadyState, Refused, Settings, Subject, address_text, close_requests::CloseRequests,
 };
 
 /// One WebSocket connection after the other, as a script sees them.
@@ -33,6 +33,8 @@ pub struct Peer {
     remote: Option<Remote>,
     /// Of a server's connection that its script has let in.
     request: Option<Arc<Asking>>,
+    /// Of a client.
+    pub proxies: Proxies,
     /// What shows a server's connection in the engine: an instance id.
     pub object: Option<i64>,
     /// What `put_packet` sends.
@@ -92,6 +94,7 @@ impl Peer {
             close_requests: None,
             remote: None,
             request: None,
+            proxies: Proxies::default(),
             object: None,
             write_mode: MessageKind::Binary,
             events: Vec::new(),
@@ -558,7 +561,7 @@ impl Peer {
 fn protocol_event(event: LinkEvent, remote: &mut Option<Remote>) -> Option<Event> {
     match event {
         LinkEvent::Connected(address) => {
-            *remote = Some(Remote::Address(address.into()));
+            *remote = Some(Remote::Address(address));
             None
         }
         LinkEvent::Protocol(event) => Some(event),
@@ -579,5 +582,9 @@ pub(crate) fn checked_close_code(code: i64) -> Result<Option<u16>, Refused> {
 
 /// Reads the URL of `connect_to_url` or `create_client`.
 pub(crate) fn parse_target(url: &str) -> Result<Target, Refused> {
-    Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })
+    let target = Target::parse(url).map_err(|problem| Refused::Url { url: shown_url(url), problem })?;
+    if target.socket_path.is_some() && !cfg!(unix) {
+        return Err(Refused::NoUnixSockets);
+    }
+    Ok(target)
 }

@@ -3,14 +3,15 @@
 use std::{
     fmt::{self, Write},
     hash::{DefaultHasher, Hasher},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
-use rust_websocket_net::{ListenError, LocalAddressError};
+use rust_websocket_net::{ListenError, LocalAddressError, lock};
 use rust_websocket_proto::{
     HandshakeLineError, Quoted, ServerNameError, TargetError,
     admission::{NetworkError, OriginError},
     http::{AnswerError, DecisionError},
+    tunnel::{EnvironmentError, ProxyError},
 };
 use thiserror::Error;
 
@@ -44,7 +45,27 @@ pub enum Refused {
         /// As passed.
         port: i64,
     },
-    /// An address that is neither `*` nor an IP address.
+    /// A proxy that cannot be used.
+    #[error("{call}: {problem}. No proxy is set.")]
+    Proxy {
+        /// The script's call.
+        call: &'static str,
+        /// What is wrong with it.
+        problem: ProxyError,
+    },
+    /// A variable of the environment.
+    #[error("{0}.")]
+    Environment(EnvironmentError),
+    /// The engine's own TLS, which goes straight to the server.
+    #[error(
+        "a client that trusts several certificates which were loaded while the game runs does not go through a proxy: trust \
+         one, or load them with load(\"res://...\")."
+    )]
+    ProxyTls,
+    /// A socket file, where the system has none.
+    #[error("Unix sockets do not exist on this system: use ws:// or wss://.")]
+    NoUnixSockets,
+    /// An address that is neither `*` nor an IP address nor a socket file.
     #[error("{call}: cannot listen there: {problem}; use \"*\" or an IP address of this machine.")]
     BindAddress {
         /// The script's call.
@@ -332,7 +353,7 @@ impl Reported {
             return false;
         }
         let sentence = fingerprint(refused);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0);
         if known.len() >= REMEMBERED || known.contains(&sentence) {
             return false;
         }

@@ -2,11 +2,11 @@
 //! come.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits};
+use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits, lock};
 use rust_websocket_proto::{
     Config, DeflateConfig,
     admission::{AllowedOrigins, Limits, Networks},
@@ -131,6 +131,8 @@ properties! {
     trusted_proxies: Vec<Line> = Vec::new(), networks, next_time;
     /// Of a server: whether connections from proxies begin with a PROXY header.
     proxy_protocol: bool = false, anything, next_time;
+    /// Whether a client takes the proxy that the environment names.
+    use_environment_proxy: bool = false, anything, next_time;
     /// Seconds that a close handshake may take.
     close_timeout: f64 = 5.0, seconds_above_zero, Settings::live_close_timeout;
     /// Whether messages are compressed where the other side agrees: a value of the classes' enum
@@ -283,6 +285,7 @@ impl Settings {
             send_limits: self.send_limits(),
             receive_limits: self.receive_limits(),
             no_delay: NO_DELAY,
+            way: None,
         }
     }
 }
@@ -297,11 +300,11 @@ impl SharedSettings {
     }
 
     pub(crate) fn get(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.0))
     }
 
     pub(crate) fn set(&self, settings: &Arc<Settings>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(settings);
+        *lock(&self.0) = Arc::clone(settings);
     }
 }
 

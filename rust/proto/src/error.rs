@@ -16,6 +16,12 @@ pub enum ConnectPhase {
     /// Connecting.
     #[error("TCP connection")]
     Tcp,
+    /// Connecting to a socket file.
+    #[error("connection to the socket file")]
+    SocketFile,
+    /// Asking a proxy for a tunnel.
+    #[error("way through the proxy")]
+    Tunnel,
     /// TLS handshake.
     #[error("TLS handshake")]
     Tls,

@@ -42,6 +42,8 @@ pub struct Target {
     pub port: u16,
     /// Path and query of the request line.
     pub request_target: String,
+    /// The socket file to connect to instead of a host, which is `localhost` then.
+    pub socket_path: Option<String>,
     /// What the user name and password of the URL come to.
     authorization: Option<Secret>,
 }
@@ -78,6 +80,12 @@ pub enum TargetError {
     /// Not a number, or out of range.
     #[error("{} is not a valid port: use a number from 1 to 65535", Quoted(.0))]
     Port(String),
+    /// `ws+unix:` without a path.
+    #[error(
+        "a ws+unix: URL names a socket file by its absolute path, and perhaps, behind a colon, what is asked for: write for \
+         example ws+unix:/run/game.sock:/path"
+    )]
+    SocketPath,
     /// `ws://name:pass/word@host`: what was meant as a password is not shown.
     #[error(
         "what stands before its first '/', '?' or '#' is no host and port; in a name and password before an '@' \
@@ -96,6 +104,9 @@ impl Target {
         if url.is_empty() {
             return Err(TargetError::Empty);
         }
+        if let Some(rest) = unix_part(url) {
+            return Self::of_socket(rest);
+        }
         let (scheme, rest) = split_scheme(url)?;
         let (authority, path) = split_authority(rest);
         let (user, host) = split_user(authority);
@@ -107,7 +118,28 @@ impl Target {
         let (host, zone) = parse_host(host)?;
         let path = path.split_once('#').map_or(path, |(before, _fragment)| before);
         let authorization = user.and_then(authorization);
-        Ok(Self { scheme, host, zone, port, request_target: request_target(path), authorization })
+        let request_target = request_target(path);
+        Ok(Self { scheme, host, zone, port, request_target, socket_path: None, authorization })
+    }
+
+    /// What stands behind `ws+unix:`: the path of a socket file, and behind a colon path and query of the request.
+    fn of_socket(rest: &str) -> Result<Self, TargetError> {
+        // Behind `//` a host would stand, which there is none of.
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (file, path) = rest.split_once(':').unwrap_or((rest, "/"));
+        if !file.starts_with('/') || file.contains('\0') {
+            return Err(TargetError::SocketPath);
+        }
+        let path = path.split_once('#').map_or(path, |(before, _fragment)| before);
+        Ok(Self {
+            scheme: Scheme::Ws,
+            host: "localhost".to_owned(),
+            zone: None,
+            port: Scheme::Ws.default_port(),
+            request_target: request_target(path),
+            socket_path: Some(file.to_owned()),
+            authorization: None,
+        })
     }
 
     /// The value of the `Host` header: IPv6 literals in brackets and without their zone (RFC 6874 section 3), the port
@@ -140,6 +172,9 @@ impl Target {
 /// quotes, see [`Quoted`].
 pub fn shown_url(url: &str) -> String {
     let url = trim(url);
+    if unix_part(url).is_some() {
+        return without_query(url).to_owned();
+    }
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => (format!("{scheme}://"), rest),
         _ => (String::new(), url),
@@ -175,6 +210,12 @@ fn trim(url: &str) -> &str {
 
 fn is_scheme(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// What stands behind `ws+unix:`, which knows no host.
+fn unix_part(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_at_checked("ws+unix:".len())?;
+    scheme.eq_ignore_ascii_case("ws+unix:").then_some(rest)
 }
 
 /// No scheme at all means `ws://`. What stands before a `://` is a scheme only if it could be one: the engine's rule,
@@ -317,6 +358,24 @@ mod tests {
     fn parts(url: &str) -> (Scheme, String, u16, String) {
         let target = Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
         (target.scheme, target.host, target.port, target.request_target)
+    }
+
+    #[test]
+    fn sockets() {
+        let parts = |url: &str| {
+            let target = Target::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!((target.scheme, &*target.host_header()), (Scheme::Ws, "localhost"));
+            (target.socket_path.unwrap(), target.request_target)
+        };
+        let is = |file: &str, path: &str| (file.to_owned(), path.to_owned());
+        assert_eq!(parts("ws+unix:/run/game.sock"), is("/run/game.sock", "/"));
+        assert_eq!(parts(" WS+Unix:/run/game.sock:/path?q=a:b#no"), is("/run/game.sock", "/path?q=a:b"));
+        assert_eq!(parts("ws+unix:///run/game.sock:path"), is("/run/game.sock", "/path"));
+        for url in ["ws+unix:", "ws+unix:game.sock", "ws+unix:://path", "ws+unix:/a\0b", "ws+unix://host/x"] {
+            assert_eq!(Target::parse(url), Err(TargetError::SocketPath), "{url}");
+        }
+        assert!(matches!(Target::parse("wss+unix://x"), Err(TargetError::Scheme(_))));
+        assert_eq!(shown_url("ws+unix:/run/game.sock:/path?secret"), "ws+unix:/run/game.sock:/path");
     }
 
     #[test]

@@ -27,12 +27,14 @@
 
 mod context;
 mod names;
+mod project;
 mod resource;
 mod script;
 mod tokens;
 mod variant;
 
 pub use names::Direction;
+pub use project::{CLASS_LIST, Project, Replaced, Replacement};
 pub use tokens::{TokenError, TokenFile, rename_tokens};
 
 use script::Found;

@@ -65,6 +65,19 @@ pub(crate) fn may_hold_names(source: &[u8]) -> bool {
     }
 }
 
+/// Whether one of the engine's names is in there as a whole word, in whatever language that is.
+pub(crate) fn may_hold_engine_names(source: &[u8]) -> bool {
+    let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    [&PEER, &MULTIPLAYER_PEER].iter().any(|pair| {
+        let name = pair.engine.as_bytes();
+        let mut words = source.windows(name.len()).enumerate().filter(|(_, window)| *window == name);
+        words.any(|(start, _)| {
+            let before = start.checked_sub(1).and_then(|before| source.get(before));
+            !is_word(before) && !is_word(source.get(start + name.len()))
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

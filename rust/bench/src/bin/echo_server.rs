@@ -70,6 +70,7 @@ fn link_options(deflate: Option<DeflateConfig>) -> LinkOptions {
         send_limits: SendLimits { bytes: 2 * BUFFER_SIZE, messages: 0 },
         receive_limits: ReceiveLimits { bytes: BUFFER_SIZE, messages: 4096 },
         no_delay: true,
+        way: None,
     }
 }
 

@@ -136,6 +136,8 @@ impl Conn {
             }
             (Some(_), _) => {}
         }
+        // What it still has to say, and waiting for the other side's end, is no handshake: others may come.
+        self.pending = None;
         self.place = None;
         self.owner = Owner::Gone;
     }

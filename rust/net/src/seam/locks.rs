@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Data behind the locks of this crate is consistent after every statement, so a panic elsewhere does not
+/// Takes a lock. Data behind the locks of these crates is consistent after every statement, so a panic elsewhere does not
 /// spoil it.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,7 +18,6 @@ pub(crate) use self::{
     arrivals::{Arrival, Arrivals, Newcomer, Unseen, UnseenCount},
     census::io_thread_worked,
     commands::{Commands, Wakeup},
-    locks::lock,
     orders::{Order, Orders},
     outbox::{Claim, Notify, Shared, Stopped},
     reports::Reports,
@@ -28,7 +27,8 @@ pub use self::{
     asked::Asked,
     census::{Counted, Membership, Phase, ProcessSums, Standing},
     counters::Counters,
+    locks::lock,
     orders::Tag,
     outbox::{Batch, How, Outbox},
-    types::{LinkEvent, LinkId, LinkOptions},
+    types::{LinkEvent, LinkId, LinkOptions, ProxyWay},
 };

@@ -1,14 +1,11 @@
 //! Names, options and events of a link.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU16, AtomicUsize, Ordering},
 };
 
-use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits};
+use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits, admission::Endpoint, tunnel::Proxy};
 
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
@@ -21,6 +18,36 @@ pub struct LinkOptions {
     pub receive_limits: ReceiveLimits,
     /// TCP_NODELAY.
     pub no_delay: bool,
+    /// Of a client: the proxy that it goes through. `None`: straight to its server.
+    pub way: Option<Arc<ProxyWay>>,
+}
+
+/// A client's way through a proxy, and what that has answered.
+#[derive(Debug)]
+pub struct ProxyWay {
+    proxy: Proxy,
+    response_code: AtomicU16,
+}
+
+impl ProxyWay {
+    /// Through this proxy.
+    pub fn new(proxy: Proxy) -> Self {
+        Self { proxy, response_code: AtomicU16::new(0) }
+    }
+
+    /// The proxy.
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    /// What an HTTP proxy has answered to CONNECT instead of opening a tunnel; 0 if it has not.
+    pub fn response_code(&self) -> u16 {
+        self.response_code.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_response_code(&self, code: u16) {
+        self.response_code.store(code, Ordering::Relaxed);
+    }
 }
 
 /// Names a link within the process; never reused.
@@ -36,15 +63,15 @@ pub(crate) fn next_id() -> usize {
 /// What a link reports.
 #[derive(Debug)]
 pub enum LinkEvent {
-    /// The TCP connection stands; the other side's address.
-    Connected(SocketAddr),
+    /// The transport's connection stands; the other side's address.
+    Connected(Endpoint),
     /// From the protocol.
     Protocol(Event),
 }
 
 impl LinkEvent {
     /// The other side's address, if that is what it tells.
-    pub fn address(&self) -> Option<SocketAddr> {
+    pub fn address(&self) -> Option<Endpoint> {
         match self {
             Self::Connected(address) => Some(*address),
             Self::Protocol(_) => None,

@@ -3,12 +3,13 @@
 
 mod preamble;
 mod proxy;
+mod tunnel;
 
 use std::io::{self, IoSlice, Read, Write};
 
 use rust_websocket_proto::{ConnectPhase, admission::ProxyHeader};
 
-pub(crate) use self::{preamble::Preamble, proxy::ProxyPreamble};
+pub(crate) use self::{preamble::Preamble, proxy::ProxyPreamble, tunnel::TunnelPreamble};
 use crate::{
     socket::Socket,
     tls::{Received, TlsLayer, TlsSession},
@@ -69,7 +70,7 @@ impl Transport {
         let Some(preamble) = &mut self.preamble else { return Ok(Received::Nothing) };
         let count = self.bottom.read(buffer)?;
         if count == 0 {
-            return Err(io::Error::other("the other side ended the connection before the protocol began"));
+            return Err(io::Error::other(preamble.handle_end()));
         }
         let bytes = buffer.get(..count).unwrap_or_default();
         if let Some(own) = preamble.handle_read(bytes).map_err(io::Error::other)? {
@@ -115,8 +116,8 @@ impl Transport {
 
     /// How far the way to the other side's protocol is.
     pub(crate) fn phase(&self) -> ConnectPhase {
-        if self.preamble.is_some() {
-            ConnectPhase::Tcp
+        if let Some(preamble) = &self.preamble {
+            preamble.phase()
         } else if self.tls.as_ref().is_some_and(|tls| !tls.is_established()) {
             ConnectPhase::Tls
         } else {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use rust_websocket_proto::admission::ProxyHeader;
+use rust_websocket_proto::{ConnectPhase, admission::ProxyHeader};
 
 /// What passes before the protocol, without I/O: bytes in, bytes out.
 ///
@@ -20,6 +20,16 @@ pub(crate) trait Preamble: fmt::Debug + Send {
 
     /// The next `count` bytes of the output were written.
     fn wrote(&mut self, count: usize);
+
+    /// For messages, and for the time that it takes.
+    fn phase(&self) -> ConnectPhase {
+        ConnectPhase::Tcp
+    }
+
+    /// The other side has ended the connection before it was over. One phrase for people.
+    fn handle_end(&self) -> String {
+        "the other side ended the connection before the protocol began".to_owned()
+    }
 
     /// When it is over: whom the other side speaks for, if it has said so.
     fn header(&self) -> Option<ProxyHeader> {

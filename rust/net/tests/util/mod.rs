@@ -26,6 +26,7 @@ pub fn options() -> LinkOptions {
         send_limits: SendLimits { bytes: 65535, messages: 4096 },
         receive_limits: ReceiveLimits { bytes: 65535, messages: 4096 },
         no_delay: true,
+        way: None,
     }
 }
 

@@ -28,8 +28,8 @@ pub use self::{
     types::{Refusals, Signal, Status, TransferMode},
 };
 use crate::{
-    Asking, Carrier, Class, FailedAttempt, LiveSetting, Now, Peer, PeerState, Property, Refused, Settings,
-    Subject, peer::parse_target, place::Place,
+    Asking, Carrier, Class, FailedAttempt, LiveSetting, Now, Peer, PeerState, Property, Proxies, Refused,
+    Settings, Subject, peer::parse_target, place::Place,
 };
 
 /// What a step of a poll came to, for whoever emits and prints.
@@ -77,6 +77,8 @@ pub struct Multiplayer<L: Listening = Listener> {
     pub transfer_mode: TransferMode,
     /// As set; nothing depends on it.
     pub transfer_channel: i32,
+    /// Of a client.
+    pub proxies: Proxies,
     /// Whom a server's packets go to: 0 all, > 0 that one, < 0 all but that one.
     pub target_peer: i32,
     refuses_new_connections: bool,
@@ -106,6 +108,7 @@ impl<L: Listening> Default for Multiplayer<L> {
             settings: Arc::new(Settings::new(Class::Multiplayer)),
             transfer_mode: TransferMode::default(),
             transfer_channel: 0,
+            proxies: Proxies::default(),
             target_peer: 0,
             refuses_new_connections: false,
             asks: false,
@@ -170,6 +173,11 @@ impl<L: Listening> Multiplayer<L> {
         let client = Client::new(carrier, url, &self.settings, now());
         self.start(Session::Client(Box::new(client)));
         Ok(())
+    }
+
+    /// Whether there is no session.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.session, Session::Idle)
     }
 
     fn check_idle(&self, call: &'static str) -> Result<(), Refused> {

@@ -36,16 +36,29 @@ impl<L: Listening> Multiplayer<L> {
         Ok(refused)
     }
 
+    /// As [`put_packet`](Self::put_packet), of bytes that are copied unless the same ones were put for a peer just before.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_copy(&mut self, payload: &[u8], now: Now<'_>) -> Result<Refusals, Refused> {
+        let is_repeated = self.shares(payload.len()) && self.last_put == payload;
+        let payload = if is_repeated { self.last_put.clone() } else { Bytes::copy_from_slice(payload) };
+        self.put_packet(payload, now)
+    }
+
+    /// Whether a packet may be one of those that are put for one peer after the other.
+    fn shares(&self, len: usize) -> bool {
+        matches!(self.session, Session::Server(_)) && self.target_peer > 0 && len <= LARGEST_SHARED
+    }
+
     /// `SceneMultiplayer` sends a packet to everybody as one for each peer, with the same bytes: they share one payload, and so what
     /// it is compressed to.
     fn shared(&mut self, payload: Bytes) -> Bytes {
-        if !matches!(self.session, Session::Server(_))
-            || self.target_peer <= 0
-            || payload.len() > LARGEST_SHARED
-        {
+        if !self.shares(payload.len()) {
             return payload;
         }
-        if payload == self.last_put {
+        let is_last = payload.as_ptr() == self.last_put.as_ptr() && payload.len() == self.last_put.len();
+        if is_last || payload == self.last_put {
             self.note_repeat();
         } else {
             self.last_put = payload;

@@ -368,14 +368,21 @@ impl<L: Listening> Server<L> {
     /// # Errors
     /// The target does not exist.
     pub(crate) fn send(&self, target: i32, payload: &Bytes, delivery: Delivery) -> Result<Refusals, Refused> {
-        let recipients = server_recipients(target, |id| self.members.contains_key(&id))
-            .map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
+        let mut one = None;
+        let find = |id| {
+            one = self.members.get(&id);
+            one.is_some()
+        };
+        let recipients =
+            server_recipients(target, find).map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
         let mut refused = Vec::new();
-        if let Recipients::One(id) = recipients {
-            if let Some(member) = self.members.get(&id)
-                && !member.push(payload, delivery, How::Now)
-            {
-                member.send(id, |peer| peer.put_packet_as(payload.clone(), delivery, How::Now), &mut refused);
+        if let (Recipients::One(id), Some(member)) = (&recipients, one) {
+            if !member.push(payload, delivery, How::Now) {
+                member.send(
+                    *id,
+                    |peer| peer.put_packet_as(payload.clone(), delivery, How::Now),
+                    &mut refused,
+                );
             }
             return Ok(refused);
         }

@@ -74,7 +74,9 @@ impl Remote {
 
     pub(crate) fn connects(&self) {
         self.with(|wire| {
-            wire.events.push(LinkEvent::Connected("[::ffff:127.0.0.1]:9080".parse().expect("an address")))
+            wire.events.push(LinkEvent::Connected(
+                "[::ffff:127.0.0.1]:9080".parse::<SocketAddr>().expect("an address").into(),
+            ))
         });
     }
 
