@@ -42,11 +42,20 @@ class Wire:
 		return [OK, count]
 
 
+## A stream that can say that it has ended, as the engine's do.
+class Ending:
+	extends Wire
+	var status := 2
+
+	func get_status() -> int:
+		return status
+
+
 ## The other side of a wire: speaks as a raw client does.
 class Far:
 	extends RefCounted
 	const RawPeer := preload("res://tests/harness/raw_peer.gd")
-	var wire := Wire.new()
+	var wire: Wire = Wire.new()
 	var raw := RawPeer.new(StreamPeerTCP.new())
 
 	func _init() -> void:
@@ -133,6 +142,29 @@ func test_how_streams_end() -> void:
 		equal(peer.get_close_code(), -1, "without a code")
 		if way == "break":
 			check("stream failed (error 27)" in peer.get_error_message(), peer.get_error_message())
+
+
+## The far side is gone, or takes nothing any more: nobody keeps the stream for what it was still to be
+## sent.
+func test_streams_that_take_nothing_are_let_go() -> void:
+	if is_builtin():
+		return
+	for way: String in ["ended", "stuck"]:
+		var server := new_server(func(server: RefCounted) -> void: server.close_timeout = 0.2)
+		var wire := Ending.new()
+		wire.inbox = request_bytes()
+		server.accept_stream(wire)
+		check(until(server.is_connection_available), "in")
+		var peer: PacketPeer = watch(server.take_connection())
+		wire.per_call = 0
+		peer.send_text("for nobody")
+		peer.close()
+		if way == "ended":
+			wire.status = 0
+		check(until_closed(peer), "closed")
+		var weak: WeakRef = weakref(wire)
+		wire = null
+		check(until(func() -> bool: return weak.get_ref() == null, 10.0), way + ", and let go")
 
 
 func test_freed_peers_say_goodbye() -> void:

@@ -1,12 +1,12 @@
 extends SceneTree
-## The server that ci/test-hostile.sh attacks: three in one process, each with a port of its own.
+## The server that ci/test-hostile.sh attacks: several in one process, each with a port of its own.
 ##
 ##   impl=builtin|ours   whose classes (default ours)
 ##   fps=N               polls per second (1000)
 ##   compression=1       ours only, with context takeover, so that attackers can compress
 ##
-## Prints `LISTENING PLAIN TLS STREAMS`: the ports of a multiplayer server, of one with TLS, and of
-## peers over accept_stream. A message that begins with B comes back to its sender, and these are
+## Prints `LISTENING PLAIN TLS STREAMS PIPES`: the ports of a multiplayer server, of one with TLS, of
+## peers over accept_stream, and of streams that a RustWebSocketServer takes in. A message that begins with B comes back to its sender, and these are
 ## answered; everything else is taken and forgotten.
 ##
 ##   !objects            how many objects the engine has
@@ -25,6 +25,9 @@ var _compresses := false
 var _servers: Array[MultiplayerPeer] = []
 var _tcp := TCPServer.new()
 var _streams: Array[PacketPeer] = []
+## Only with our classes.
+var _door: Object
+var _door_tcp := TCPServer.new()
 var _hang := 0.0
 var _broadcast := 0
 var _broadcasts := 0
@@ -44,14 +47,19 @@ func _initialize() -> void:
 			"compression":
 				_compresses = value == "1"
 	var key := CryptoKey.new()
-	key.load(FIXTURES + "ec_leaf.key")
+	key.load(FIXTURES + "leaf.key")
 	var chain := X509Certificate.new()
-	chain.load(FIXTURES + "ec_chain.crt")
+	chain.load(FIXTURES + "chain.crt")
 	var ports := PackedStringArray()
 	for options: TLSOptions in [null, TLSOptions.server(key, chain)]:
 		ports.append(str(_listen(options)))
-	_tcp.listen(0, ADDRESS)
-	ports.append(str(_tcp.get_local_port()))
+	for tcp: TCPServer in [_tcp, _door_tcp]:
+		tcp.listen(0, ADDRESS)
+		ports.append(str(tcp.get_local_port()))
+	if _prefix == "Rust":
+		_door = ClassDB.instantiate("RustWebSocketServer")
+		_compress(_door)
+		_door.call("listen", 0, ADDRESS)
 	print("LISTENING ", " ".join(ports))
 
 
@@ -79,9 +87,7 @@ func _process(_delta: float) -> bool:
 
 func _listen(options: TLSOptions) -> int:
 	var server: MultiplayerPeer = ClassDB.instantiate(_prefix + "WebSocketMultiplayerPeer")
-	if _compresses and _prefix == "Rust":
-		server.set("compression", 1)
-		server.set("compression_context_takeover", true)
+	_compress(server)
 	for attempt in 10:
 		var tcp := TCPServer.new()
 		tcp.listen(0, ADDRESS)
@@ -95,12 +101,26 @@ func _listen(options: TLSOptions) -> int:
 	return 0
 
 
+func _compress(object: Object) -> void:
+	if _compresses and _prefix == "Rust":
+		object.set("compression", 1)
+		object.set("compression_context_takeover", true)
+
+
+func _take_in() -> void:
+	while _door_tcp.is_connection_available():
+		_door.call("accept_stream", _door_tcp.take_connection())
+	_door.call("poll")
+	while _door.call("is_connection_available"):
+		_streams.append(_door.call("take_connection"))
+
+
 func _serve_streams() -> void:
+	if _door != null:
+		_take_in()
 	while _tcp.is_connection_available():
 		var peer: PacketPeer = ClassDB.instantiate(_prefix + "WebSocketPeer")
-		if _compresses and _prefix == "Rust":
-			peer.set("compression", 1)
-			peer.set("compression_context_takeover", true)
+		_compress(peer)
 		if peer.accept_stream(_tcp.take_connection()) == OK:
 			_streams.append(peer)
 	for index in range(_streams.size() - 1, -1, -1):

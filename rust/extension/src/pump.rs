@@ -7,7 +7,7 @@ use std::{
     cell::{Cell, RefCell},
     mem::ManuallyDrop,
     net::IpAddr,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use godot::builtin::{GString, PackedByteArray, VarArray, Variant};
@@ -25,6 +25,9 @@ const READS_PER_POLL: usize = 4;
 
 /// For the last words of a connection whose peer is freed.
 const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long a stream may take nothing of them before it is let go.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What a stream's `get_status` answers, the same for all classes of the engine.
 const IN_PROGRESS: i64 = 1;
@@ -54,6 +57,8 @@ pub(crate) struct Pump {
     /// What a TLS stream has to be offered again: it holds that already, encrypted.
     repeated: Option<usize>,
     has_input_ended: bool,
+    /// The connection is over, and since then the stream has taken nothing of its last words.
+    stuck_since: Option<Instant>,
 }
 
 /// How a stream is.
@@ -83,6 +88,7 @@ impl Pump {
             is_tls,
             repeated: None,
             has_input_ended: false,
+            stuck_since: None,
         };
         (pump, socket)
     }
@@ -90,12 +96,21 @@ impl Pump {
     /// Moves what can be moved now. False once the connection is through with the stream, which is let go.
     fn run(&mut self) -> bool {
         self.take_in();
-        self.give_out();
-        if !self.pipe.is_over() {
+        let has_given = self.give_out();
+        if !self.pipe.is_over() && !self.is_stuck(has_given) {
             return true;
         }
         self.let_go();
         false
+    }
+
+    /// Whether nobody is left who would end the connection, and the stream takes nothing.
+    fn is_stuck(&mut self, has_given: bool) -> bool {
+        if has_given || !self.pipe.is_output_ended() {
+            self.stuck_since = None;
+            return false;
+        }
+        self.stuck_since.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS
     }
 
     /// What is there is read before the stream is looked at: the engine's drop what was not read when they notice the end.
@@ -156,11 +171,22 @@ impl Pump {
         available().min(room)
     }
 
-    fn give_out(&mut self) {
-        while matches!(self.state(), State::Open) {
+    /// True if the stream has taken something.
+    fn give_out(&mut self) -> bool {
+        let mut has_given = false;
+        loop {
+            match self.state() {
+                State::Open => {}
+                State::InProgress => return has_given,
+                State::Ended => {
+                    // Nobody takes it any more: waiting for that would keep the stream for ever.
+                    self.pipe.wrote(usize::MAX);
+                    return has_given;
+                }
+            }
             let data = self.pipe.output(self.repeated.unwrap_or(CHUNK));
             if data.is_empty() {
-                return;
+                return has_given;
             }
             let bytes = PackedByteArray::from(data.as_slice());
             let answer = self.stream.call("put_partial_data", &[bytes.to_variant()]);
@@ -168,10 +194,11 @@ impl Pump {
                 Some((OK, taken)) => {
                     let taken = usize::try_from(taken).unwrap_or(0).min(data.len());
                     self.pipe.wrote(taken);
+                    has_given |= taken > 0;
                     let left = data.len() - taken;
                     self.repeated = (left > 0).then_some(left);
                     if left > 0 {
-                        return;
+                        return has_given;
                     }
                     continue;
                 }
@@ -183,7 +210,7 @@ impl Pump {
             // What has arrived before is met first: an end that was read says more.
             self.take_in();
             self.end_input(Err(problem));
-            return;
+            return has_given;
         }
     }
 
@@ -267,7 +294,7 @@ pub(crate) fn flush(number: u64) {
 /// The library ends, and the connections have said their last words.
 pub(crate) fn end() {
     with_all(|pump| {
-        pump.give_out();
+        _ = pump.give_out();
         disconnect(&mut pump.stream);
         false
     });

@@ -125,6 +125,11 @@ impl Pipe {
         state.is_output_ended && state.output.is_empty()
     }
 
+    /// Whether the connection has nothing more to say than what is still to be taken.
+    pub fn is_output_ended(&self) -> bool {
+        lock(&self.0.state).is_output_ended
+    }
+
     /// Waits until the connection has done all that it can with what was fed and ordered before, or for as long as `patience`.
     pub fn let_work(&self, patience: Duration) {
         let mut state = lock(&self.0.state);

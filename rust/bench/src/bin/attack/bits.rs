@@ -92,3 +92,36 @@ pub(crate) fn bomb(size: usize) -> Vec<u8> {
     bits.put(0, 3); // the stored block whose end is left out
     bits.bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Decompress, FlushDecompress};
+
+    use super::*;
+
+    /// What a message comes to, with the end that the protocol leaves out.
+    fn inflated(message: &[u8]) -> Vec<u8> {
+        let mut output = Vec::with_capacity(1 << 26);
+        let input = [message, &[0, 0, 0xff, 0xff]].concat();
+        let mut inflater = Decompress::new(false);
+        inflater.decompress_vec(&input, &mut output, FlushDecompress::Sync).unwrap();
+        assert_eq!(inflater.total_in(), input.len() as u64, "all of it is valid");
+        output
+    }
+
+    #[test]
+    fn blocks_are_valid_and_empty() {
+        for blocks in [empty_stored(10_000), empty_fixed(10_000), empty_dynamic(10_000)] {
+            assert!(blocks.len() > 9_900);
+            assert_eq!(inflated(&blocks), b"");
+        }
+        assert_eq!(inflated(ONE_LETTER), b"a");
+    }
+
+    #[test]
+    fn bombs_become_large() {
+        let bomb = bomb(10_000);
+        let size = inflated(&bomb).len();
+        assert!(size > 100 * bomb.len(), "{size}");
+    }
+}

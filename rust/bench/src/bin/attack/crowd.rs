@@ -12,6 +12,8 @@ use crate::{options::Options, plan::Plan, wire::Wire};
 
 /// New connections in one turn: beyond, the attackers would do nothing else.
 const CONNECTS_PER_TURN: usize = 64;
+/// How long it may take until all of them have begun to connect.
+const GATHERING: Duration = Duration::from_secs(25);
 const EVENTS: usize = 1024;
 const SCRATCH: usize = 64 * 1024;
 /// Writes of one attacker before it is another's turn.
@@ -53,7 +55,8 @@ struct Crowd {
     scratch: Vec<u8>,
 }
 
-/// Attacks for a while. Prints READY once the first of each attacker's connections is under way, and what it came to.
+/// Attacks for a while. Prints READY once as many connections as there are attackers have begun (some may have been cut by then),
+/// and at the end what it came to.
 pub(crate) fn flood(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut crowd = Crowd {
         plan: Plan::of(&options.class)?,
@@ -64,15 +67,18 @@ pub(crate) fn flood(options: &Options) -> Result<(), Box<dyn Error>> {
         scratch: vec![0; SCRATCH],
     };
     let mut events = Events::with_capacity(EVENTS);
-    let mut ends_at = Instant::now() + options.time;
+    let mut ends_at = Instant::now() + GATHERING;
     let mut is_ready = false;
     while Instant::now() < ends_at {
         crowd.turn(&mut events)?;
-        if !is_ready && crowd.attackers.iter().all(Option::is_some) {
+        if !is_ready && crowd.counts.connections >= crowd.attackers.len() as u64 {
             is_ready = true;
             println!("READY");
             ends_at = Instant::now() + options.time;
         }
+    }
+    if !is_ready {
+        return Err(format!("not all could connect; refused by the system: {}", crowd.counts.refused).into());
     }
     let Counts { bytes, connections, refused } = crowd.counts;
     println!(
