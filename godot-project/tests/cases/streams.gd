@@ -144,8 +144,8 @@ func test_how_streams_end() -> void:
 			check("stream failed (error 27)" in peer.get_error_message(), peer.get_error_message())
 
 
-## The far side is gone, or takes nothing any more: nobody keeps the stream for what it was still to be
-## sent.
+## The far side is gone, or takes nothing any more: nobody keeps the stream for what it was still
+## to be sent.
 func test_streams_that_take_nothing_are_let_go() -> void:
 	if is_builtin():
 		return

@@ -5,9 +5,10 @@ extends SceneTree
 ##   fps=N               polls per second (1000)
 ##   compression=1       ours only, with context takeover, so that attackers can compress
 ##
-## Prints `LISTENING PLAIN TLS STREAMS PIPES`: the ports of a multiplayer server, of one with TLS, of
-## peers over accept_stream, and of streams that a RustWebSocketServer takes in. A message that begins with B comes back to its sender, and these are
-## answered; everything else is taken and forgotten.
+## Prints `LISTENING PLAIN TLS STREAMS PIPES`: the ports of a multiplayer server, of one with TLS,
+## of peers over accept_stream, and of streams that a RustWebSocketServer takes in. A message that
+## begins with B comes back to its sender, and these are answered; everything else is taken and
+## forgotten.
 ##
 ##   !objects            how many objects the engine has
 ##   !hang SECONDS       the main thread stands still, once this is answered
