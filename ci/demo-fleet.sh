@@ -123,7 +123,7 @@ drain() {
 kill_server() {
   say "server $1 is killed"
   kill -KILL "${process_of[$1]}"
-  wait "${process_of[$1]}" 2>/dev/null || true
+  wait "${process_of[$1]}" 2>/dev/null || true # ended by a signal, as it was meant to
 }
 
 wait_for_bots() {
@@ -141,6 +141,7 @@ wait_for_bots() {
 # A client says which connection was lost, which it was; all else is an error.
 check_logs() {
   local found
+  # grep fails when it finds nothing, which is the good case; the last line judges.
   found=$(grep -nE 'ERROR|\[panic|panicked at|[Ll]eaked|CrashHandler|gives up|twice|was not passed on|NATS: ' "$logs"/{server,bots}-*.log |
     grep -vE 'WARNING: RustWebSocket' | head -n 20) || true
   [[ -z $found ]] || echo "${found//"$logs/"/}" >&2
@@ -178,6 +179,7 @@ echo
 failed=false
 timeout 60 "$GODOT" --headless --path "$project" -s res://demo/check/fleet_report.gd -- "--logs=$logs" "--bots=$bots" \
   "--rooms=${#rooms[@]}" "--returned=$(((on_one + on_two) * (bots / ${#rooms[@]})))" >"$logs/report.log" 2>&1 || failed=true
+# Only shows the report, which was judged above.
 grep -vE '^Godot Engine|^Initialize godot-rust|^$|^[0-9]+ passed' "$logs/report.log" || true
 check_logs || failed=true
 if $failed; then give_up "not everything went as it had to."; fi

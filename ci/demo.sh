@@ -105,7 +105,7 @@ start_game_server() {
 restart_server() {
   say "killing the server"
   kill -KILL "${pids[0]}"
-  wait "${pids[0]}" 2>/dev/null || true
+  wait "${pids[0]}" 2>/dev/null || true # ended by a signal, as it was meant to
   mv "$logs/server.log" "$logs/server-killed.log"
   # Down long enough that some attempts to come back fail.
   sleep 0.5

@@ -103,7 +103,7 @@ func test_files_that_are_there_already() -> void:
 	expect_error("the socket file cannot be made")
 	equal(second.create_server(0, "unix:/nonexistent/folder/x"), ERR_INVALID_PARAMETER, "no folder")
 	expect_error("the socket file cannot be made")
-	equal(second.create_server(0, "unix:/tmp/" + "x".repeat(200)), ERR_INVALID_PARAMETER, "too long")
+	equal(second.create_server(0, "unix:/" + "x".repeat(200)), ERR_INVALID_PARAMETER, "too long")
 
 
 func test_clients_whom_nobody_answers() -> void:

@@ -8,11 +8,13 @@ use std::{
 };
 
 use godot::classes::{ClassDb, Engine, ProjectSettings};
-use godot::global::{godot_error, godot_warn};
 use godot::prelude::*;
 use rust_websocket_rename::Replaced;
 
-use crate::{project_files, report::fence};
+use crate::{
+    project_files,
+    report::{self, fence},
+};
 
 const SETTING: &str = "rust_websocket/replace_engine_classes";
 const ADDONS_SETTING: &str = "rust_websocket/replace_engine_classes_in_addons";
@@ -28,7 +30,7 @@ pub(crate) fn apply() {
         let asks = !Engine::singleton().is_editor_hint() && is_on(SETTING);
         let Some(folder) = project_folder().filter(|_| asks) else { return };
         if let Err(problem) = lay_over(&folder) {
-            godot_error!("{SETTING}: {problem}. The project runs on the engine's own classes.");
+            report::mistake(format!("{SETTING}: {problem}. The project runs on the engine's own classes."));
         }
     });
 }
@@ -65,7 +67,7 @@ fn lay_over(folder: &Path) -> Result<(), String> {
         pack.make(&replacement.files).map_err(|problem| format!("{} {problem}", pack.path.display()))?;
         // Said when it is made, not at every start.
         if let Some(list) = enumeration(&replacement.unreached) {
-            godot_warn!("{SETTING} does not reach all that names the engine's classes: {list}.");
+            report::notice(format!("{SETTING} does not reach all that names the engine's classes: {list}."));
         }
         if replacement.files.is_empty() {
             return Ok(());

@@ -83,6 +83,11 @@ pub(crate) fn mistake(text: String) {
     print(Tone::Mistake, LineCause::of_sentence(&text), text, 1);
 }
 
+/// What the project is to know of its set-up: it is said once, since it is found once.
+pub(crate) fn notice(text: String) {
+    print(Tone::Warning, LineCause::of_sentence(&text), text, 1);
+}
+
 /// What was printed lately of attempts to connect, by all peers together.
 static ATTEMPTS: Mutex<LatelyPrinted> = Mutex::new(LatelyPrinted::new());
 

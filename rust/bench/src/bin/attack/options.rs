@@ -1,6 +1,8 @@
 //! The command line.
 
-use std::{error::Error, str::FromStr, time::Duration};
+use std::{error::Error, time::Duration};
+
+use rust_websocket_bench::{read, seconds};
 
 /// What to do; see the usage text in `main.rs`.
 #[derive(Debug, Clone)]
@@ -21,8 +23,6 @@ pub(crate) struct Options {
     pub(crate) opens_files: bool,
 }
 
-/// Nobody means to run longer than this.
-const LONGEST: f64 = 3600.0;
 /// Longer than the server's timeouts together, and than it takes to read what attackers have left behind.
 const SETTLE: Duration = Duration::from_secs(90);
 const MOST_PEERS: usize = 10_000;
@@ -64,13 +64,4 @@ impl Options {
         options.is_secure |= options.class.starts_with("tls_");
         Ok(options)
     }
-}
-
-fn read<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("'{value}' is no value for {name}"))
-}
-
-fn seconds(name: &str, value: &str) -> Result<Duration, String> {
-    let seconds: f64 = read(name, value)?;
-    Duration::try_from_secs_f64(seconds.min(LONGEST)).map_err(|error| format!("{name}: {error}"))
 }

@@ -1,6 +1,8 @@
 //! The command line.
 
-use std::{error::Error, path::PathBuf, str::FromStr, time::Duration};
+use std::{error::Error, path::PathBuf, time::Duration};
+
+use rust_websocket_bench::{read, seconds};
 
 /// What to do; see the usage text in `main.rs`.
 #[derive(Debug, Clone)]
@@ -27,8 +29,6 @@ pub(crate) struct Options {
     pub(crate) result: Option<PathBuf>,
 }
 
-/// Nobody means to run longer than this.
-const LONGEST: f64 = 600.0;
 const MOST_CLIENTS: usize = 30_000;
 const LARGEST_MESSAGE: usize = 64 << 20;
 
@@ -70,13 +70,4 @@ impl Options {
         }
         Ok(options)
     }
-}
-
-fn read<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("'{value}' is no value for {name}"))
-}
-
-fn seconds(name: &str, value: &str) -> Result<Duration, String> {
-    let seconds: f64 = read(name, value)?;
-    Duration::try_from_secs_f64(seconds.min(LONGEST)).map_err(|error| format!("{name}: {error}"))
 }
