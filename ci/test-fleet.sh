@@ -156,10 +156,7 @@ find_godot
 ensure_addon
 prepare_project "$project"
 
-mkdir "$scratch/certificates"
-cp "$fixtures/chain.crt" "$scratch/certificates/fullchain.pem"
-cp "$fixtures/leaf.key" "$scratch/certificates/privkey.pem"
-touch "$scratch/certificates/renewed"
+put_certificates "$fixtures" "$scratch/certificates"
 
 # Not "loopback": the clients of this test are on this machine too.
 serve behind trusted=127.0.0.1

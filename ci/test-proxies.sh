@@ -42,10 +42,7 @@ find_godot
 ensure_addon
 prepare_project "$project"
 
-mkdir "$scratch/certificates"
-cp "$fixtures/chain.crt" "$scratch/certificates/fullchain.pem"
-cp "$fixtures/leaf.key" "$scratch/certificates/privkey.pem"
-touch "$scratch/certificates/renewed"
+put_certificates "$fixtures" "$scratch/certificates"
 serve plain
 plain=ws://localhost:$port/
 serve secure "certificates=$scratch/certificates"

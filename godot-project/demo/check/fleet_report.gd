@@ -11,6 +11,7 @@ extends SceneTree
 ##     --bots=24 --rooms=6 --returned=N
 ## [/codeblock]
 
+const Table := preload("res://demo/check/table.gd")
 ## How long a line may be under way on a machine that does other things too.
 const MARGIN: float = 2.0
 const COLUMNS: PackedStringArray = [
@@ -108,13 +109,6 @@ func _print_table() -> void:
 		rows.append(PackedStringArray([bot.name, bot.room, bot.server, str(bot.stays.size()),
 			str(bot.said.size()), str(bot.heard.size()), str(bot.get("across", 0)), ", ".join(bot.ends),
 			"%.1f s" % bot.outage if bot.outage > 0.0 else "-"]))
-	var widths: PackedInt32Array = []
-	for column: int in COLUMNS.size():
-		widths.append(rows.map(func(row: PackedStringArray) -> int: return row[column].length()).max())
-	for row: PackedStringArray in rows:
-		var line: String = row[0].rpad(widths[0])
-		for column: int in range(1, row.size()):
-			line += "  " + row[column].lpad(widths[column])
-		print(line)
+	Table.show(rows)
 	print("%d joins, %d lines said, %d heard in other rooms; %d had to arrive, everywhere"
 		% [joins, said, _across, _due])

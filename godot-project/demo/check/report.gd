@@ -16,6 +16,7 @@ extends SceneTree
 ## every client has two reports. The second server's ledger judges what came after; what came before
 ## has no witness, it only has to be there.
 
+const Table := preload("res://demo/check/table.gd")
 const LONG_ENOUGH: float = 3.0
 const NEVER: int = 1 << 30
 const STEPS: PackedStringArray = [
@@ -225,14 +226,7 @@ func _print_table() -> void:
 	var rows: Array[PackedStringArray] = [COLUMNS]
 	for id: String in _clients:
 		rows.append(_row(_clients[id]))
-	var widths: PackedInt32Array = []
-	for column: int in COLUMNS.size():
-		widths.append(rows.map(func(row: PackedStringArray) -> int: return row[column].length()).max())
-	for row: PackedStringArray in rows:
-		var line: String = row[0].rpad(widths[0])
-		for column: int in range(1, row.size()):
-			line += "  " + row[column].lpad(widths[column])
-		print(line)
+	Table.show(rows)
 
 
 ## How long it took to come back, and what the clients were told meanwhile.
