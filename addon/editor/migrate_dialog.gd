@@ -111,6 +111,7 @@ func _show_button() -> void:
 
 func _change() -> void:
 	var paths := _chosen()
+	_wait_for_another_second(paths)
 	if not _migration.change(paths):
 		_say_errors()
 		return
@@ -120,6 +121,15 @@ func _change() -> void:
 		"%d files were changed; as they were they are in %s. %s"
 		% [paths.size(), _migration.kept_in, _intro.text]
 	)
+
+
+# The editor knows files by the second in which they were changed: it would not see that one is
+# changed again in the same second, and would show, and save, what was there before.
+func _wait_for_another_second(paths: Array) -> void:
+	for path: String in paths:
+		var now := Time.get_unix_time_from_system()
+		if FileAccess.get_modified_time(path) == int(now):
+			OS.delay_msec(ceili((floorf(now) + 1.0 - now) * 1000.0))
 
 
 func _say_errors() -> void:
