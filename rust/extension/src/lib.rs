@@ -15,6 +15,7 @@ mod engine_stream;
 #[cfg(feature = "builtin-names")]
 mod entry;
 mod first_calls;
+mod frame_share;
 mod gauges;
 mod local;
 mod mapped;
