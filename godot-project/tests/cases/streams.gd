@@ -383,16 +383,18 @@ func test_many_slow_streams_share_what_a_poll_may_take() -> void:
 			asked[number] = asked.get(number, 0) + 1
 			OS.delay_usec(1000)
 		fars.append(far)
-		server.accept_stream(far.wire)
+		equal(server.accept_stream(far.wire), OK, "accept_stream")
 	var most := 0
-	for poll in 100:
+	for poll in 2000: # streams of cases before have their turns too
+		if asked.size() == 20 and asked.values().min() >= 6:
+			break
 		var before := asked.duplicate()
 		server.poll()
 		most = maxi(most, asked.keys().filter(func(number: int) -> bool:
 			return asked[number] > before.get(number, 0)).size())
 	check(most <= 3, "so many in one poll: %d" % most)
 	var turns: Array = asked.values()
-	check(turns.size() == 20 and turns.min() * 2 >= turns.max(), "in turns: %s" % [turns])
+	check(turns.size() == 20 and turns.min() >= 6 and turns.max() <= 12, "in turns: %s" % [turns])
 	for far in fars:
 		far.wire.calls = Callable()
 		far.wire.inbox = request_bytes()
