@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -17,8 +17,27 @@ use crate::{helper, seam::locks::lock};
 /// After so long a file is tried again that took no more.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// The files in use, by their real paths.
-static FILES: Mutex<Vec<(PathBuf, Weak<TraceFile>)>> = Mutex::new(Vec::new());
+/// What tells one file from others, whatever the path: one that was deleted is another than the one that took its place.
+#[cfg(unix)]
+type Identity = (u64, u64);
+/// The same where files in use cannot be deleted.
+#[cfg(not(unix))]
+type Identity = std::path::PathBuf;
+
+#[cfg(unix)]
+fn identity(path: &Path) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = path.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> io::Result<Identity> {
+    path.canonicalize()
+}
+
+/// The files in use.
+static FILES: Mutex<Vec<(Identity, Weak<TraceFile>)>> = Mutex::new(Vec::new());
 /// Everything that writes or may write.
 static JOURNALS: Mutex<Vec<Weak<Journal>>> = Mutex::new(Vec::new());
 
@@ -31,20 +50,19 @@ pub(super) struct TraceFile {
 impl TraceFile {
     /// The file at that path, if it is in use.
     pub(super) fn in_use(path: &Path) -> Option<Arc<Self>> {
-        let path = path.canonicalize().ok()?;
-        find(&mut lock(&FILES), &path)
+        find(&mut lock(&FILES), &identity(path).ok()?)
     }
 
     /// Opens the file at that path unless it is in use.
     pub(super) fn open(path: &Path) -> io::Result<Arc<Self>> {
         let file = OpenOptions::new().append(true).open(path)?;
-        let path = path.canonicalize()?;
+        let identity = identity(path)?;
         let mut files = lock(&FILES);
-        if let Some(known) = find(&mut files, &path) {
+        if let Some(known) = find(&mut files, &identity) {
             return Ok(known);
         }
         let file = Arc::new(Self::new(Box::new(file)));
-        files.push((path, Arc::downgrade(&file)));
+        files.push((identity, Arc::downgrade(&file)));
         Ok(file)
     }
 
@@ -77,9 +95,9 @@ impl Drop for TraceFile {
     }
 }
 
-fn find(files: &mut Vec<(PathBuf, Weak<TraceFile>)>, path: &Path) -> Option<Arc<TraceFile>> {
+fn find(files: &mut Vec<(Identity, Weak<TraceFile>)>, identity: &Identity) -> Option<Arc<TraceFile>> {
     files.retain(|(_, file)| file.strong_count() > 0);
-    files.iter().find(|(known, _)| known == path).and_then(|(_, file)| file.upgrade())
+    files.iter().find(|(known, _)| known == identity).and_then(|(_, file)| file.upgrade())
 }
 
 /// The lines of one file, and the thread that writes them while there is one.

@@ -182,6 +182,22 @@ fn traces_of_one_file_share_it() {
     assert!(Trace::join(&scratch.0, 75).is_none(), "nobody uses it any more");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_takes_the_place_of_a_deleted_one_is_another() {
+    let scratch = Scratch::new("deleted");
+    let first = Trace::begin(&scratch.0, 75).unwrap();
+    fs::remove_file(&scratch.0).unwrap();
+    let again = Scratch::new("deleted");
+    assert!(Trace::join(&again.0, 75).is_none());
+    let second = Trace::begin(&again.0, 75).unwrap();
+    first.connection().note("into the deleted one");
+    second.connection().note("seen");
+    first.end();
+    second.end();
+    assert_eq!(without_times(&again.read()), ["#1 = seen"]);
+}
+
 #[test]
 fn nothing_is_lost_with_the_last_handle() {
     let scratch = Scratch::new("dropped");
