@@ -3,7 +3,7 @@
 
 mod util;
 
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
 use rust_websocket_proto::{
@@ -11,29 +11,30 @@ use rust_websocket_proto::{
 };
 use util::*;
 
-/// Keeps what it is told.
-#[derive(Clone, Default)]
-struct Watcher(Arc<Mutex<Vec<String>>>);
+struct Teller(Sender<String>);
 
-impl Tracer for Watcher {
+/// What it was told.
+struct Watcher(Receiver<String>);
+
+impl Tracer for Teller {
     fn payload_bytes(&self) -> usize {
         12
     }
 
     fn trace(&mut self, event: &TraceEvent<'_>) {
-        self.0.lock().unwrap().push(event.to_string());
+        _ = self.0.send(event.to_string());
     }
 }
 
 impl Watcher {
     fn on(connection: &mut Connection, way: &str) -> Self {
-        let watcher = Self::default();
-        connection.set_tracer(Some(Box::new(watcher.clone())), way);
-        watcher
+        let (sender, receiver) = channel();
+        connection.set_tracer(Some(Box::new(Teller(sender))), way);
+        Self(receiver)
     }
 
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
+        self.0.try_iter().collect()
     }
 }
 
@@ -90,7 +91,8 @@ fn a_connection_from_its_beginning_to_its_end() {
 #[test]
 fn compressed_messages_show_what_they_say() {
     let (mut pair, client, server) = open_pair(true);
-    (client.take(), server.take());
+    client.take();
+    server.take();
     let text = "the same and the same ".repeat(40);
     pair.client.send(MessageKind::Text, Bytes::from(text.clone())).unwrap();
     pair.client.send(MessageKind::Text, Bytes::from_static(b"short")).unwrap();
@@ -125,7 +127,8 @@ fn what_breaks_a_rule_is_shown_before_the_end_that_it_brings() {
 #[test]
 fn an_end_is_told_once_also_where_its_last_words_go_nowhere() {
     let (mut pair, client, server) = open_pair(false);
-    (client.take(), server.take());
+    client.take();
+    server.take();
     pair.client.handle_transport_end(TransportEnd::Error("reset".to_owned()));
     events(&mut pair.client, pair.now);
     assert_eq!(client.take(), ["= CLOSED: the connection was lost: reset"]);
