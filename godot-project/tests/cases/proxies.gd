@@ -132,7 +132,7 @@ func test_a_trace_shows_the_way_through_a_proxy() -> void:
 	DirAccess.remove_absolute(ProjectSettings.globalize_path(path))
 	var there := "localhost:%d" % server.get_local_port()
 	for line: String in ["to ws://%s/ through the proxy 127.0.0.1:%d" % [there, proxy.port],
-			"> CONNECT %s HTTP/1.1 | Host: %s | Proxy-Authorization: (20 bytes)" % [there, there],
+			"> CONNECT %s HTTP/1.1 | Host: %s | Proxy-Authorization: (22 bytes)" % [there, there],
 			"< HTTP/1.1 200 Connection established", "> GET / HTTP/1.1 | ", "= OPEN"]:
 		check(line in text, "the trace has " + line)
 	check(not "secret" in text and not Marshalls.utf8_to_base64("ada:secret") in text, "no secrets")

@@ -162,8 +162,8 @@ func test_refused_handshakes() -> void:
 		_until_line("HTTP/1.1 503 ", path)
 		_until_line("= CLOSED: ", path)
 		check(_has_line("GET /a?b=c HTTP/1.1", path), "the request")
-	check(_has_line("= CLOSED: the WebSocket handshake failed: the server answered with HTTP status 503",
-		OTHER_TRACE), "in words")
+	check(_has_line("= CLOSED: the WebSocket handshake failed: the server answered with HTTP "
+		+ "status 503", OTHER_TRACE), "in words")
 
 
 func test_compressed_messages() -> void:
@@ -208,7 +208,8 @@ func test_errors_are_those_of_file_access() -> void:
 	if is_builtin():
 		return
 	var subjects: Array[Object] = [new_ws(), new_mp(), ClassDB.instantiate("RustWebSocketServer")]
-	for path: String in ["user://no_such_folder/trace.log", "res://", "/", "nonsense://a/b", "user://"]:
+	for path: String in ["user://no_such_folder/trace.log", "res://", "/", "nonsense://a/b",
+			"user://"]:
 		check(FileAccess.open(path, FileAccess.WRITE) == null, "the engine refuses " + path)
 		var wanted := FileAccess.get_open_error()
 		for subject in subjects:
