@@ -67,6 +67,10 @@ var _packets_peers := PackedInt32Array()
 var _server: RustWebSocketPeer
 
 
+func set_trace(path: String, payload_bytes: int = 75) -> Error:
+	return OK if path.is_empty() else ERR_UNAVAILABLE
+
+
 func set_http_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
 	pass
 

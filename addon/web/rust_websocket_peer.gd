@@ -203,5 +203,9 @@ func get_use_environment_proxy() -> bool:
 	return use_environment_proxy
 
 
+func set_trace(path: String, payload_bytes: int = 75) -> Error:
+	return OK if path.is_empty() else ERR_UNAVAILABLE
+
+
 func _unknown() -> String:
 	return "the connection failed; browsers do not say why"

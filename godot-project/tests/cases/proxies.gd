@@ -137,6 +137,28 @@ func test_through_an_http_proxy() -> void:
 	check(not "Proxy-Authorization" in proxy.asked[1], "without a login")
 
 
+func test_a_trace_shows_the_way_through_a_proxy() -> void:
+	if is_builtin():
+		return
+	var path := "user://trace_of_proxies.log"
+	var proxy := _proxy()
+	var server := mp_server()
+	var client: PacketPeer = watch(new_ws())
+	client.set_http_proxy("127.0.0.1", proxy.port, "ada", "secret")
+	client.set_trace(path)
+	client.connect_to_url("ws://ada:secret@localhost:%d/" % server.get_local_port())
+	check(until(func() -> bool: return state(client) == OPEN), "open: " + client.get_error_message())
+	client.set_trace("")
+	var text := FileAccess.get_file_as_string(path)
+	DirAccess.remove_absolute(ProjectSettings.globalize_path(path))
+	var there := "localhost:%d" % server.get_local_port()
+	for line: String in ["to ws://%s/ through the proxy 127.0.0.1:%d" % [there, proxy.port],
+			"> CONNECT %s HTTP/1.1 | Host: %s | Proxy-Authorization: (22 bytes)" % [there, there],
+			"< HTTP/1.1 200 Connection established", "> GET / HTTP/1.1 | ", "= OPEN"]:
+		check(line in text, "the trace has " + line)
+	check(not "secret" in text and not Marshalls.utf8_to_base64("ada:secret") in text, "no secrets")
+
+
 func test_through_a_socks_proxy() -> void:
 	if is_builtin():
 		return

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits, lock};
+use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits, Trace, lock};
 use rust_websocket_proto::{
     Config, DeflateConfig,
     admission::{AllowedOrigins, Limits, Networks},
@@ -58,13 +58,15 @@ macro_rules! properties {
         #[derive(Debug, Clone, PartialEq)]
         pub struct Settings {
             class: Class,
+            /// What the script has connections traced to.
+            pub(crate) trace: Option<Trace>,
             $($(#[$doc])* pub(crate) $name: $type,)*
         }
 
         impl Settings {
             /// The engine's defaults.
             pub fn new(class: Class) -> Self {
-                Self { class, $($name: $default,)* }
+                Self { class, trace: None, $($name: $default,)* }
             }
         }
 
@@ -288,6 +290,7 @@ impl Settings {
             receive_limits: self.receive_limits(),
             no_delay: NO_DELAY,
             way: None,
+            trace: self.trace.clone(),
         }
     }
 }

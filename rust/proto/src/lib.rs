@@ -40,6 +40,7 @@ mod statistics;
 mod target;
 mod timer;
 mod token;
+mod trace;
 pub mod tunnel;
 mod waiting;
 
@@ -62,3 +63,4 @@ pub use redirects::Redirects;
 pub use server_names::{ServerName, ServerNameError, ServerNames};
 pub use statistics::Statistics;
 pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};
+pub use trace::{TraceEvent, Tracer};
