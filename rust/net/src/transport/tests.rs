@@ -162,7 +162,7 @@ fn a_refusal_and_an_early_end_are_said_in_words() {
 fn with_tunnel() -> (Wires, Transport) {
     let proxy = Proxy::new(ProxyKind::Socks5, "proxy.example", 1080, "ada", "secret").unwrap().unwrap();
     let target = Target::parse("ws://game.example/").unwrap();
-    let preamble = TunnelPreamble::new(Arc::new(ProxyWay::new(proxy)), &target);
+    let preamble = TunnelPreamble::new(Arc::new(ProxyWay::new(proxy)), &target, None);
     let wires = Wires::default();
     let transport = Transport::new(Box::new(wires.clone()), Some(Box::new(preamble)), None);
     (wires, transport)
