@@ -273,9 +273,7 @@ impl Peer {
         if self.is_fed {
             return None;
         }
-        if let Some(carrier) = &mut self.carrier {
-            carrier.poll(&mut self.events, now);
-        }
+        self.poll_carrier(now);
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
         }
@@ -326,10 +324,17 @@ impl Peer {
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has
     /// happened; the address is noted here.
     pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
-        if let Some(carrier) = &mut self.carrier {
-            carrier.poll(&mut self.events, now);
-            let remote = &mut self.remote;
-            events.extend(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+        self.poll_carrier(now);
+        let remote = &mut self.remote;
+        events.extend(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+    }
+
+    fn poll_carrier(&mut self, now: Now<'_>) {
+        let Some(carrier) = &mut self.carrier else { return };
+        carrier.poll(&mut self.events, now);
+        // One that was redirected is another connection now.
+        if let Some(LinkEvent::Connected(_)) = self.events.first() {
+            self.counters = Arc::clone(carrier.counters());
         }
     }
 
