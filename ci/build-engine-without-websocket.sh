@@ -3,8 +3,9 @@
 # in which the addon carries the original class names (ci/build.sh --builtin-names). ci/test-module.sh uses it.
 #
 # The source, the compiler and the libraries are Debian forky's, in a folder of their own in the user's cache; nothing on
-# the system changes. Headless, with the modules that the tests need. About 1.5 GB; a quarter of an hour to an hour, once.
-# Needs root (for chroot) and an x86_64 Debian.
+# the system changes. Headless, with the modules that the tests need. About 1.5 GB; a quarter of an hour to some hours, once.
+# JOBS sets how many compilers run at the same time. Needs root (for chroot) and an x86_64 Debian. A build that was interrupted
+# goes on.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -17,8 +18,8 @@ build_engine() {
   [[ $(uname -m) == x86_64 ]] || die "this builds for x86_64 only."
   [[ $(id -u) == 0 ]] || die "this needs root: the compiler runs in a chroot."
   mkdir -p "$cache"
-  : >"$cache/build.log"
-  fetch
+  [[ -f $cache/fetched ]] || fetch
+  write_recipe >"$root/build/make-engine"
   say "compiling (its output goes to $cache/build.log)"
   logged "$cache/build.log" "the engine does not compile" chroot "$root" /bin/sh /build/make-engine
   write_wrapper
@@ -28,7 +29,8 @@ build_engine() {
 # The source, and what it is built with, in $root.
 fetch() {
   local package
-  rm -rf "$cache/source" "$root/build"
+  : >"$cache/build.log"
+  rm -rf "$cache/source" "$root"
   mkdir -p "$root/build" "$cache/source"
   say "downloading the engine's source and a compiler from Debian forky (into $cache)"
   forky_apt "$cache"
@@ -44,7 +46,7 @@ fetch() {
   mkdir -p "$root/dev" "$root/tmp"
   [[ -c $root/dev/null ]] || mknod -m 666 "$root/dev/null" c 1 3
   [[ -c $root/dev/urandom ]] || mknod -m 666 "$root/dev/urandom" c 1 9
-  write_recipe >"$root/build/make-engine"
+  touch "$cache/fetched"
 }
 
 # What runs in the chroot. The library names are those of Debian's own build of the engine: its source comes without copies.
@@ -53,7 +55,7 @@ write_recipe() {
 cd /build || exit 1
 install -D /dev/null thirdparty/certs/ca-bundle.crt
 ln -sf g++ /usr/bin/c++
-BUILD_NAME=without-websocket exec scons platform=linuxbsd target=editor -j$(nproc) scu_build=yes optimize=size debug_symbols=no \\
+BUILD_NAME=without-websocket exec scons platform=linuxbsd target=editor -j${JOBS:-$(nproc)} scu_build=yes optimize=size debug_symbols=no \\
   engine_update_check=no use_static_cpp=no use_sowrap=no \\
   modules_enabled_by_default=no module_websocket_enabled=no module_gdscript_enabled=yes module_multiplayer_enabled=yes \\
   module_mbedtls_enabled=yes module_text_server_fb_enabled=yes module_freetype_enabled=yes module_svg_enabled=yes \\

@@ -40,6 +40,7 @@ mod server;
 mod state_table;
 mod text;
 mod tls_options;
+mod trace_methods;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};

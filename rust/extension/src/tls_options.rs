@@ -49,6 +49,14 @@ pub(crate) fn for_client(
     }
 }
 
+/// What a client is secured with that was redirected. The error is one phrase.
+pub(crate) fn for_redirected(options: Option<&Gd<TlsOptions>>) -> Result<ClientTls, String> {
+    match client_settings(options)? {
+        ClientSettings::Ours(tls) => Ok(tls),
+        ClientSettings::Engines(_) => Err(ChainProblem::Unreadable.of("trusted certificate")),
+    }
+}
+
 /// What a server needs; `None` for a plain one.
 pub(crate) fn for_server(
     call: &'static str,

@@ -4,6 +4,7 @@ mod asking;
 mod beginning;
 mod newcomer;
 mod reporting;
+mod tracing;
 mod turn;
 
 use std::{
@@ -282,6 +283,7 @@ impl Conn {
 
     /// Closes the socket.
     pub(crate) fn end(&mut self, sockets: &mut Sockets<'_>) {
+        self.trace_end("it was cut off by this side");
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Connecting(mut race) => race.give_up(sockets),
             Stage::Connected(mut wire) => {
@@ -328,6 +330,7 @@ impl Conn {
                 }
                 Order::SetCloseTimeout(timeout) => self.endpoint.set_close_timeout(timeout),
                 Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
+                Order::SetTrace(trace) => self.set_trace(trace),
                 Order::SetUnreliableLifetime(lifetime) => {
                     self.limit_kernel_queue(self.has_heartbeat, lifetime.is_some());
                     self.endpoint.set_unreliable_lifetime(lifetime);
@@ -478,6 +481,16 @@ impl Conn {
         if wire.is_ending {
             self.endpoint.handle_hangup();
         }
+    }
+
+    /// Reads although the kernel has not said that there is something. False if there is not.
+    pub(crate) fn look(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Stage::Connected(wire) = &mut self.stage else { return false };
+        if wire.readable || wire.transport.is_tls() || !self.endpoint.wants_read() {
+            return wire.readable;
+        }
+        wire.readable = true;
+        self.read(turn)
     }
 
     /// Reads once and hands on what came. False if there was nothing to read.

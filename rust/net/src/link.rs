@@ -30,6 +30,7 @@ use crate::{
     tally::Tally,
     thread,
     tls::{CertificateChange, ClientTls},
+    trace::ConnectionTrace,
     transport::Transport,
 };
 
@@ -37,7 +38,7 @@ use crate::{
 const KEPT_REPORTS: usize = 1024;
 
 /// So many turns of a tight loop find nothing before it gives way once.
-const IDLE_TURNS: u8 = 4;
+const IDLE_TURNS: u8 = 16;
 
 /// What a listener reports.
 #[derive(Debug)]
@@ -92,9 +93,8 @@ impl Driver {
         let step = self.pace.polled(Instant::now);
         match (&self.driving, step) {
             (Some(driving), Step::Drive) if !has_some => {
-                let began = Instant::now();
                 let turn = driving.drive().unwrap_or_default();
-                self.pace.drove(began.elapsed(), turn.has_copied_much);
+                self.pace.drove(turn.took, turn.has_copied_much);
                 self.give_way(turn.was_idle);
             }
             (Some(driving), Step::Leave) => driving.recall(),
@@ -138,7 +138,7 @@ impl Link {
         let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
         // The one place where a client's way to its server is chosen.
         let route = match options.way.clone() {
-            Some(way) => Route::through(way, &request.target, tls),
+            Some(way) => Route::through(way, &request.target, tls, shared.trace.as_ref()),
             None => Route::direct(&request.target, tls),
         };
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
@@ -274,6 +274,16 @@ impl Link {
     /// Changes at once for how long messages that were pushed as [`Delivery::Unreliable`] are worth sending; `None`: for ever.
     pub fn set_unreliable_lifetime(&self, lifetime: Option<Duration>) {
         self.claim.order(Order::SetUnreliableLifetime(lifetime));
+    }
+
+    /// Has what happens from here on written there, and nowhere else; `None`: nowhere.
+    pub fn set_trace(&self, trace: Option<ConnectionTrace>) {
+        self.claim.order(Order::SetTrace(trace));
+    }
+
+    /// Where what happens is written since the connection began, if it is.
+    pub fn trace(&self) -> Option<&ConnectionTrace> {
+        self.claim.trace.as_ref()
     }
 
     /// Between the last answered ping of the heartbeat and its pong. A live value.
@@ -484,6 +494,7 @@ mod tests {
             receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
             no_delay: true,
             way: None,
+            trace: None,
         }
     }
 

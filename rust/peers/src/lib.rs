@@ -32,6 +32,7 @@ mod peer;
 mod place;
 mod proxies;
 mod reception;
+mod redirected;
 mod refused;
 mod request;
 mod requests;
@@ -53,8 +54,9 @@ pub use multiplayer::{
     TransferMode,
 };
 pub use peer::{Accepted, Peer, PeerState};
-pub use proxies::{Proxies, ProxyUse};
+pub use proxies::{Proxies, ProxyUse, Ways};
 pub use reception::Reception;
+pub use redirected::{Dial, Redirected};
 pub use refused::{Allowed, MAX_RECEIVED, Refused, Reported};
 pub use request::{Asking, RequestHead, RequestState, ServerRequest};
 pub use rotation::Rotation;
