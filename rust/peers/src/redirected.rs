@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions};
+use rust_websocket_net::{ConnectionTrace, Counters, How, LinkEvent, LinkOptions};
 use rust_websocket_proto::{
     Amount, ClientRequest, CloseCause, ConnectPhase, Delivery, Event, HttpResponse, MessageKind,
     RedirectProblem, Redirects, RefusedRedirect, SendError,
@@ -38,6 +38,8 @@ struct Way {
     timeout: Duration,
     /// What was changed on a hop holds on those that follow. One of each kind.
     settings: Vec<LiveSetting>,
+    /// The same of where it is traced to.
+    trace: Option<Option<ConnectionTrace>>,
 }
 
 impl Redirected {
@@ -59,6 +61,7 @@ impl Redirected {
             deadline: now.checked_add(timeout),
             timeout,
             settings: Vec::new(),
+            trace: None,
         };
         Self { carrier: first(request, options), way: Some(way) }
     }
@@ -123,6 +126,9 @@ impl Way {
         }
         let dialed = (self.dial)(ClientRequest { target }, self.options.clone());
         let mut carrier = dialed.map_err(|phrase| refused(response, RedirectProblem::NoWay(phrase)))?;
+        if let Some(trace) = &self.trace {
+            carrier.set_trace(trace.clone());
+        }
         self.settings.iter().for_each(|setting| carrier.set(*setting, now));
         Ok(carrier)
     }
@@ -169,6 +175,18 @@ impl Carrier for Redirected {
             way.settings.push(setting);
         }
         self.carrier.set(setting, now);
+    }
+
+    fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
+        if let Some(way) = &mut self.way {
+            way.options.trace = None;
+            way.trace = Some(trace.clone());
+        }
+        self.carrier.set_trace(trace);
+    }
+
+    fn trace(&self) -> Option<&ConnectionTrace> {
+        self.carrier.trace()
     }
 
     fn round_trip_time(&self) -> Option<Duration> {
