@@ -189,7 +189,8 @@ func test_traces_of_redirects() -> void:
 	check(until(func() -> bool: return state(client) == OPEN), client.get_error_message())
 	equal(client.set_trace(""), OK, "off")
 	var text := FileAccess.get_file_as_string(path)
-	for line: String in ["#1 = CONNECTING to", "#1 < HTTP/1.1 302 There", "#2 = CONNECTING to", "#2 = OPEN"]:
+	for line: String in ["#1 = CONNECTING to", "#1 < HTTP/1.1 302 There", "#2 = CONNECTING to",
+			"#2 = OPEN"]:
 		check(line in text, "a line with %s: %s" % [line, text])
 	check(not "a=b" in text and not "YTpi" in text, "nothing secret")
 	DirAccess.remove_absolute(ProjectSettings.globalize_path(path))
