@@ -38,8 +38,6 @@ struct Way {
     timeout: Duration,
     /// What was changed on a hop holds on those that follow. One of each kind.
     settings: Vec<LiveSetting>,
-    /// The same of where it is traced to.
-    trace: Option<Option<ConnectionTrace>>,
 }
 
 impl Redirected {
@@ -61,7 +59,6 @@ impl Redirected {
             deadline: now.checked_add(timeout),
             timeout,
             settings: Vec::new(),
-            trace: None,
         };
         Self { carrier: first(request, options), way: Some(way) }
     }
@@ -126,9 +123,6 @@ impl Way {
         }
         let dialed = (self.dial)(ClientRequest { target }, self.options.clone());
         let mut carrier = dialed.map_err(|phrase| refused(response, RedirectProblem::NoWay(phrase)))?;
-        if let Some(trace) = &self.trace {
-            carrier.set_trace(trace.clone());
-        }
         self.settings.iter().for_each(|setting| carrier.set(*setting, now));
         Ok(carrier)
     }
@@ -179,8 +173,7 @@ impl Carrier for Redirected {
 
     fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
         if let Some(way) = &mut self.way {
-            way.options.trace = None;
-            way.trace = Some(trace.clone());
+            way.options.trace = trace.as_ref().map(|trace| trace.trace().clone());
         }
         self.carrier.set_trace(trace);
     }
