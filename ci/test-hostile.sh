@@ -44,7 +44,7 @@ declare -A server_pid server_log server_ports said
 
 # Starts the server $1 unless it runs.
 need_server() {
-  local name=$1 log=$results/server-$1.log arguments=(compression=1 "impl=$impl") limit= preload=
+  local name=$1 log=$results/server-$1.log arguments=(compression=1 "impl=$impl") limit="" preload=""
   [[ -z ${server_pid[$name]:-} ]] || ! is_running "${server_pid[$name]}" || return 0
   case $name in
     streams | pipes) arguments+=(fps=60) ;;
