@@ -37,7 +37,7 @@ use crate::{
 const KEPT_REPORTS: usize = 1024;
 
 /// So many turns of a tight loop find nothing before it gives way once.
-const IDLE_TURNS: u8 = 4;
+const IDLE_TURNS: u8 = 16;
 
 /// What a listener reports.
 #[derive(Debug)]
@@ -92,9 +92,8 @@ impl Driver {
         let step = self.pace.polled(Instant::now);
         match (&self.driving, step) {
             (Some(driving), Step::Drive) if !has_some => {
-                let began = Instant::now();
                 let turn = driving.drive().unwrap_or_default();
-                self.pace.drove(began.elapsed(), turn.has_copied_much);
+                self.pace.drove(turn.took, turn.has_copied_much);
                 self.give_way(turn.was_idle);
             }
             (Some(driving), Step::Leave) => driving.recall(),

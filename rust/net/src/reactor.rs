@@ -2,6 +2,7 @@
 //! only room that knows connections and listeners both.
 
 mod newcomers;
+mod short_turn;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -145,8 +146,8 @@ pub(crate) struct Reactor {
     running: bool,
     /// Somebody wants to run it.
     lending_asked: bool,
-    /// During a short turn: when it is to end.
-    ends_at: Option<Instant>,
+    /// Of turns that others have run.
+    recent: Recent,
     /// A connection has copied much from or to the kernel since this was last taken.
     has_copied_much: bool,
 }
@@ -154,12 +155,27 @@ pub(crate) struct Reactor {
 /// What a short turn has come to.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ShortTurn {
+    /// What it took, if there was something to do.
+    pub(crate) took: Duration,
     /// The I/O thread has to go on.
     pub(crate) wants_thread: bool,
     /// There was nothing to do.
     pub(crate) was_idle: bool,
     /// Much was copied from or to the kernel at once.
     pub(crate) has_copied_much: bool,
+}
+
+/// What short turns remember of the one before.
+#[derive(Debug, Default)]
+struct Recent {
+    /// When the turn that runs is to end.
+    ends_at: Option<Instant>,
+    /// It has asked the kernel who is ready.
+    has_polled: bool,
+    /// The only connection that had something to do.
+    partner: Option<usize>,
+    /// Turns since the kernel was asked.
+    looks: u8,
 }
 
 impl Reactor {
@@ -188,7 +204,7 @@ impl Reactor {
             share: TURN,
             running: true,
             lending_asked: false,
-            ends_at: None,
+            recent: Recent::default(),
             has_copied_much: false,
         }
     }
@@ -217,7 +233,10 @@ impl Reactor {
         let awake_since = Instant::now();
         commands.awake();
         if self.has_polled(polled) {
-            self.take_in(commands);
+            self.handle_events(awake_since);
+            self.handle_commands(commands);
+            self.expire_deadlines(awake_since);
+            self.share_turn();
             for _ in 0..self.ready.len() {
                 let Some(id) = self.ready.pop() else { break };
                 self.work(id);
@@ -226,44 +245,6 @@ impl Reactor {
             self.release_compressor();
         }
         io_thread_worked(awake_since.elapsed());
-    }
-
-    /// A turn on the thread of somebody who polls: it neither waits nor does what is slow.
-    pub(crate) fn short_turn(&mut self, commands: &Commands<Command>) -> ShortTurn {
-        self.has_copied_much = false;
-        let mut was_idle = false;
-        let polled = self.poll.poll(&mut self.events, Some(Duration::ZERO));
-        if self.has_polled(polled) {
-            let ends_at = Instant::now() + SHORT_TURN;
-            self.ends_at = Some(ends_at);
-            self.take_in(commands);
-            was_idle = self.ready.is_empty();
-            for _ in 0..self.ready.len() {
-                let Some(id) = self.ready.pop() else { break };
-                self.work_unless_slow(id);
-                if Instant::now() >= ends_at {
-                    break;
-                }
-            }
-            self.shake_hands_quickly(ends_at);
-            self.ends_at = None;
-            self.release_compressor();
-        }
-        self.lending_asked = false;
-        ShortTurn {
-            wants_thread: !self.running || self.ready.has_slow(),
-            was_idle,
-            has_copied_much: self.has_copied_much,
-        }
-    }
-
-    fn work_unless_slow(&mut self, id: usize) {
-        match self.conns.get(&id) {
-            Some(entry) if entry.cost != Cost::Low => {
-                self.ready.push_handshake(entry.as_handshake(id), Instant::now());
-            }
-            _ => self.work(id),
-        }
     }
 
     /// False if there is nothing to be looked at.
@@ -279,11 +260,8 @@ impl Reactor {
         }
     }
 
-    /// Notes who has something to do.
-    fn take_in(&mut self, commands: &Commands<Command>) {
-        self.handle_events();
-        self.handle_commands(commands);
-        self.expire_deadlines();
+    /// Those who have something to do get equal shares.
+    fn share_turn(&mut self) {
         self.share = TURN
             .checked_div(u32::try_from(self.ready.len()).unwrap_or(u32::MAX))
             .unwrap_or(TURN)
@@ -306,8 +284,8 @@ impl Reactor {
         Some(deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999))
     }
 
-    fn handle_events(&mut self) {
-        let now = Instant::now();
+    /// Notes who has something to do.
+    fn handle_events(&mut self, now: Instant) {
         for event in &self.events {
             let Some(&id) = self.owners.get(&event.token()) else { continue };
             if let Some(entry) = self.conns.get_mut(&id) {
@@ -401,8 +379,7 @@ impl Reactor {
         }
     }
 
-    fn expire_deadlines(&mut self) {
-        let now = Instant::now();
+    fn expire_deadlines(&mut self, now: Instant) {
         while let Some(&(deadline, id)) = self.deadlines.first() {
             if deadline > now {
                 return;
@@ -508,7 +485,7 @@ impl Reactor {
                     return;
                 }
             }
-            if self.ends_at.is_some_and(|end| end <= Instant::now()) {
+            if self.recent.ends_at.is_some_and(|end| end <= Instant::now()) {
                 self.ready.push(id);
                 return;
             }
@@ -549,7 +526,7 @@ impl Reactor {
         operation: impl FnOnce(&mut Conn, &mut Turn<'_>) -> T,
     ) -> Option<T> {
         let entry = self.conns.get_mut(&id)?;
-        let share = if self.ends_at.is_some() { self.share.min(SHORT_TURN) } else { self.share };
+        let share = if self.recent.ends_at.is_some() { self.share.min(SHORT_TURN) } else { self.share };
         let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let mut turn = Turn {
             now: Instant::now(),

@@ -7,6 +7,8 @@ use std::{
 
 use rust_websocket_proto::admission::AddressKey;
 
+use crate::ids::IdMap;
+
 /// A handshake that waits for longer has little hope; where there are many of these, others of that address that have only
 /// begun come first, since those can still be in time.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -23,7 +25,7 @@ pub(crate) struct ReadyList {
     queue: VecDeque<usize>,
     handshakes: Handshakes,
     /// Who waits; those in the line of handshakes with their address.
-    waiting: HashMap<usize, Option<Line>>,
+    waiting: IdMap<usize, Option<Line>>,
 }
 
 /// Whose line of handshakes; `None`: our own.
@@ -82,6 +84,10 @@ impl ReadyList {
     /// How many are ready, without pending handshakes.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    pub(crate) fn has_handshakes(&self) -> bool {
+        !self.handshakes.turns.is_empty()
     }
 
     /// Whether there is a handshake among them whose turn may be slow.

@@ -35,8 +35,12 @@ impl Reactor {
 
     /// The same on the thread of somebody who polls: nothing of TLS, and until the turn's end.
     pub(super) fn shake_hands_quickly(&mut self, ends_at: Instant) {
-        while !self.ready.has_slow() && Instant::now() < ends_at {
-            let Some(id) = self.ready.pop_handshake(Instant::now()) else { return };
+        while self.ready.has_handshakes() && !self.ready.has_slow() {
+            let now = Instant::now();
+            if now >= ends_at {
+                return;
+            }
+            let Some(id) = self.ready.pop_handshake(now) else { return };
             self.work_unless_slow(id);
         }
     }
