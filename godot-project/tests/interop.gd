@@ -4,7 +4,7 @@ extends SceneTree
 ##   role=server port=N [tls=yes] [address=A] [auth=1|2] [ca=NAME] [minimum=1]
 ##     sends every message back, for three minutes, and says which certificates clients have shown
 ##   role=client url=URL expect=echo|request [key=NAME] [certificate=NAME] [minimum=1]
-##     connects; "echo" wants a message back, "request" only that TLS stands. Says why it has failed.
+##     connects; "echo" wants one back, "request" only that TLS stands; says why it has failed
 
 const FIXTURES := "res://tests/fixtures/tls/"
 const TEXT := "over and back"
