@@ -59,6 +59,7 @@ enum _Phase { IDLE, REFUSED, CONNECTING, OPEN, CLOSING, WAITING }
 enum _Next { NOTHING, RECONNECT, GIVE_UP }
 
 const _Attempt := preload("res://addons/rust_websocket/client/attempt.gd")
+const _Proxies := preload("res://addons/rust_websocket/client/proxies.gd")
 ## Seconds that the other side has to answer a close frame. The engine's class waits for ever.
 const _CLOSE_TIMEOUT := 5.0
 
@@ -100,6 +101,16 @@ static var _dice := RandomNumberGenerator.new()
 ## Whether to offer compression of messages (permessage-deflate), where the peer can do it: the
 ## engine's class cannot, browsers decide by themselves.
 @export var compression: bool = false
+## How many redirects of the server an attempt follows, where the peer can do it: the engine's class
+## and browsers follow none. See [code]RustWebSocketPeer.max_redirects[/code].
+@export_range(0, 20, 1, "or_greater") var max_redirects: int = 0:
+	set(value):
+		if _accepts(value >= 0, "max_redirects", "at least 0", value):
+			max_redirects = value
+## Whether to take the proxy that the environment names ([code]https_proxy[/code],
+## [code]all_proxy[/code] and the like, but for [code]no_proxy[/code]), where none is set by
+## [method set_http_proxy] and its like. See [code]RustWebSocketPeer.use_environment_proxy[/code].
+@export var use_environment_proxy: bool = false
 ## How many messages are kept while the connection is not open. They are sent in order when it is,
 ## behind what the handlers of [signal connection_opened] send. 0 keeps none: what a player did
 ## seconds ago would disturb most games. [method close] and [signal reconnect_failed] drop what was
@@ -160,6 +171,7 @@ var _current: _Attempt
 # Goes up with each attempt and each close: after a signal it tells whether a handler did either.
 var _epoch := 0
 var _tls_options: TLSOptions
+var _proxies := _Proxies.new()
 var _retry_at := 0.0
 var _reconnects := 0
 var _is_reconnecting := false
@@ -212,7 +224,7 @@ func connect_to_url(new_url: String = "", tls_client_options: TLSOptions = null)
 	var target := url if new_url.is_empty() else new_url
 	if target.is_empty():
 		return _refuse(ERR_INVALID_PARAMETER, "there is no URL: set url, or pass one")
-	var attempt := _Attempt.new(self, _peer_class)
+	var attempt := _new_attempt()
 	if attempt.peer == null:
 		return _refuse(ERR_UNAVAILABLE, "neither the addon nor the engine has a WebSocketPeer")
 	if attempt.begin(target, tls_client_options, _now()) != OK:
@@ -316,6 +328,40 @@ func get_error_message() -> String:
 ## node polls it and takes its packets.
 func get_peer() -> PacketPeer:
 	return _current.peer if _current else null
+
+
+## Sets the HTTP proxy that [code]ws://[/code] connections go through from the next attempt on, for
+## all attempts, as [code]RustWebSocketPeer.set_http_proxy[/code] does for one peer. An empty
+## [param host] or a [param port] of -1 takes it away. What cannot be used is an error, and no proxy
+## is set. The engine's class has no proxies and browsers choose theirs by themselves: there a
+## warning says so once, and the connection is made as without one.
+func set_http_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	_set_proxy(&"set_http_proxy", [host, port, user, password])
+
+
+## Sets the HTTP proxy that [code]wss://[/code] connections go through; otherwise like
+## [method set_http_proxy].
+func set_https_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	_set_proxy(&"set_https_proxy", [host, port, user, password])
+
+
+## Sets the SOCKS5 proxy that connections go through for whose scheme there is no other; otherwise
+## like [method set_http_proxy].
+func set_socks_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
+	_set_proxy(&"set_socks_proxy", [host, port, user, password])
+
+
+## What an HTTP proxy answered to the current or last attempt instead of letting it through, for
+## example 407; otherwise 0.
+func get_proxy_response_code() -> int:
+	return _current.proxy_response_code() if _current else 0
+
+
+func _set_proxy(method: StringName, arguments: Array) -> void:
+	# The peer that judges it prints what is wrong.
+	var problem := _proxies.remember(method, arguments, _Attempt.new_peer(_peer_class))
+	if not problem.is_empty():
+		_error_message = problem
 
 
 #region The way of a connection
@@ -475,12 +521,22 @@ func _reconnect() -> void:
 	if url.is_empty():
 		_attempt_failed("there is no URL: set url", true)
 		return
-	var attempt := _Attempt.new(self, _peer_class)
+	var attempt := _new_attempt()
 	if attempt.begin(url, _tls_options, _now()) == OK:
 		_follow(attempt)
 	else:
 		var is_final := attempt.refused_with == ERR_INVALID_PARAMETER
 		_attempt_failed(attempt.error_message(), is_final)
+
+
+func _new_attempt() -> _Attempt:
+	var attempt := _Attempt.new(self, _peer_class)
+	if attempt.peer and not _proxies.put_on(attempt.peer, use_environment_proxy):
+		var sentence := "%s goes through no proxy that is set here" % (
+			"a browser" if OS.has_feature("web") else attempt.peer.get_class())
+		if _is_new(sentence):
+			push_warning("RustWebSocketClient: %s" % sentence)
+	return attempt
 
 
 func _follow(attempt: _Attempt) -> void:

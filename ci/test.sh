@@ -12,7 +12,7 @@
 # (the addon under the engine's own class names), export (the sample project as a Linux program), web (packs for browsers,
 # run without the library), migrate (class names changed, and back), replace (a project that names the engine's classes runs on ours, and exported too), editor (an editor in a window of its own: it prints nothing, icons, help, completion), autobahn (the Autobahn
 # test suite: RFC 6455 whole, a part of RFC 7692), peers (Node's ws and Python's websockets), chromium (a page in a
-# headless browser), interop (TLS with OpenSSL and nginx), fleet (servers behind nginx and HAProxy, and certificates that renew), nats (the sample project's NATS client and a real server),
+# headless browser), interop (TLS with OpenSSL and nginx), fleet (servers behind nginx and HAProxy, and certificates that renew), proxies (clients through tinyproxy, squid, microsocks and dante), nats (the sample project's NATS client and a real server),
 # demo-fleet (three servers behind HAProxy, one drained, one killed), deploy (what docs/deploy.md tells operators), hostile (some of the attacks of ci/test-hostile.sh), fuzz (each target for twenty seconds), lifecycle (quitting, reloading, ten thousand connections).
 # The steps with other people's programs need python3 with pip, node with npm, and chromium, OpenSSL, nginx, HAProxy and nats-server (installed
 # if run as root). Where one is missing its step says NOT RUN and why; in CI (CI=true) that is a failure.
@@ -72,7 +72,7 @@ step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
 step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could install them)" obtainable openssl nginx haproxy chromium || run_step fleet ci/test-fleet.sh; }
-step_proxies() { lacks proxies "tinyproxy and microsocks (root could install them)" obtainable tinyproxy microsocks || run_step proxies ci/test-proxies.sh; }
+step_proxies() { lacks proxies "tinyproxy, squid, microsocks or dante (root could install them)" any_obtainable tinyproxy squid microsocks danted || run_step proxies ci/test-proxies.sh; }
 step_hostile() { lacks hostile "Linux" test -r /proc/self/schedstat || run_step hostile ci/test-hostile.sh --short; }
 
 step_nats() { lacks nats "nats-server (root could install it)" obtainable nats-server || run_step nats ci/test-nats.sh; }
@@ -80,6 +80,9 @@ step_demo-fleet() { lacks demo-fleet "haproxy and nats-server (root could instal
 step_deploy() { lacks deploy "promtool and curl (root could install them)" obtainable promtool curl || run_step deploy ci/test-deploy.sh; }
 
 step_fuzz() { run_step fuzz ci/fuzz.sh 20; }
+
+# Whether one of the programs named is there, or root could install it.
+any_obtainable() { local program; for program in "$@"; do if obtainable "$program"; then return 0; fi; done; return 1; }
 
 can_unpack() { [[ $(uname -m) == x86_64 ]] && command -v dpkg >/dev/null && debian_mirror >/dev/null; }
 

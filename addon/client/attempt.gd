@@ -32,11 +32,17 @@ var _inbox: Array = []
 
 ## Makes the peer for [param node]'s settings; [member peer] stays null where there is no class.
 func _init(node: Node, peer_class: StringName) -> void:
+	peer = new_peer(peer_class)
+	if peer:
+		_set_up(node)
+
+
+## A peer of [param peer_class], or of the first class that exists; null where there is none.
+static func new_peer(peer_class: StringName) -> PacketPeer:
 	for candidate: StringName in PEER_CLASSES if peer_class.is_empty() else [peer_class]:
 		if ClassDB.class_exists(candidate):
-			peer = ClassDB.instantiate(candidate)
-			_set_up(node)
-			return
+			return ClassDB.instantiate(candidate)
+	return null
 
 
 func begin(url: String, options: TLSOptions, now: float) -> Error:
@@ -136,6 +142,13 @@ func retry_after() -> float:
 	return 0.0
 
 
+## What an HTTP proxy answered in place of a tunnel; 0 where there is none.
+func proxy_response_code() -> int:
+	if peer.has_method(&"get_proxy_response_code"):
+		return peer.get_proxy_response_code()
+	return 0
+
+
 func send(payload: Variant, write_mode: int) -> Error:
 	if payload is String:
 		return peer.send_text(payload)
@@ -167,7 +180,7 @@ func _set_up(node: Node) -> void:
 		_warned_about_headers = true
 		push_warning("RustWebSocketClient: browsers do not send handshake_headers")
 	# What only some peers have: older engines, the engine's class, ours.
-	for property: StringName in [&"heartbeat_interval", &"connect_timeout"]:
+	for property: StringName in [&"heartbeat_interval", &"connect_timeout", &"max_redirects"]:
 		if property in peer:
 			peer.set(property, node.get(property))
 	if &"compression" in peer:

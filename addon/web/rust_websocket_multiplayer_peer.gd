@@ -28,6 +28,10 @@ var heartbeat_interval: float = 0.0:
 var close_timeout: float = 5.0:
 	set = set_close_timeout,
 	get = get_close_timeout
+# Browsers follow no redirects of a WebSocket.
+var max_redirects: int = 0:
+	set = set_max_redirects,
+	get = get_max_redirects
 var use_environment_proxy: bool = false:
 	set = set_use_environment_proxy,
 	get = get_use_environment_proxy
@@ -89,6 +93,10 @@ var _packets_peers := PackedInt32Array()
 var _server: RustWebSocketPeer
 
 
+func set_trace(path: String, payload_bytes: int = 75) -> Error:
+	return OK if path.is_empty() else ERR_UNAVAILABLE
+
+
 func set_http_proxy(host: String, port: int, user: String = "", password: String = "") -> void:
 	pass
 
@@ -103,6 +111,14 @@ func set_socks_proxy(host: String, port: int, user: String = "", password: Strin
 
 func get_proxy_response_code() -> int:
 	return 0
+
+
+func set_max_redirects(count: int) -> void:
+	max_redirects = count
+
+
+func get_max_redirects() -> int:
+	return max_redirects
 
 
 func set_use_environment_proxy(enabled: bool) -> void:

@@ -20,6 +20,10 @@ var connect_timeout: float = 30.0:
 var close_timeout: float = 5.0:
 	set = set_close_timeout,
 	get = get_close_timeout
+# Browsers follow no redirects of a WebSocket.
+var max_redirects: int = 0:
+	set = set_max_redirects,
+	get = get_max_redirects
 var use_environment_proxy: bool = false:
 	set = set_use_environment_proxy,
 	get = get_use_environment_proxy
@@ -219,12 +223,24 @@ func get_proxy_response_code() -> int:
 	return 0
 
 
+func set_max_redirects(count: int) -> void:
+	max_redirects = count
+
+
+func get_max_redirects() -> int:
+	return max_redirects
+
+
 func set_use_environment_proxy(enabled: bool) -> void:
 	use_environment_proxy = enabled
 
 
 func get_use_environment_proxy() -> bool:
 	return use_environment_proxy
+
+
+func set_trace(path: String, payload_bytes: int = 75) -> Error:
+	return OK if path.is_empty() else ERR_UNAVAILABLE
 
 
 func _unknown() -> String:

@@ -116,6 +116,10 @@ func is_listening() -> bool:
 	return false
 
 
+func set_trace(path: String, payload_bytes: int = 75) -> Error:
+	return OK if path.is_empty() else ERR_UNAVAILABLE
+
+
 func listen(port: int, bind_address: String = "*", tls_server_options: TLSOptions = null) -> Error:
 	return ERR_UNAVAILABLE
 

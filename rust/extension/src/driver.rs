@@ -7,7 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{ClientTls, Counters, How, Link, LinkEvent, LinkOptions, PipeSocket};
+use rust_websocket_net::{
+    ClientTls, ConnectionTrace, Counters, How, Link, LinkEvent, LinkOptions, PipeSocket,
+};
 use rust_websocket_peers::{Accepted, Carrier, LiveSetting, NO_DELAY, Now, address_text};
 use rust_websocket_proto::{Amount, ClientRequest, Delivery, MessageKind, SendError, admission::Endpoint};
 
@@ -83,6 +85,14 @@ impl Carrier for Local {
             LiveSetting::NoDelay(enabled) => self.set_no_delay(enabled),
             LiveSetting::UnreliableLifetime(lifetime) => self.set_unreliable_lifetime(lifetime),
         }
+    }
+
+    fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
+        Local::set_trace(self, trace);
+    }
+
+    fn trace(&self) -> Option<&ConnectionTrace> {
+        Local::trace(self)
     }
 
     fn round_trip_time(&self) -> Option<Duration> {

@@ -41,6 +41,7 @@ mod text;
 mod tls_methods;
 mod tls_objects;
 mod tls_options;
+mod trace_methods;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};

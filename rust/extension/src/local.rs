@@ -9,7 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use godot::builtin::PackedByteArray;
-use rust_websocket_net::{Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom};
+use rust_websocket_net::{
+    ConnectionTrace, Counters, LinkEvent, LinkOptions, SendLimits, SystemRandom, TRACED_LATER, Trace, way_to,
+};
 use rust_websocket_proto::{
     Amount, Budget, ClientRequest, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Event,
     Farewell, MessageKind, Polled, Scheme, SendError, TransportEnd,
@@ -61,6 +63,8 @@ pub(crate) struct Local {
     repeated: Option<usize>,
     counters: Arc<Counters>,
     gauges: Gauges,
+    /// Where what happens is written since it began, if it is.
+    trace: Option<ConnectionTrace>,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
     sent_since_poll: bool,
@@ -74,8 +78,10 @@ impl Local {
     pub(crate) fn server(stream: EngineStream, received: Bytes, options: LinkOptions, now: Instant) -> Self {
         let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
         let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
+        let trace = options.trace;
         let mut local = Self::new(Endpoint::server(scheme, options.config, bounds, now), stream, now);
         local.received = received;
+        local.begin_trace(trace.as_ref(), || "from a stream of the engine".to_owned());
         local
     }
 
@@ -87,9 +93,11 @@ impl Local {
         now: Instant,
     ) -> Self {
         let bounds = bounds(&options, EndpointOptions::CLIENT_READ_AHEAD);
+        let trace = options.trace;
         let endpoint = Endpoint::client(request, options.config, Arc::new(SystemRandom), bounds, now);
         let mut local = Self::new(endpoint, stream, now);
         local.dial = Some(Dial::start(&request.target, options.no_delay));
+        local.begin_trace(trace.as_ref(), || way_to(&request.target, None));
         local
     }
 
@@ -103,11 +111,29 @@ impl Local {
             repeated: None,
             gauges: Gauges::new(&counters),
             counters,
+            trace: None,
             compressor: Compressor::default(),
             sent_since_poll: false,
             polled_at: now,
             released: false,
         }
+    }
+
+    fn begin_trace(&mut self, trace: Option<&Trace>, way: impl FnOnce() -> String) {
+        self.trace = trace.map(Trace::connection);
+        if let Some(trace) = &self.trace {
+            self.endpoint.set_tracer(Some(trace.tracer()), &way());
+        }
+    }
+
+    /// Has what happens from here on written there, and nowhere else.
+    pub(crate) fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
+        self.endpoint.set_tracer(trace.map(|trace| trace.tracer()), TRACED_LATER);
+    }
+
+    /// Where what happens is written since it began, if it is.
+    pub(crate) fn trace(&self) -> Option<&ConnectionTrace> {
+        self.trace.as_ref()
     }
 
     /// Reads, decodes, acts on deadlines and writes. What can be read is read before a deadline is judged: the script may

@@ -23,7 +23,9 @@ use crate::{
     },
     decider::Decider,
     engine_stream::Holder,
-    first_calls, monitors, own_virtuals, proxies, pump,
+    first_calls, monitors, own_virtuals,
+    proxies::{self, Following},
+    pump,
     raw_packet::{RawPacket, packet_at},
     report::{self, fence},
     request::RustWebSocketRequest,
@@ -410,7 +412,8 @@ impl RustWebSocketMultiplayerPeer {
             let options = tls_client_options.0.as_ref();
             let (security, held) = tls_options::for_client("create_client", &url, options, &own);
             let way = proxies::way(&*state, &url);
-            let dial = proxies::dial(security, way.clone());
+            let following = Following::new(&*state, &url, options, &own);
+            let dial = proxies::dial(security, way.clone(), following);
             let error = report::answer(&*state, |multiplayer| {
                 multiplayer.create_client(&url, dial, &Instant::now)?;
                 multiplayer.proxies.begin(way);

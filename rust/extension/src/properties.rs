@@ -181,6 +181,8 @@ properties! {
     trusted_proxies: get_trusted_proxies, set_trusted_proxies,
         RustWebSocketMultiplayerPeer(proxies: PackedStringArray),
         RustWebSocketServer(proxies: PackedStringArray);
+    max_redirects: get_max_redirects, set_max_redirects,
+        RustWebSocketPeer(count: i64), RustWebSocketMultiplayerPeer(count: i64);
     use_environment_proxy: get_use_environment_proxy, set_use_environment_proxy,
         RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool);
     proxy_protocol: get_proxy_protocol, set_proxy_protocol, RustWebSocketMultiplayerPeer(enabled: bool),

@@ -15,7 +15,7 @@ use std::{
 use godot::classes::Engine;
 use godot::global::{Error, godot_error, printerr};
 use godot::meta::ToGodot;
-use godot::obj::Singleton;
+use godot::obj::{EngineEnum, Singleton};
 use rust_websocket_net::{ListenError, LocalAddressError, NoticeCause, lock, take_notices};
 use rust_websocket_peers::{FailedAttempt, LatelyPrinted, LineCause, LineLimit, Locked, Refused, Subject};
 use rust_websocket_proto::http::{AnswerError, DecisionError};
@@ -51,6 +51,7 @@ fn error_of(refused: &Refused) -> Error {
         | Refused::RoomTls(_) => Error::ERR_UNCONFIGURED,
         Refused::NoTls(_) => Error::ERR_UNAVAILABLE,
         Refused::Recipient { refused, .. } => error_of(refused),
+        Refused::TraceFile { code, .. } => Error::try_from_ord(*code).unwrap_or(Error::ERR_FILE_CANT_OPEN),
         // Everything else is a wrong argument or property.
         _ => Error::ERR_INVALID_PARAMETER,
     }

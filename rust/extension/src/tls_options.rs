@@ -83,6 +83,22 @@ pub(crate) fn for_client(
     }
 }
 
+/// What a client is secured with that was redirected; `own`: with the certificate, which is for the host that the script has
+/// named. The error is one phrase.
+pub(crate) fn for_redirected(
+    options: Option<&Gd<TlsOptions>>,
+    own: Option<&ClientSide>,
+    minimum: i64,
+) -> Result<ClientTls, String> {
+    let shown = own.map(ClientSide::identity).transpose()?.flatten();
+    match client_settings(options, shown, version_of(minimum))? {
+        ClientSettings::Ours(tls) => Ok(tls),
+        ClientSettings::Engines(_) => {
+            Err(ChainProblem::Unreadable.of("the trusted certificate of the TLS options"))
+        }
+    }
+}
+
 /// What a server needs; `None` for a plain one.
 pub(crate) fn for_server(
     call: &'static str,

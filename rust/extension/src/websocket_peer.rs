@@ -24,7 +24,8 @@ use crate::{
     },
     driver,
     engine_stream::{EngineStream, Holder},
-    first_calls, monitors, own_virtuals, proxies,
+    first_calls, monitors, own_virtuals,
+    proxies::{self, Following},
     pump::{self, Pump},
     raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
@@ -259,7 +260,8 @@ impl RustWebSocketPeer {
             let options = tls_client_options.0.as_ref();
             let (security, held) = tls_options::for_client("connect_to_url", &url, options, &own);
             let way = proxies::way(&*state, &url);
-            let dial = proxies::dial(security, way.clone());
+            let following = Following::new(&*state, &url, options, &own);
+            let dial = proxies::dial(security, way.clone(), following);
             let error = report::answer(&*state, |peer| {
                 peer.connect(&url, dial)?;
                 peer.proxies.begin(way);

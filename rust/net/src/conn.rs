@@ -4,6 +4,7 @@ mod asking;
 mod beginning;
 mod newcomer;
 mod reporting;
+mod tracing;
 mod turn;
 
 use std::{
@@ -282,6 +283,7 @@ impl Conn {
 
     /// Closes the socket.
     pub(crate) fn end(&mut self, sockets: &mut Sockets<'_>) {
+        self.trace_end("it was cut off by this side");
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Connecting(mut race) => race.give_up(sockets),
             Stage::Connected(mut wire) => {
@@ -328,6 +330,7 @@ impl Conn {
                 }
                 Order::SetCloseTimeout(timeout) => self.endpoint.set_close_timeout(timeout),
                 Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
+                Order::SetTrace(trace) => self.set_trace(trace),
                 Order::SetUnreliableLifetime(lifetime) => {
                     self.limit_kernel_queue(self.has_heartbeat, lifetime.is_some());
                     self.endpoint.set_unreliable_lifetime(lifetime);

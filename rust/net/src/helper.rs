@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::seam::lock;
+use crate::seam::locks::lock;
 
 static HELPERS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 

@@ -14,9 +14,10 @@
 //! | what it runs | `conn`: a connection; `listener`: a listening socket; `wire`: a transport's readiness; `route`: a client's way to its server |
 //! | layers | `transport`: a socket, bytes before the protocol, TLS; `tls` |
 //! | connecting | `race`: to the addresses of a host; `lookup`: names |
-//! | services | `socket`: registration, options, reading and writing; `helper`: threads for one piece of work |
+//! | services | `socket`: registration, options, reading and writing |
 //! | the seam | `seam`: orders down, reports up, and how much of either may wait; knows nobody above |
-//! | plain data | `ready`, `pace`, `ids`, `random`, `local_address`; `notices`: what is to be printed; `descriptors`, `outages`: what keeps listeners from accepting |
+//! | traces | `trace`: what happens on connections, in files |
+//! | plain data | `ready`, `pace`, `ids`, `random`, `local_address`; `helper`: threads for one piece of work; `notices`: what is to be printed; `descriptors`, `outages`: what keeps listeners from accepting |
 //!
 //! # Lock order
 //! Floor order; it stands in `ARCHITECTURE.md`.
@@ -50,6 +51,7 @@ mod socket_file;
 mod tally;
 mod thread;
 mod tls;
+mod trace;
 mod transport;
 mod wire;
 
@@ -76,3 +78,4 @@ pub use tls::{
     CertificateChain, CertificateChange, ChainCapture, ClientAuth, ClientTls, DefaultRoots, ExpectedName,
     Identity, ServerRules, ServerTls, ServerTrust, TlsError, TlsVersion, log_tls_keys,
 };
+pub use trace::{ConnectionTrace, MAX_TRACED_PAYLOAD, TRACED_LATER, Trace, way_to};

@@ -30,6 +30,7 @@ use crate::{
     tally::Tally,
     thread,
     tls::{CertificateChange, ClientTls},
+    trace::ConnectionTrace,
     transport::Transport,
 };
 
@@ -137,7 +138,7 @@ impl Link {
         let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
         // The one place where a client's way to its server is chosen.
         let route = match options.way.clone() {
-            Some(way) => Route::through(way, &request.target, tls),
+            Some(way) => Route::through(way, &request.target, tls, shared.trace.as_ref()),
             None => Route::direct(&request.target, tls),
         };
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
@@ -273,6 +274,16 @@ impl Link {
     /// Changes at once for how long messages that were pushed as [`Delivery::Unreliable`] are worth sending; `None`: for ever.
     pub fn set_unreliable_lifetime(&self, lifetime: Option<Duration>) {
         self.claim.order(Order::SetUnreliableLifetime(lifetime));
+    }
+
+    /// Has what happens from here on written there, and nowhere else; `None`: nowhere.
+    pub fn set_trace(&self, trace: Option<ConnectionTrace>) {
+        self.claim.order(Order::SetTrace(trace));
+    }
+
+    /// Where what happens is written since the connection began, if it is.
+    pub fn trace(&self) -> Option<&ConnectionTrace> {
+        self.claim.trace.as_ref()
     }
 
     /// Between the last answered ping of the heartbeat and its pong. A live value.
@@ -483,6 +494,7 @@ mod tests {
             receive_limits: ReceiveLimits { bytes: usize::MAX, messages: usize::MAX },
             no_delay: true,
             way: None,
+            trace: None,
         }
     }
 

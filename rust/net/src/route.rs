@@ -8,6 +8,7 @@ use crate::{
     seam::ProxyWay,
     socket::Socket,
     tls::{ClientTls, TlsSession},
+    trace::ConnectionTrace,
     transport::{Preamble, Transport, TunnelPreamble},
 };
 
@@ -42,9 +43,14 @@ impl Route {
     }
 
     /// To the target's host through a proxy.
-    pub(crate) fn through(way: Arc<ProxyWay>, target: &Target, tls: Option<ClientTls>) -> Self {
+    pub(crate) fn through(
+        way: Arc<ProxyWay>,
+        target: &Target,
+        tls: Option<ClientTls>,
+        trace: Option<&ConnectionTrace>,
+    ) -> Self {
         let (host, port) = (way.proxy().host().to_owned(), way.proxy().port());
-        let preamble = Some(Box::new(TunnelPreamble::new(way, target)) as Box<dyn Preamble>);
+        let preamble = Some(Box::new(TunnelPreamble::new(way, target, trace)) as Box<dyn Preamble>);
         Self { host, port, preamble, ..Self::direct(target, tls) }
     }
 

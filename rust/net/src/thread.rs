@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{drive::Driving, helper, lookup, reactor::Command, seam::lock};
+use crate::{drive::Driving, helper, lookup, reactor::Command, seam::lock, trace};
 
 /// How long [`shutdown`] waits for name lookups: most are answered by then, and nobody notices.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -39,7 +39,8 @@ pub(crate) fn running() -> io::Result<Arc<Driving>> {
 /// Ends the I/O thread: one non-blocking pass over what is still to be written, then everything is closed.
 /// Links report [`Closed`](rust_websocket_proto::Event::Closed); the next use starts a new thread.
 ///
-/// True if threads are left: name lookups that the system has not answered and that cannot be called off.
+/// True if threads are left: name lookups that the system has not answered and that cannot be called off, traces on a disk that
+/// has stopped.
 /// They will do nothing more, but the code that they return to must not be unloaded.
 #[must_use]
 pub fn shutdown() -> bool {
@@ -51,5 +52,6 @@ pub fn shutdown() -> bool {
         // The thread catches its panics.
         _ = thread.join();
     }
+    trace::end_writing();
     helper::are_left_after(PATIENCE)
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, How, Link, LinkEvent, SendLimits};
+use rust_websocket_net::{ConnectionTrace, Counters, How, Link, LinkEvent, SendLimits};
 use rust_websocket_proto::{Amount, Delivery, MessageKind, SendError};
 
 /// Asks for the time. It is asked only where it matters: reading the clock costs a quarter of an
@@ -59,6 +59,14 @@ pub trait Carrier: Send {
 
     /// Changes a setting of the live connection.
     fn set(&mut self, setting: LiveSetting, now: Now<'_>);
+
+    /// Has what happens from here on written there, and nowhere else; `None`: nowhere.
+    fn set_trace(&mut self, _trace: Option<ConnectionTrace>) {}
+
+    /// Where what happens is written since the connection began, if it is.
+    fn trace(&self) -> Option<&ConnectionTrace> {
+        None
+    }
 
     /// Between the last answered ping and its pong.
     fn round_trip_time(&self) -> Option<Duration>;
@@ -120,6 +128,14 @@ impl Carrier for Link {
             LiveSetting::NoDelay(enabled) => self.set_no_delay(enabled),
             LiveSetting::UnreliableLifetime(lifetime) => self.set_unreliable_lifetime(lifetime),
         }
+    }
+
+    fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
+        Link::set_trace(self, trace);
+    }
+
+    fn trace(&self) -> Option<&ConnectionTrace> {
+        Link::trace(self)
     }
 
     fn round_trip_time(&self) -> Option<Duration> {

@@ -31,6 +31,7 @@ mod peer;
 mod place;
 mod proxies;
 mod reception;
+mod redirected;
 mod refused;
 mod request;
 mod requests;
@@ -50,8 +51,9 @@ pub use multiplayer::{
     TransferMode,
 };
 pub use peer::{Accepted, Peer, PeerState};
-pub use proxies::{Proxies, ProxyUse};
+pub use proxies::{Proxies, ProxyUse, Ways};
 pub use reception::Reception;
+pub use redirected::{Dial, Redirected};
 pub use refused::{Allowed, MAX_RECEIVED, Refused, Reported};
 pub use request::{Asking, RequestHead, RequestState, ServerRequest};
 pub use rust_websocket_net::IdMap;

@@ -1,6 +1,7 @@
 //! One WebSocket connection after the other, as the class `WebSocketPeer` shows it.
 
 mod states;
+mod tracing;
 
 use std::{fmt, sync::Arc};
 
@@ -43,6 +44,10 @@ pub struct Peer {
     events: Vec<LinkEvent>,
     /// Of the last call that was refused, until the next attempt to connect.
     refusal: Option<String>,
+    /// The trace is its own, not that of the server that it came from.
+    owns_trace: bool,
+    /// In a multiplayer session, of the connection's client; 0: none.
+    id_in_session: i32,
 }
 
 /// A peer as its engine object and a multiplayer peer hold it.
@@ -99,6 +104,8 @@ impl Peer {
             write_mode: MessageKind::Binary,
             events: Vec::new(),
             refusal: None,
+            owns_trace: false,
+            id_in_session: 0,
         }
     }
 
@@ -116,6 +123,7 @@ impl Peer {
         peer.request = request;
         peer.view.apply([Event::Opened(opened)]);
         peer.remote = Some(Remote::Address(address));
+        peer.id_in_session = close_requests.1;
         peer.close_requests = Some(close_requests);
         peer
     }
@@ -256,6 +264,7 @@ impl Peer {
         self.remote = None;
         self.request = None;
         self.refusal = None;
+        self.id_in_session = 0;
     }
 
     /// Takes what has happened and shows it. Returns the attempt to connect that turns out to have
@@ -264,9 +273,7 @@ impl Peer {
         if self.is_fed {
             return None;
         }
-        if let Some(carrier) = &mut self.carrier {
-            carrier.poll(&mut self.events, now);
-        }
+        self.poll_carrier(now);
         if self.view.ready_state() == ReadyState::Closing {
             self.drop_messages();
         }
@@ -317,10 +324,17 @@ impl Peer {
     /// Moves the bytes of a fed client, if it falls to the polling thread, and appends what has
     /// happened; the address is noted here.
     pub(crate) fn take_events(&mut self, events: &mut impl Extend<Event>, now: Now<'_>) {
-        if let Some(carrier) = &mut self.carrier {
-            carrier.poll(&mut self.events, now);
-            let remote = &mut self.remote;
-            events.extend(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+        self.poll_carrier(now);
+        let remote = &mut self.remote;
+        events.extend(self.events.drain(..).filter_map(|event| protocol_event(event, remote)));
+    }
+
+    fn poll_carrier(&mut self, now: Now<'_>) {
+        let Some(carrier) = &mut self.carrier else { return };
+        carrier.poll(&mut self.events, now);
+        // One that was redirected is another connection now.
+        if let Some(LinkEvent::Connected(_)) = self.events.first() {
+            self.counters = Arc::clone(carrier.counters());
         }
     }
 

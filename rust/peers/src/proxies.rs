@@ -1,8 +1,8 @@
 //! The proxies of a client.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use rust_websocket_net::ProxyWay;
+use rust_websocket_net::{ProxyWay, lock};
 use rust_websocket_proto::{
     Target,
     tunnel::{Proxy, ProxyKind, ProxySettings},
@@ -25,7 +25,35 @@ pub enum ProxyUse {
 #[derive(Debug, Default)]
 pub struct Proxies {
     settings: ProxySettings,
-    way: Option<Arc<ProxyWay>>,
+    latest: LatestWay,
+}
+
+/// The way of the latest connection, which a redirect changes.
+type LatestWay = Arc<Mutex<Option<Arc<ProxyWay>>>>;
+
+/// The ways of a client that is redirected, by what was set when it began.
+#[derive(Debug)]
+pub struct Ways {
+    settings: ProxySettings,
+    latest: LatestWay,
+}
+
+impl Ways {
+    /// The way of a connection to `target`, which begins; `None`: straight to the server, as where the environment names no proxy
+    /// that can be used.
+    pub fn begin(&self, target: &Target) -> Option<Arc<ProxyWay>> {
+        let way = choose(&self.settings, target).ok().flatten();
+        lock(&self.latest).clone_from(&way);
+        way
+    }
+}
+
+fn choose(settings: &ProxySettings, target: &Target) -> Result<Option<Arc<ProxyWay>>, Refused> {
+    if target.socket_path.is_some() {
+        return Ok(None);
+    }
+    let proxy = settings.choose(target, |name| std::env::var(name).ok());
+    Ok(proxy.map_err(Refused::Environment)?.map(|proxy| Arc::new(ProxyWay::new(proxy))))
 }
 
 impl Proxies {
@@ -59,22 +87,23 @@ impl Proxies {
     pub fn choose(&self, url: &str, use_environment: bool) -> Result<Option<Arc<ProxyWay>>, Refused> {
         // What is wrong with the URL is said elsewhere.
         let Ok(target) = Target::parse(url) else { return Ok(None) };
-        if target.socket_path.is_some() {
-            return Ok(None);
-        }
+        choose(&self.ways(use_environment).settings, &target)
+    }
+
+    /// The ways of a connection that may be redirected.
+    pub fn ways(&self, use_environment: bool) -> Ways {
         let settings = ProxySettings { use_environment, ..self.settings.clone() };
-        let proxy = settings.choose(&target, |name| std::env::var(name).ok());
-        Ok(proxy.map_err(Refused::Environment)?.map(|proxy| Arc::new(ProxyWay::new(proxy))))
+        Ways { settings, latest: Arc::clone(&self.latest) }
     }
 
     /// A connection has begun that goes this way.
     pub fn begin(&mut self, way: Option<Arc<ProxyWay>>) {
-        self.way = way;
+        *lock(&self.latest) = way;
     }
 
     /// What an HTTP proxy has answered instead of opening the tunnel of the latest connection; 0 if none has.
     pub fn response_code(&self) -> u16 {
-        self.way.as_ref().map_or(0, |way| way.response_code())
+        lock(&self.latest).as_ref().map_or(0, |way| way.response_code())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use rust_websocket_net::{
     AdmissionCounts, Counters, ListenError, ListenOptions, Listener, ListenerEvent, PipeSocket, Reporting,
-    ServerTls, Statistics, Tally,
+    ServerTls, Statistics, Tally, Trace,
 };
 use rust_websocket_proto::{admission::Endpoint, is_valid_close_code};
 
@@ -305,6 +305,13 @@ impl<L: Listening> Reception<L> {
         P::set(Arc::make_mut(&mut self.settings), value)?;
         self.apply_settings();
         Ok(())
+    }
+
+    /// Traces connections that come in from now on; `None`: none. Returns the trace that is to be [ended](Trace::end).
+    pub fn set_trace(&mut self, trace: Option<Trace>) -> Option<Trace> {
+        let before = std::mem::replace(&mut Arc::make_mut(&mut self.settings).trace, trace);
+        self.apply_settings();
+        before
     }
 
     fn apply_settings(&self) {

@@ -6,7 +6,7 @@ use std::{
     sync::Mutex,
 };
 
-use rust_websocket_net::{ListenError, LocalAddressError, lock};
+use rust_websocket_net::{ListenError, LocalAddressError, MAX_TRACED_PAYLOAD, lock};
 use rust_websocket_proto::{
     HandshakeLineError, Quoted, ServerNameError, TargetError,
     admission::{NetworkError, OriginError},
@@ -280,6 +280,21 @@ pub enum Refused {
     /// An entry of `trusted_proxies`; the list keeps what it had.
     #[error("trusted_proxies keeps what it had: {0}.")]
     Proxies(Box<NetworkError>),
+    /// A file for a trace that cannot be written.
+    #[error("set_trace: {} cannot be written: {problem}; what was traced before is traced still.", Quoted(.path))]
+    TraceFile {
+        /// As passed.
+        path: String,
+        /// The engine's code for that.
+        code: i32,
+        /// The code's name, or the system's reason.
+        problem: String,
+    },
+    /// A number of bytes that is none.
+    #[error(
+        "set_trace: payload_bytes is how many bytes of a payload are shown, 0 to {MAX_TRACED_PAYLOAD}, not {0}."
+    )]
+    TracedPayload(i64),
     /// A property's value out of range; it keeps the one before.
     #[error("{property} must be {allowed}, not {value}.")]
     OutOfRange {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits, lock};
+use rust_websocket_net::{Admission, LinkOptions, ReceiveLimits, SendLimits, Trace, lock};
 use rust_websocket_proto::{
     Config, DeflateConfig,
     admission::{AllowedOrigins, Limits, Networks},
@@ -58,13 +58,15 @@ macro_rules! properties {
         #[derive(Debug, Clone, PartialEq)]
         pub struct Settings {
             class: Class,
+            /// What the script has connections traced to.
+            pub(crate) trace: Option<Trace>,
             $($(#[$doc])* pub(crate) $name: $type,)*
         }
 
         impl Settings {
             /// The engine's defaults.
             pub fn new(class: Class) -> Self {
-                Self { class, $($name: $default,)* }
+                Self { class, trace: None, $($name: $default,)* }
             }
         }
 
@@ -131,6 +133,8 @@ properties! {
     trusted_proxies: Vec<Line> = Vec::new(), networks, next_time;
     /// Of a server: whether connections from proxies begin with a PROXY header.
     proxy_protocol: bool = false, anything, next_time;
+    /// Of a client: how many redirects it follows; 0: a redirect is a refusal like others.
+    max_redirects: i64 = 0, at_least(0), next_time;
     /// Whether a client takes the proxy that the environment names.
     use_environment_proxy: bool = false, anything, next_time;
     /// Seconds that a close handshake may take.
@@ -290,6 +294,7 @@ impl Settings {
             receive_limits: self.receive_limits(),
             no_delay: NO_DELAY,
             way: None,
+            trace: self.trace.clone(),
         }
     }
 }
@@ -396,6 +401,7 @@ mod tests {
             refused::<property::max_queued_packets>(&mut settings, 0),
             refused::<property::compression_threshold>(&mut settings, -1),
             refused::<property::compression>(&mut settings, 2),
+            refused::<property::max_redirects>(&mut settings, -1),
         ];
         assert_eq!(
             numbers,
@@ -405,6 +411,7 @@ mod tests {
                 "max_queued_packets must be at least 1, not 0.",
                 "compression_threshold must be at least 0, not -1.",
                 "compression must be COMPRESSION_DISABLED or COMPRESSION_ENABLED, not 2.",
+                "max_redirects must be at least 0, not -1.",
             ]
         );
         for seconds in [-1.0, f64::NAN, f64::INFINITY] {

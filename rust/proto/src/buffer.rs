@@ -9,6 +9,7 @@ use crate::{
     MessageKind,
     frame::{self, FrameKind},
     mask::Mask,
+    trace::Sent,
 };
 
 /// Payloads up to this size are copied next to their header; larger ones are queued as they are, shared by a broadcast.
@@ -108,9 +109,34 @@ pub(crate) struct SendQueue {
     messages: usize,
     pings: usize,
     pongs: usize,
+    /// What somebody who watches is told when it goes out, and where that begins.
+    told: VecDeque<(u64, Sent)>,
 }
 
 impl SendQueue {
+    /// What is queued next is to be told when it goes out.
+    pub(crate) fn tell_next(&mut self, sent: Sent) {
+        self.told.push_back((self.queued, sent));
+    }
+
+    /// The same of the head that was queued first, if nothing was written of it.
+    pub(crate) fn tell_first_head(&mut self) {
+        if let (Some(Chunk::Gathered(head)), 0) = (self.chunks.front(), self.written) {
+            self.told.push_front((0, Sent::Head(head.clone())));
+        }
+    }
+
+    /// Nothing that is queued by now is to be told.
+    pub(crate) fn forget_told(&mut self) {
+        self.told = VecDeque::new();
+    }
+
+    /// The next thing to be told: the beginning of it was written.
+    pub(crate) fn next_told(&mut self) -> Option<Sent> {
+        let written = self.written;
+        self.told.pop_front_if(|(start, _)| *start < written).map(|(_, sent)| sent)
+    }
+
     /// Queues bytes that are no frame: the handshake.
     pub(crate) fn push_handshake(&mut self, bytes: Vec<u8>) {
         self.queued += bytes.len() as u64;
@@ -301,7 +327,9 @@ impl SendQueue {
             self.uncount(mark.piece);
             self.queued = self.marks.back().map_or(self.released, |mark| mark.end);
         }
-        let mut excess = usize::try_from(before - self.queued).unwrap_or(usize::MAX);
+        let queued = self.queued;
+        while self.told.pop_back_if(|(start, _)| *start >= queued).is_some() {}
+        let mut excess = usize::try_from(before - queued).unwrap_or(usize::MAX);
         while let Some(chunk) = self.chunks.back_mut() {
             let kept = chunk.bytes().len().saturating_sub(excess);
             if kept > 0 {

@@ -2,6 +2,7 @@
 
 mod life;
 mod request;
+mod tracing;
 mod waiting;
 
 use std::{
@@ -23,6 +24,7 @@ use crate::{
     mask::MaskSource,
     message::{Decoder, Item},
     timer::{Heartbeat, Timer, Timers, deadline},
+    trace::Trace,
     waiting::Waiting,
 };
 
@@ -96,6 +98,7 @@ pub struct Connection {
     /// Since that was asked for.
     pings_sent: u64,
     round_trip_time: Option<Duration>,
+    trace: Trace,
 }
 
 /// Output that waits for the transport.
@@ -180,6 +183,7 @@ impl Connection {
             ping_sent_at: None,
             pings_sent: 0,
             round_trip_time: None,
+            trace: Trace::default(),
             state: State::Connecting(Box::new(Connecting { config: Arc::clone(&config), phase, handshake })),
         };
         connection.set_unreliable_lifetime(config.unreliable_lifetime);
@@ -189,8 +193,10 @@ impl Connection {
     /// Tells how far connecting has come; timeouts and errors name it. Starts at `Upgrade` for servers,
     /// `NameResolution` for clients.
     pub fn set_connect_phase(&mut self, phase: ConnectPhase) {
-        if let State::Connecting(connecting) = &mut self.state {
-            connecting.phase = phase;
+        if let State::Connecting(connecting) = &mut self.state
+            && mem::replace(&mut connecting.phase, phase) != phase
+        {
+            self.trace.phase(phase);
         }
     }
 
@@ -251,8 +257,9 @@ impl Connection {
             && let State::Connecting(connecting) = &self.state
         {
             let timeout = connecting.config.connect_timeout;
-            self.end_later(CloseCause::ConnectTimeout { phase: connecting.phase, timeout });
+            let cause = CloseCause::ConnectTimeout { phase: connecting.phase, timeout };
             self.output.clear();
+            self.end_later(cause);
         }
         if self.timers.take_expired(Timer::Request, now) {
             self.expire_request();
@@ -321,16 +328,18 @@ impl Connection {
     fn poll_handshake(&mut self, now: Instant) -> Option<Event> {
         let State::Connecting(connecting) = &mut self.state else { return None };
         let result = match &mut connecting.handshake {
-            Handshake::Client(handshake) => match handshake.poll(&mut self.input, self.input_end.is_some()) {
-                ClientProgress::Head => None,
-                ClientProgress::RefusalBody(wait) => {
-                    if !self.timers.is_set(Timer::RefusalBody) {
-                        self.timers.set(Timer::RefusalBody, deadline(now, wait));
+            Handshake::Client(handshake) => {
+                match handshake.poll(&mut self.input, self.input_end.is_some(), &mut self.trace) {
+                    ClientProgress::Head => None,
+                    ClientProgress::RefusalBody(wait) => {
+                        if !self.timers.is_set(Timer::RefusalBody) {
+                            self.timers.set(Timer::RefusalBody, deadline(now, wait));
+                        }
+                        None
                     }
-                    None
+                    ClientProgress::Done(result) => Some(result),
                 }
-                ClientProgress::Done(result) => Some(result),
-            },
+            }
             Handshake::Server(_) => return self.poll_request(now),
         };
         match result {
@@ -353,6 +362,7 @@ impl Connection {
             config.max_message_size,
             deflate.map(|agreed| Box::new(Inflater::new(agreed))),
         ));
+        self.trace.open(false);
         self.timers.stop_all();
         self.heartbeat.start(now);
         self.schedule_heartbeat();
@@ -367,7 +377,7 @@ impl Connection {
             let (State::Open(decoder) | State::Closing(decoder)) = &mut self.state else {
                 return Polled::Idle;
             };
-            match decoder.next(&mut self.input, budget) {
+            match decoder.next(&mut self.input, budget, &mut self.trace) {
                 Ok(Item::Message(_)) if self.is_refused => {}
                 Ok(Item::Message(message)) => {
                     self.has_reported = true;
@@ -442,13 +452,17 @@ impl Connection {
     fn end(&mut self, code: Option<u16>, reason: String, cause: CloseCause) -> Event {
         self.release();
         self.state = State::Ended;
-        Event::Closed(Closed { code, reason, cause })
+        let closed = Closed { code, reason, cause };
+        self.trace_end(&closed);
+        Event::Closed(closed)
     }
 
     /// For ends that are not found while decoding: the next `poll_event` reports it.
     fn end_later(&mut self, cause: CloseCause) {
         self.release();
-        self.state = State::Ending(Box::new(Closed { code: None, reason: String::new(), cause }));
+        let closed = Closed { code: None, reason: String::new(), cause };
+        self.trace_end(&closed);
+        self.state = State::Ending(Box::new(closed));
     }
 
     fn release(&mut self) {
@@ -463,6 +477,7 @@ impl Connection {
 
     fn queue_frame(&mut self, kind: FrameKind, payload: Bytes) {
         let key = self.masks.as_mut().map(|masks| masks.next_key());
+        self.trace_sending(kind, &payload, None);
         self.output.push_frame(kind, payload, key);
     }
 
@@ -486,6 +501,7 @@ impl Connection {
     pub(crate) fn discard_output(&mut self) {
         self.waiting = None;
         self.output.clear();
+        self.trace.tell_end();
     }
 
     /// Whether messages can be sent: the upgrade is complete and neither side has closed.
@@ -545,6 +561,7 @@ impl Connection {
                 self.state = State::Closing(decoder);
                 self.unanswered_ping = None;
                 self.deflater = None;
+                self.trace.closing();
                 self.queue_close(code, reason);
                 self.timers.stop_all();
                 if self.input_end.is_none() {

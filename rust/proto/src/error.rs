@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::{Escaped, Quoted};
+use crate::{Escaped, Quoted, TargetError};
 
 /// How far a client's connection attempt has come, or a server's newcomer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -228,6 +228,63 @@ pub struct HttpResponse {
     pub body: Vec<u8>,
 }
 
+/// Why a redirect is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RedirectProblem {
+    /// `max_redirects` were followed already.
+    #[error("max_redirects allows {limit}")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// There is none, or it is empty.
+    #[error("the answer has no Location")]
+    NoLocation,
+    /// Which differ.
+    #[error("the answer has several Locations")]
+    SeveralLocations,
+    /// A URL that cannot be connected to.
+    #[error("its Location {} cannot be used ({problem})", Quoted(.location))]
+    Location {
+        /// Without user name, password, query and fragment.
+        location: String,
+        /// What is wrong with it.
+        problem: TargetError,
+    },
+    /// Without the `//` of a host.
+    #[error("its Location names no host behind the scheme {}", Quoted(.0))]
+    Scheme(String),
+    /// A relative reference that is none.
+    #[error("its Location is no path of this server")]
+    Path,
+    /// What was asked for in secret would be asked for in the open.
+    #[error("its Location leads from wss:// to ws://")]
+    Downgrade,
+    /// A socket file of this machine is no server's to name, and who answers there is none to send a client elsewhere.
+    #[error("a redirect leads neither to a socket file nor away from one")]
+    SocketFile,
+    /// The place was asked before.
+    #[error("its Location was asked already: the server redirects in a circle")]
+    Circle,
+    /// This side has no way there: one phrase.
+    #[error("{0}")]
+    NoWay(String),
+}
+
+/// A redirect that is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the server answered with HTTP status {}{}, which is not followed: {problem}",
+    .response.status, spaced(&.response.reason)
+)]
+pub struct RefusedRedirect {
+    /// The server's answer.
+    pub response: HttpResponse,
+    /// Why.
+    pub problem: RedirectProblem,
+}
+
 /// Why a connection ended, in one sentence (`Display`); empty after a clean close.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -289,6 +346,9 @@ pub enum CloseCause {
     /// The server answered the upgrade request with something else.
     #[error("the WebSocket handshake failed: the server answered with HTTP status {}{}", .0.status, spaced(&.0.reason))]
     HttpStatus(Box<HttpResponse>),
+    /// The server answered with a redirect that a client which follows them does not follow.
+    #[error("the WebSocket handshake failed: {0}")]
+    Redirect(Box<RefusedRedirect>),
     /// The server's 101 breaks a rule.
     #[error("the WebSocket handshake failed: {0}")]
     Response(#[from] ResponseError),
@@ -348,6 +408,7 @@ impl CloseCause {
     pub fn http_response(&self) -> Option<&HttpResponse> {
         match self {
             Self::HttpStatus(response) => Some(response),
+            Self::Redirect(refused) => Some(&refused.response),
             _ => None,
         }
     }

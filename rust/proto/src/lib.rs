@@ -34,11 +34,13 @@ mod limits;
 mod mask;
 mod message;
 mod quoted;
+mod redirects;
 mod server_names;
 mod statistics;
 mod target;
 mod timer;
 mod token;
+mod trace;
 pub mod tunnel;
 mod waiting;
 
@@ -48,8 +50,8 @@ pub use connection::{Connection, Polled};
 pub use deflate::Compressor;
 pub use endpoint::{Endpoint, EndpointOptions, Farewell};
 pub use error::{
-    CloseCause, ConnectPhase, HttpResponse, ProtocolError, RequestError, ResponseError, SendError,
-    TransportEnd,
+    CloseCause, ConnectPhase, HttpResponse, ProtocolError, RedirectProblem, RefusedRedirect, RequestError,
+    ResponseError, SendError, TransportEnd,
 };
 pub use event::{Closed, Event, Message, MessageKind, Opened};
 pub use fields::HandshakeLineError;
@@ -57,6 +59,8 @@ pub use frame::is_valid_close_code;
 pub use lifetime::{Delivery, LifetimeQueue};
 pub use limits::{Amount, Offered, ReceiveLimits, SendAccount, SendLimits, UNOFFERED_CAP};
 pub use quoted::{Escaped, Quoted};
+pub use redirects::Redirects;
 pub use server_names::{ServerName, ServerNameError, ServerNames};
 pub use statistics::Statistics;
 pub use target::{Scheme, Target, TargetError, ascii_host_name, parse_ip_address, shown_url};
+pub use trace::{TraceEvent, Tracer};

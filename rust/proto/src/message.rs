@@ -1,8 +1,6 @@
 //! From frames to messages: fragments (RFC 6455 section 5.4), the size limit, UTF-8 as it comes in (section 8.1),
 //! compressed messages inflated as they come in (RFC 7692 section 7.2.2).
 
-use std::mem;
-
 use crate::{
     Budget, CloseCause, Message, MessageKind, ProtocolError,
     budget::{CONTROL, FRAME, INFLATER, MESSAGE},
@@ -10,6 +8,7 @@ use crate::{
     deflate::{InflateError, Inflater},
     frame::{self, CloseFrame, FrameKind, Header, Side},
     mask::Mask,
+    trace::{Received, Trace},
 };
 
 /// A declared length reserves at most this much, or as much again as has really been received.
@@ -44,9 +43,11 @@ enum Stage {
 /// A data frame whose payload is coming in.
 #[derive(Debug)]
 struct DataFrame {
+    header: Header,
     remaining: u64,
-    is_final: bool,
     mask: Option<Mask>,
+    /// Where in the message its payload begins.
+    start: usize,
 }
 
 impl DataFrame {
@@ -54,6 +55,32 @@ impl DataFrame {
     fn claim<'a>(&self, data: &'a [u8]) -> &'a [u8] {
         let count = data.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
         data.get(..count).unwrap_or_default()
+    }
+
+    /// As somebody who watches sees it.
+    fn seen<'a>(&self, assembly: &'a Assembly) -> Received<'a> {
+        Received {
+            is_incomplete: self.remaining > 0,
+            is_inflated: assembly.is_compressed && !assembly.is_discarded,
+            payload: assembly.payload.get(self.start..).unwrap_or_default(),
+            ..seen(&self.header, assembly.kind)
+        }
+    }
+}
+
+/// A frame without its payload.
+fn seen(header: &Header, content: MessageKind) -> Received<'static> {
+    let Header { kind, is_final, is_compressed, length, .. } = *header;
+    let is_incomplete = length > 0;
+    Received {
+        kind,
+        content,
+        is_final,
+        is_compressed,
+        is_incomplete,
+        length,
+        is_inflated: false,
+        payload: &[],
     }
 }
 
@@ -203,6 +230,7 @@ impl Decoder {
         &mut self,
         input: &mut ReceiveBuffer,
         budget: &mut Budget,
+        trace: &mut Trace,
     ) -> Result<Item, CloseCause> {
         loop {
             if budget.is_spent() {
@@ -216,7 +244,8 @@ impl Decoder {
                     };
                     budget.charge(FRAME);
                     input.consume(size);
-                    self.begin(header)?;
+                    self.begin(header)
+                        .inspect_err(|_| trace.received(|| seen(&header, MessageKind::Binary)))?;
                 }
                 Stage::Data(_) => {
                     let mut count = self.take_payload(input.bytes());
@@ -224,17 +253,17 @@ impl Decoder {
                         count = self.inflate_payload(input.bytes(), budget);
                     }
                     input.consume(count);
-                    if !self.is_frame_complete()? {
+                    if !self.is_frame_complete().inspect_err(|_| self.tell_frame(trace))? {
                         return Ok(if input.is_empty() { Item::NeedsInput } else { Item::BudgetSpent });
                     }
-                    if let Some(message) = self.end_data_frame(budget)? {
+                    if let Some(message) = self.end_data_frame(budget, trace)? {
                         budget.charge(MESSAGE);
                         return Ok(Item::Message(message));
                     }
                 }
                 Stage::Control(header) => {
                     budget.charge(CONTROL);
-                    return self.control(header, input);
+                    return self.control(header, input, trace);
                 }
             }
         }
@@ -256,9 +285,10 @@ impl Decoder {
         self.check_size(header.length)?;
         self.check_fragments()?;
         self.stage = Stage::Data(DataFrame {
+            header,
             remaining: header.length,
-            is_final: header.is_final,
             mask: header.mask.map(Mask::new),
+            start: self.assembly.as_ref().map_or(0, |assembly| assembly.payload.len()),
         });
         Ok(())
     }
@@ -309,15 +339,29 @@ impl Decoder {
         Ok(matches!(&self.stage, Stage::Data(frame) if frame.remaining == 0))
     }
 
-    fn end_data_frame(&mut self, budget: &mut Budget) -> Result<Option<Message>, CloseCause> {
-        let Stage::Data(frame) = mem::replace(&mut self.stage, Stage::Header) else { return Ok(None) };
-        if !frame.is_final {
+    fn end_data_frame(
+        &mut self,
+        budget: &mut Budget,
+        trace: &mut Trace,
+    ) -> Result<Option<Message>, CloseCause> {
+        let is_final = matches!(&self.stage, Stage::Data(frame) if frame.header.is_final);
+        let inflated = if is_final { self.finish_inflating(budget) } else { Ok(()) };
+        self.tell_frame(trace);
+        self.stage = Stage::Header;
+        inflated?;
+        if !is_final {
             return Ok(None);
         }
-        self.finish_inflating(budget)?;
         match self.assembly.take() {
             Some(assembly) => Ok(assembly.finish()?),
             None => Ok(None),
+        }
+    }
+
+    /// Tells somebody who watches of the data frame under way.
+    fn tell_frame(&self, trace: &mut Trace) {
+        if let (Stage::Data(frame), Some(assembly)) = (&self.stage, &self.assembly) {
+            trace.received(|| frame.seen(assembly));
         }
     }
 
@@ -356,7 +400,12 @@ impl Decoder {
     }
 
     /// A control frame is small enough to wait for.
-    fn control(&mut self, header: Header, input: &mut ReceiveBuffer) -> Result<Item, CloseCause> {
+    fn control(
+        &mut self,
+        header: Header,
+        input: &mut ReceiveBuffer,
+        trace: &mut Trace,
+    ) -> Result<Item, CloseCause> {
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
         let Some(payload) = input.bytes().get(..length) else { return Ok(Item::NeedsInput) };
         let mut payload = payload.to_vec();
@@ -364,6 +413,11 @@ impl Decoder {
         if let Some(key) = header.mask {
             Mask::new(key).apply(&mut payload);
         }
+        trace.received(|| Received {
+            is_incomplete: false,
+            payload: &payload,
+            ..seen(&header, MessageKind::Binary)
+        });
         self.stage = Stage::Header;
         Ok(match header.kind {
             FrameKind::Close => Item::Close(frame::read_close(&payload)?),

@@ -29,6 +29,8 @@ func test_defaults() -> void:
 		"inbound_buffer_size": 1048576,
 		"outbound_buffer_size": 1048576,
 		"compression": false,
+		"max_redirects": 0,
+		"use_environment_proxy": false,
 		"reconnect": true,
 		"reconnect_delay_min": 0.5,
 		"reconnect_delay_max": 30.0,

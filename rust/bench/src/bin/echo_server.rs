@@ -71,6 +71,7 @@ fn link_options(deflate: Option<DeflateConfig>) -> LinkOptions {
         receive_limits: ReceiveLimits { bytes: BUFFER_SIZE, messages: 4096 },
         no_delay: true,
         way: None,
+        trace: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     route::Route,
     seam::{LinkEvent, LinkOptions, Reports, Shared},
     socket::UnsentLimit,
+    trace::{way_from, way_to},
     transport::Transport,
     wire::Wire,
 };
@@ -34,6 +35,7 @@ impl Conn {
         let mut conn = Self::new(shared, endpoint, Owner::Link(reports), Stage::Created, options.no_delay);
         conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
         conn.route = Some(Box::new(route));
+        conn.begin_trace(|| way_to(&request.target, options.way.map(|way| way.proxy().to_string())));
         conn
     }
 
@@ -56,6 +58,7 @@ impl Conn {
         conn.booked = Some(0);
         conn.limit_kernel_queue(config.heartbeat_interval.is_some(), config.unreliable_lifetime.is_some());
         conn.pending = Some(Box::new(Pending::new(listener, address)));
+        conn.begin_trace(|| way_from(address));
         conn
     }
 
@@ -72,7 +75,9 @@ impl Conn {
         endpoint.set_connect_phase(transport.phase());
         let token = Token(shared.id.0);
         let stage = Stage::Connected(Wire::new(transport, token, options.no_delay));
-        Self::new(shared, endpoint, Owner::Link(reports), stage, options.no_delay)
+        let mut conn = Self::new(shared, endpoint, Owner::Link(reports), stage, options.no_delay);
+        conn.begin_trace(|| "over a stream".to_owned());
+        conn
     }
 
     fn new(shared: Arc<Shared>, endpoint: Endpoint, owner: Owner, stage: Stage, no_delay: bool) -> Self {

@@ -13,6 +13,7 @@ use crate::{
 impl Conn {
     /// Tells the owner that this connection ended with the I/O thread.
     pub(crate) fn report_stopped(&mut self) {
+        self.trace_end("networking was shut down");
         self.report_closed(Closed {
             code: None,
             reason: String::new(),

@@ -7,7 +7,7 @@ mod census;
 mod commands;
 mod counters;
 mod limits;
-mod locks;
+pub(crate) mod locks;
 mod mailbox;
 mod orders;
 mod outbox;

@@ -5,6 +5,8 @@ use std::{any::Any, sync::Arc, time::Duration};
 use bytes::Bytes;
 use rust_websocket_proto::{Delivery, MessageKind, http::Decision};
 
+use crate::trace::ConnectionTrace;
+
 /// What the owner of a listener gives with a decision and gets back with the accepted connection.
 pub type Tag = Arc<dyn Any + Send + Sync>;
 
@@ -26,6 +28,7 @@ pub(crate) enum Order {
     SetCloseTimeout(Duration),
     SetNoDelay(bool),
     SetUnreliableLifetime(Option<Duration>),
+    SetTrace(Option<ConnectionTrace>),
 }
 
 /// Orders in the order in which they were given. Mostly there is one, which needs no memory of its own.

@@ -21,6 +21,7 @@ use super::{
     lock,
     orders::{Order, Orders},
 };
+use crate::trace::{ConnectionTrace, Trace};
 
 /// Whoever runs connections, as seen from here.
 pub(crate) trait Notify: fmt::Debug + Send + Sync {
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     round_trip_time: AtomicUsize,
     /// A [`Phase`].
     phase: AtomicU8,
+    /// Where what happens on it is written since it began.
+    pub(crate) trace: Option<ConnectionTrace>,
     _membership: Membership,
 }
 
@@ -72,6 +75,7 @@ impl Shared {
             counters,
             round_trip_time: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Pending as u8),
+            trace: options.trace.as_ref().map(Trace::connection),
         })
     }
 

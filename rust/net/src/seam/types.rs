@@ -7,6 +7,8 @@ use std::sync::{
 
 use rust_websocket_proto::{Config, Event, ReceiveLimits, SendLimits, admission::Endpoint, tunnel::Proxy};
 
+use crate::trace::Trace;
+
 /// Everything a new connection is told.
 #[derive(Debug, Clone)]
 pub struct LinkOptions {
@@ -20,6 +22,8 @@ pub struct LinkOptions {
     pub no_delay: bool,
     /// Of a client: the proxy that it goes through. `None`: straight to its server.
     pub way: Option<Arc<ProxyWay>>,
+    /// What happens on it is written there.
+    pub trace: Option<Trace>,
 }
 
 /// A client's way through a proxy, and what that has answered.

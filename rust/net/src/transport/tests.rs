@@ -10,9 +10,14 @@ use std::{
 
 use mio::{Interest, Registry, Token, event::Source};
 
+use rust_websocket_proto::{
+    Target,
+    tunnel::{Proxy, ProxyKind},
+};
+
 use super::*;
 use crate::{
-    seam::lock,
+    seam::{ProxyWay, lock},
     tls::{CertificateChain, ClientTls, ExpectedName, ServerSessions, ServerTls, ServerTrust},
 };
 
@@ -151,6 +156,47 @@ fn a_refusal_and_an_early_end_are_said_in_words() {
     let (wires, mut transport) = with_greeting();
     wires.arrives(b"");
     assert!(transport.read(&mut [0; 8]).unwrap_err().to_string().contains("before the protocol began"));
+}
+
+/// A client's stack on its way through a SOCKS proxy that asks for a login.
+fn with_tunnel() -> (Wires, Transport) {
+    let proxy = Proxy::new(ProxyKind::Socks5, "proxy.example", 1080, "ada", "secret").unwrap().unwrap();
+    let target = Target::parse("ws://game.example/").unwrap();
+    let preamble = TunnelPreamble::new(Arc::new(ProxyWay::new(proxy)), &target, None);
+    let wires = Wires::default();
+    let transport = Transport::new(Box::new(wires.clone()), Some(Box::new(preamble)), None);
+    (wires, transport)
+}
+
+/// In every way, with the server's first bytes behind the last reply.
+#[test]
+fn socks_replies_cut_at_every_byte() {
+    let (granted, first): (&[u8], &[u8]) = (&[5, 0, 0, 3, 3, b'a', b'b', b'c', 0, 80], b"HTTP/1.1 101");
+    let replies = [vec![5, 2], vec![1, 0], [granted, first].concat()];
+    for cuts in 0..1_u32 << 11 {
+        let (wires, mut transport) = with_tunnel();
+        let mut heard = Vec::new();
+        // One bit for each place inside of a reply; the replies themselves are apart, for each is asked for.
+        let mut bits = cuts;
+        for (reply, size) in replies.iter().zip([2, 2, granted.len()]) {
+            while transport.has_pending_output() {
+                transport.write(&[]).unwrap();
+            }
+            let mut from = 0;
+            for end in 1..size {
+                if bits & 1 == 1 {
+                    wires.arrives(&reply[from..end]);
+                    from = end;
+                }
+                bits >>= 1;
+            }
+            wires.arrives(&reply[from..]);
+            while !lock(&wires.0).arriving.is_empty() || !transport.bottom.leftover.is_empty() {
+                heard.extend(read(&mut transport, 64).unwrap_or_default());
+            }
+        }
+        assert_eq!((heard.as_slice(), transport.is_established()), (first, true), "{cuts:b}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rust_websocket_proto::{
 };
 
 use super::Preamble;
-use crate::seam::ProxyWay;
+use crate::{seam::ProxyWay, trace::ConnectionTrace};
 
 /// Asks the proxy for a tunnel; behind its answer everything is the server's.
 #[derive(Debug)]
@@ -18,8 +18,10 @@ pub(crate) struct TunnelPreamble {
 }
 
 impl TunnelPreamble {
-    pub(crate) fn new(way: Arc<ProxyWay>, target: &Target) -> Self {
-        Self { tunnel: Tunnel::new(way.proxy(), target), way }
+    pub(crate) fn new(way: Arc<ProxyWay>, target: &Target, trace: Option<&ConnectionTrace>) -> Self {
+        let mut tunnel = Tunnel::new(way.proxy(), target);
+        tunnel.set_tracer(trace.map(ConnectionTrace::tracer));
+        Self { tunnel, way }
     }
 
     fn refused(&self, error: &TunnelError) -> String {
@@ -64,7 +66,7 @@ mod tests {
         let proxy = Proxy::new(kind, "proxy.example", 3128, "", "").unwrap().unwrap();
         let way = Arc::new(ProxyWay::new(proxy));
         let target = Target::parse("ws://game.example:9080/").unwrap();
-        (TunnelPreamble::new(Arc::clone(&way), &target), way)
+        (TunnelPreamble::new(Arc::clone(&way), &target, None), way)
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub fn options() -> LinkOptions {
         receive_limits: ReceiveLimits { bytes: 65535, messages: 4096 },
         no_delay: true,
         way: None,
+        trace: None,
     }
 }
 

@@ -185,6 +185,7 @@ impl Client {
         match decode_peer_id(&message.payload) {
             Ok(id) => {
                 self.id = Some(id);
+                self.server.with(|peer| peer.set_id_in_session(id));
                 Step::Emit(Signal::Connected(SERVER_ID))
             }
             Err(error) => {

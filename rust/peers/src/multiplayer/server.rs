@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::VecDeque, mem, sync::Arc};
 
 use bytes::Bytes;
 use rust_websocket_net::{
-    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom, Tally,
+    Batch, CertificateChange, How, IdMap, LinkId, ListenerEvent, Statistics, SystemRandom, Tally, Trace,
 };
 use rust_websocket_proto::{Closed, Delivery, Event, Message, MessageKind, Opened, admission::Endpoint};
 
@@ -291,6 +291,7 @@ impl<L: Listening> Server<L> {
     ) -> Signal {
         let id = self.ids.assign(&SystemRandom);
         let (name, outbox) = (L::id_of(&link), L::outbox_of(&link));
+        self.trace_member(&mut link, id, settings);
         // Refused only if the client is already gone, which its next event tells.
         let greeting = Bytes::copy_from_slice(&encode_peer_id(id));
         _ = link.push(MessageKind::Binary, greeting, Delivery::Reliable, How::With(&mut self.welcomed));
@@ -312,6 +313,17 @@ impl<L: Listening> Server<L> {
         self.members.insert(id, member);
         self.by_link.insert(name, id);
         Signal::Connected(id)
+    }
+
+    /// A room has its connections to itself from here on.
+    fn trace_member(&self, link: &mut L::Link, id: i32, settings: &Settings) {
+        let of_room = self.base.as_ref().and(settings.trace.as_ref()).map(Trace::connection);
+        if let Some(trace) = of_room.as_ref().or(link.trace()) {
+            trace.set_peer_id(id);
+        }
+        if of_room.is_some() {
+            link.set_trace(of_room);
+        }
     }
 
     fn handle(&mut self, link: LinkId, event: Event, incoming: &mut Incoming) -> Option<Signal> {

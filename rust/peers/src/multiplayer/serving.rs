@@ -1,6 +1,8 @@
 //! What only a server does.
 
-use rust_websocket_net::ServerTls;
+use std::sync::Arc;
+
+use rust_websocket_net::{ServerTls, Trace};
 
 use super::{Listening, Multiplayer, Session, server::Server};
 use crate::{Refused, place::certificate_change, settings::SharedSettings};
@@ -50,6 +52,13 @@ impl<L: Listening> Multiplayer<L> {
     /// Whether it ever has: requests may wait for an answer.
     pub fn has_asked(&self) -> bool {
         self.has_asked
+    }
+
+    /// Traces connections that are made from now on; `None`: none. Returns the trace that is to be [ended](Trace::end).
+    pub fn set_trace(&mut self, trace: Option<Trace>) -> Option<Trace> {
+        let before = std::mem::replace(&mut Arc::make_mut(&mut self.settings).trace, trace);
+        self.apply_settings();
+        before
     }
 
     pub(super) fn apply_settings(&self) {

@@ -68,6 +68,7 @@ impl Connection {
     pub fn advance_output(&mut self, count: usize, now: Instant) {
         let pings = self.output.pings();
         self.output.advance(count);
+        self.trace_written();
         if let Some(backlog) = &mut self.backlog
             && count > 0
             && mem::take(&mut backlog.is_refused)

@@ -79,7 +79,7 @@ impl Connection {
     pub(super) fn poll_request(&mut self, now: Instant) -> Option<Event> {
         let State::Connecting(connecting) = &mut self.state else { return None };
         let Handshake::Server(handshake) = &mut connecting.handshake else { return None };
-        match handshake.poll(&mut self.input, &connecting.config) {
+        match handshake.poll(&mut self.input, &connecting.config, &mut self.trace) {
             ServerProgress::Head => self.end_of_input(),
             ServerProgress::Asked => {
                 if self.timers.is_set(Timer::Connect)
@@ -97,6 +97,7 @@ impl Connection {
 
     fn answered(&mut self, answered: Answered, now: Instant) -> Option<Event> {
         let Answered { head, body, outcome } = answered;
+        self.trace_head(&head);
         self.output.push_handshake(head);
         self.output.push_body(body);
         match outcome {
@@ -119,6 +120,7 @@ impl Connection {
         let mut decoder = Decoder::new(Side::Server, connecting.config.max_message_size, None);
         decoder.set_closing();
         self.is_refused = true;
+        self.trace.closing();
         self.state = State::Closing(decoder);
         self.queue_close(code, reason);
         self.timers.stop_all();

@@ -181,6 +181,7 @@ impl Connection {
         match self.deflater.as_mut().and_then(|deflater| deflater.compress(&payload, compressor)) {
             Some(packed) => {
                 let key = self.masks.as_mut().map(|masks| masks.next_key());
+                self.trace_sending(FrameKind::Message(kind), &packed, Some(&payload));
                 self.output.push_compressed(kind, packed, key, payload.len());
             }
             None => self.queue_frame(FrameKind::Message(kind), payload),

@@ -3,6 +3,7 @@
 mod asking;
 mod leaving;
 mod sending;
+mod tracing;
 mod window;
 
 use std::{

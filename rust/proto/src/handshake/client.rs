@@ -17,6 +17,7 @@ use crate::{
     fields::is_named,
     http::{HeadError, HeadScan, Headers},
     token::is_token,
+    trace::Trace,
 };
 
 /// How much of a refusing server's body is kept.
@@ -68,7 +69,12 @@ impl ClientHandshake {
     }
 
     /// Reads on. `is_over`: nothing more comes in, or has been waited for long enough.
-    pub(crate) fn poll(&mut self, input: &mut ReceiveBuffer, is_over: bool) -> ClientProgress {
+    pub(crate) fn poll(
+        &mut self,
+        input: &mut ReceiveBuffer,
+        is_over: bool,
+        trace: &mut Trace,
+    ) -> ClientProgress {
         loop {
             if self.refusal.is_some() {
                 return self.poll_refusal(input, is_over);
@@ -78,7 +84,9 @@ impl ClientHandshake {
                 Ok(None) => return ClientProgress::Head,
                 Err(error) => return ClientProgress::Done(Err(error.into())),
             };
-            let answer = self.read_answer(input.bytes().get(..size).unwrap_or_default());
+            let head = input.bytes().get(..size).unwrap_or_default();
+            trace.head(head);
+            let answer = self.read_answer(head);
             input.consume(size);
             self.scan = HeadScan::default();
             match answer {

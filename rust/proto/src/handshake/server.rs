@@ -11,6 +11,7 @@ use crate::{
     buffer::ReceiveBuffer,
     http::{Answer, Decision, HeadError, HeadScan, Method, Request},
     token::is_token_byte,
+    trace::Trace,
 };
 
 /// Waits for a request, and where the configuration says so for a decision on it.
@@ -46,13 +47,20 @@ impl ServerHandshake {
     }
 
     /// Reads on.
-    pub(crate) fn poll(&mut self, input: &mut ReceiveBuffer, config: &Config) -> ServerProgress {
+    pub(crate) fn poll(
+        &mut self,
+        input: &mut ReceiveBuffer,
+        config: &Config,
+        trace: &mut Trace,
+    ) -> ServerProgress {
         if let Some(asked) = self.asked.take() {
             return self.poll_decision(asked, config);
         }
         let request = match self.find_head(input.bytes()) {
             Ok(Some(size)) => {
-                let request = read_request(input.bytes().get(..size).unwrap_or_default(), config);
+                let head = input.bytes().get(..size).unwrap_or_default();
+                trace.head(head);
+                let request = read_request(head, config);
                 input.consume(size);
                 request
             }

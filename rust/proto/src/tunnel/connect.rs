@@ -4,6 +4,7 @@ use super::{Proxy, TunnelFailure};
 use crate::{
     Target,
     http::{HeadError, HeadScan, MAX_LINES, status_name},
+    trace::Trace,
 };
 
 /// Most characters of a proxy's reason phrase that are shown.
@@ -30,7 +31,7 @@ impl Connect {
     }
 
     /// The size of all that the proxy said, once there is a tunnel. `input` is everything received so far.
-    pub(super) fn step(&mut self, input: &[u8]) -> Result<Option<usize>, TunnelFailure> {
+    pub(super) fn step(&mut self, input: &[u8], trace: &mut Trace) -> Result<Option<usize>, TunnelFailure> {
         loop {
             let bytes = input.get(self.start..).unwrap_or_default();
             if !bytes.iter().zip(b"HTTP/").all(|(byte, expected)| byte == expected) {
@@ -46,7 +47,9 @@ impl Connect {
             };
             self.start += size;
             self.scan = HeadScan::default();
-            match read_status(bytes.get(..size).unwrap_or_default())? {
+            let head = bytes.get(..size).unwrap_or_default();
+            trace.head(head);
+            match read_status(head)? {
                 // Whatever its header says: what follows is the server's.
                 (200..300, _) => return Ok(Some(self.start)),
                 // RFC 9110 section 15.2: another head follows.

@@ -14,7 +14,10 @@ pub use choice::{EnvironmentError, ProxySettings};
 pub use failure::{TunnelError, TunnelFailure};
 pub use proxy::{Proxy, ProxyError, ProxyKind};
 
-use crate::Target;
+use crate::{
+    Target, Tracer,
+    trace::{Sent, Trace},
+};
 use connect::Connect;
 use socks::Socks;
 
@@ -33,6 +36,7 @@ pub struct Tunnel {
     written: usize,
     input: Vec<u8>,
     state: State,
+    trace: Trace,
 }
 
 #[derive(Debug)]
@@ -67,7 +71,20 @@ impl Tunnel {
                 (State::Socks(socks), output)
             }
         };
-        Self { proxy: proxy.to_string(), kind: proxy.kind(), output, written: 0, input: Vec::new(), state }
+        Self {
+            proxy: proxy.to_string(),
+            kind: proxy.kind(),
+            output,
+            written: 0,
+            input: Vec::new(),
+            state,
+            trace: Trace::default(),
+        }
+    }
+
+    /// Has the heads told that pass between client and proxy. What is said in SOCKS5 is not told.
+    pub fn set_tracer(&mut self, tracer: Option<Box<dyn Tracer>>) {
+        self.trace.set(tracer);
     }
 
     /// What is to be written to the proxy.
@@ -79,7 +96,10 @@ impl Tunnel {
     pub fn advance_output(&mut self, count: usize) {
         self.written = self.written.saturating_add(count);
         if self.written >= self.output.len() {
-            self.output = Vec::new();
+            let output = std::mem::take(&mut self.output);
+            if let (State::Connect(_), true, false) = (&self.state, self.trace.is_on(), output.is_empty()) {
+                self.trace.sent(&Sent::Head(output));
+            }
             self.written = 0;
         }
     }
@@ -91,7 +111,7 @@ impl Tunnel {
     pub fn handle_input(&mut self, data: &[u8]) -> Result<TunnelProgress, TunnelError> {
         self.input.extend_from_slice(data);
         let step = match &mut self.state {
-            State::Connect(connect) => connect.step(&self.input),
+            State::Connect(connect) => connect.step(&self.input, &mut self.trace),
             State::Socks(_) if self.written < self.output.len() => Err(socks::TOO_EARLY),
             State::Socks(socks) => socks.step(&self.input, &mut self.output),
             State::Over => Ok(None),

@@ -3,19 +3,18 @@
 use std::{
     collections::VecDeque,
     error::Error,
-    io,
-    net::{Ipv4Addr, SocketAddr},
-    thread,
+    io, thread,
     time::{Duration, Instant},
 };
 
-use mio::{Events, Interest, Poll, Token, net::TcpStream};
+use mio::{Events, Interest, Poll, Token};
 use rust_websocket_net::{ClientTls, ExpectedName, ServerTrust};
 
 use crate::{
     Report,
     histogram::Histogram,
     options::Options,
+    stream::Stream,
     wire::{DEFLATING_REQUEST, Frames, KEY, Part, Pipe, REQUEST, apply_mask, write_header},
 };
 
@@ -128,9 +127,7 @@ impl Crowd<'_> {
     }
 
     fn start_client(&mut self) -> Result<(), Box<dyn Error>> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.options.port));
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
+        let mut stream = Stream::connect(self.options)?;
         let token = Token(self.clients.len());
         self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         let mut pipe = if self.options.is_secure {
@@ -233,13 +230,10 @@ impl Crowd<'_> {
 
     fn serve(&mut self, index: usize) -> io::Result<()> {
         let Some(client) = self.clients.get_mut(index).and_then(Option::as_mut) else { return Ok(()) };
-        if matches!(&client.stage, Stage::Upgrading(head) if head.is_empty()) {
-            if let Some(error) = client.pipe.stream.take_error()? {
-                return Err(error);
-            }
-            if client.pipe.stream.peer_addr().is_err() {
-                return Ok(()); // still connecting
-            }
+        if matches!(&client.stage, Stage::Upgrading(head) if head.is_empty())
+            && !client.pipe.stream.is_connected()?
+        {
+            return Ok(());
         }
         client.pipe.flush()?;
         while let Some(count) = self.clients_pipe(index)? {

@@ -1,10 +1,12 @@
 //! The load generator of the benchmark: many raw clients, or an echo server, on one thread and on loopback only.
 //!
-//! `load clients port=P [clients=N] [window=K | rate=R] [size=S] [seconds=T] [connect-seconds=T] [at-once=N] [id=1]
+//! `load clients port=P | unix=PATH [clients=N] [window=K | rate=R] [size=S] [seconds=T] [connect-seconds=T] [at-once=N] [id=1]
 //! [tls=1] [result=FILE]` connects N clients; when all are in, each keeps K messages of S bytes under way, or sends R a second,
 //! for T seconds. Without either it only listens. `id=1`: the first message of the server is a peer id.
 //! `tls=1`: over TLS, with a handshake of its own for each client and whatever certificate the server has: there is nobody on
 //! loopback to be protected from, and checking it is not what is measured.
+//!
+//! `unix=PATH`: the server listens at that socket file in place of a port of loopback.
 //!
 //! `deflate=1`: clients offer compression; what they get they count and do not inflate.
 //!
@@ -19,6 +21,7 @@ mod clients;
 mod histogram;
 mod options;
 mod server;
+mod stream;
 mod wire;
 
 use std::{env, error::Error, fmt::Write as _, fs, io};

@@ -8,6 +8,8 @@ use rust_websocket_bench::{read, seconds};
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) port: u16,
+    /// The server's socket file, in place of a port.
+    pub(crate) file: Option<PathBuf>,
     pub(crate) clients: usize,
     /// Messages under way per client; a client sends the next when one came back.
     pub(crate) window: usize,
@@ -36,6 +38,7 @@ impl Options {
     pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let mut options = Self {
             port: 0,
+            file: None,
             clients: 1,
             window: 0,
             rate: 0.0,
@@ -54,6 +57,7 @@ impl Options {
                 .ok_or_else(|| format!("'{argument}' is not of the form name=value"))?;
             match name {
                 "port" => options.port = read(name, value)?,
+                "unix" if cfg!(unix) => options.file = Some(PathBuf::from(value)),
                 "clients" => options.clients = read::<usize>(name, value)?.min(MOST_CLIENTS),
                 "window" => options.window = read(name, value)?,
                 "rate" => options.rate = read(name, value)?,

@@ -14,6 +14,7 @@ use rust_websocket_proto::{Config, Connection, Event, Scheme};
 use crate::{
     Report,
     options::Options,
+    stream::Stream,
     wire::{Frames, Part, Pipe, apply_mask, write_header},
 };
 
@@ -73,7 +74,7 @@ fn accept(
                 poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
                 let upgrade = Connection::server(Scheme::Ws, Config::default(), Instant::now());
                 let session = Session {
-                    pipe: Pipe::new(stream),
+                    pipe: Pipe::new(Stream::Tcp(stream)),
                     upgrade: Some(Box::new(upgrade)),
                     frames: Frames::default(),
                 };

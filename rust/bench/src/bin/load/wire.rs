@@ -2,8 +2,9 @@
 
 use std::io::{self, Read, Write};
 
-use mio::net::TcpStream;
 use rustls::ClientConnection;
+
+use crate::stream::Stream;
 
 /// Masks need not be unpredictable here; one for all saves drawing them.
 pub(crate) const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -83,19 +84,19 @@ pub(crate) fn apply_mask(data: &mut [u8], key: [u8; 4], offset: u64) {
 /// A socket, perhaps with TLS, and what it has not taken yet.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     session: Option<Box<ClientConnection>>,
     output: Vec<u8>,
     written: usize,
 }
 
 impl Pipe {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self { stream, session: None, output: Vec::new(), written: 0 }
     }
 
     /// A client's end with TLS.
-    pub(crate) fn secure(stream: TcpStream, mut session: ClientConnection) -> Self {
+    pub(crate) fn secure(stream: Stream, mut session: ClientConnection) -> Self {
         // What is to be written has waited here already.
         session.set_buffer_limit(None);
         Self { session: Some(Box::new(session)), ..Self::new(stream) }
@@ -149,7 +150,7 @@ impl Pipe {
 /// Reads through TLS; what it has to answer is written.
 fn read_plaintext(
     session: &mut ClientConnection,
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     scratch: &mut [u8],
 ) -> io::Result<usize> {
     loop {
@@ -165,7 +166,7 @@ fn read_plaintext(
     }
 }
 
-fn write_records(session: &mut ClientConnection, stream: &mut TcpStream) -> io::Result<()> {
+fn write_records(session: &mut ClientConnection, stream: &mut Stream) -> io::Result<()> {
     while session.wants_write() {
         match session.write_tls(stream) {
             Ok(_) => {}
