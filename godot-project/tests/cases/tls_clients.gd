@@ -322,6 +322,33 @@ func test_a_minimum_of_both_sides() -> void:
 		server.close()
 
 
+## A certificate is for the host that the script has named, as passwords are.
+func test_redirects_to_other_hosts_go_without_the_certificate() -> void:
+	if _is_builtin():
+		return
+	var player := made("second")
+	var target := _asking(player[1], OPTIONAL)
+	for host: String in ["localhost", "127.0.0.1"]:
+		var place := "Location: wss://%s:%d/" % [host, target.get_local_port()]
+		var server := new_mp()
+		server.request_callback = func(request: RefCounted) -> void:
+			request.respond(307, "", PackedStringArray([place]))
+		server.create_server(0, ANY_ADDRESS, server_of(made()))
+		watch(server)
+		var client := new_ws()
+		client.max_redirects = 1
+		client.tls_client_key = player[0]
+		client.tls_client_certificate = player[1]
+		client.connect_to_url("wss://localhost:%d/" % server.get_local_port(),
+			TLSOptions.client_unsafe(made()[1]))
+		watch(client)
+		check(until(func() -> bool: return state(client) == OPEN), "redirected to " + host)
+		server.request_callback = Callable()
+		unwatch(server)
+		server.close()
+	equal(_seen, PackedStringArray([player[1].save_to_string(), ""]), "what was shown there")
+
+
 ## Asked for by a client of the engine's TLS: the library's own clients speak to such files without.
 func test_tls_on_a_socket_file() -> void:
 	if _is_builtin() or not ClassDB.class_exists("StreamPeerUDS") or OS.get_name() == "Windows":
