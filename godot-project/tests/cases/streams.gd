@@ -125,6 +125,25 @@ func test_a_stream_of_a_script() -> void:
 	equal(ending(peer), "CLOSED 4000 \"\"", "by both")
 
 
+func test_a_trace_of_a_stream_of_a_script() -> void:
+	if is_builtin():
+		return
+	var path := "user://trace_of_streams.log"
+	var far := Far.new()
+	far.wire.inbox = request_bytes("/chat")
+	far.say(RawPeer.TEXT, "hello".to_utf8_buffer())
+	var peer: PacketPeer = watch(new_ws())
+	equal(peer.set_trace(path), OK, "set_trace")
+	equal(peer.accept_stream(far.wire), OK, "accept_stream")
+	equal(receive_text(peer, 1), PackedStringArray(["hello"]), "a message")
+	peer.set_trace("")
+	var text := FileAccess.get_file_as_string(path)
+	DirAccess.remove_absolute(ProjectSettings.globalize_path(path))
+	for line: String in ["#1 = CONNECTING over a stream", "#1 < GET /chat HTTP/1.1 | ", "#1 = OPEN",
+			"#1 < TEXT fin 5 hello"]:
+		check(line in text, "the trace has " + line)
+
+
 func test_one_byte_a_call() -> void:
 	if is_builtin():
 		return

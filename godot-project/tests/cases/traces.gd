@@ -243,6 +243,21 @@ func test_a_refused_path_leaves_the_trace_as_it_is() -> void:
 	check(not _has_line("elsewhere"), "only there")
 
 
+func test_each_hop_of_a_redirect_is_a_connection() -> void:
+	if is_builtin():
+		return
+	var server := mp_server()
+	var pair := client_asking_raw(func(client: PacketPeer) -> void: client.max_redirects = 3)
+	equal(pair.peer.set_trace(TRACE), OK, "from the first hop on")
+	pair.raw.send_ascii("HTTP/1.1 302 Found\r\nLocation: ws://ada:hidden@127.0.0.1:%d/there\r\n"
+		% server.get_meta("port") + "Content-Length: 0\r\n\r\n")
+	check(until(func() -> bool: return state(pair.peer) == OPEN), "open")
+	_until_line("#2 = OPEN")
+	check(_has_line("#1 < HTTP/1.1 302 Found | Location: ws://(10 bytes)@127.0.0.1:"), "the redirect")
+	check(_has_line("#2 > GET /there HTTP/1.1"), "what follows")
+	check(not "hidden" in FileAccess.get_file_as_string(TRACE), "no secrets")
+
+
 func test_a_room_traces_its_own() -> void:
 	if is_builtin():
 		return

@@ -10,7 +10,7 @@ use std::{
 
 use rust_websocket_proto::{
     Budget, ClientRequest, Config, Connection, DeflateConfig, Event, Polled, Random, Scheme, Target,
-    TransportEnd,
+    TraceEvent, Tracer, TransportEnd,
 };
 
 /// The same bytes each time, so that keys and masks are known.
@@ -42,15 +42,34 @@ pub fn config(compresses: bool, keeps_context: bool) -> Arc<Config> {
     })
 }
 
+/// Sees to it that whatever is received stays one line in a trace.
+struct OneLine;
+
+impl Tracer for OneLine {
+    fn payload_bytes(&self) -> usize {
+        75
+    }
+
+    fn trace(&mut self, event: &TraceEvent<'_>) {
+        let line = event.to_string();
+        assert!(!line.chars().any(char::is_control), "{line:?} reaches a terminal");
+    }
+}
+
+fn traced(mut connection: Connection) -> Connection {
+    connection.set_tracer(Some(Box::new(OneLine)), "");
+    connection
+}
+
 /// A client that has written its request.
 pub fn client(config: Arc<Config>) -> Connection {
     let target = Target::parse("ws://game.example/").unwrap();
-    Connection::client(&ClientRequest { target }, config, Arc::new(Fixed), now())
+    traced(Connection::client(&ClientRequest { target }, config, Arc::new(Fixed), now()))
 }
 
 /// A server that waits for a request.
 pub fn server(config: Arc<Config>) -> Connection {
-    Connection::server(Scheme::Ws, config, now())
+    traced(Connection::server(Scheme::Ws, config, now()))
 }
 
 /// A client and a server that have completed the upgrade.

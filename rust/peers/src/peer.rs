@@ -6,7 +6,7 @@ mod tracing;
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions, Statistics};
+use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions};
 use rust_websocket_proto::{
     ClientRequest, CloseCause, Delivery, Event, HttpResponse, MessageKind, Opened, SendError, Target,
     admission::Endpoint, is_valid_close_code, shown_url,
@@ -535,23 +535,6 @@ impl Peer {
     /// Changes what `put_packet` sends.
     pub fn set_write_mode(&mut self, kind: MessageKind) {
         self.write_mode = kind;
-    }
-
-    /// Seconds; -1 before the first answered ping.
-    pub fn round_trip_time(&self) -> f64 {
-        let time = self.carrier.as_ref().and_then(|carrier| carrier.round_trip_time());
-        time.map_or(-1.0, |time| time.as_secs_f64())
-    }
-
-    /// Where that is counted what the connection carries, also after its end.
-    pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.counters
-    }
-
-    /// What the connection has carried so far.
-    pub fn statistics(&self) -> Statistics {
-        // A live connection counts what was sent when it is asked for its counters.
-        self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
     }
 
     /// What went wrong last, in one sentence: the refusal of a call, or why the connection ended.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{Counters, How, LinkEvent, LinkOptions};
+use rust_websocket_net::{ConnectionTrace, Counters, How, LinkEvent, LinkOptions};
 use rust_websocket_proto::{
     Amount, ClientRequest, CloseCause, ConnectPhase, Delivery, Event, HttpResponse, MessageKind,
     RedirectProblem, Redirects, RefusedRedirect, SendError,
@@ -169,6 +169,17 @@ impl Carrier for Redirected {
             way.settings.push(setting);
         }
         self.carrier.set(setting, now);
+    }
+
+    fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
+        if let Some(way) = &mut self.way {
+            way.options.trace = trace.as_ref().map(|trace| trace.trace().clone());
+        }
+        self.carrier.set_trace(trace);
+    }
+
+    fn trace(&self) -> Option<&ConnectionTrace> {
+        self.carrier.trace()
     }
 
     fn round_trip_time(&self) -> Option<Duration> {

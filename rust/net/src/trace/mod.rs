@@ -100,6 +100,11 @@ struct Connection {
 }
 
 impl ConnectionTrace {
+    /// The trace that it is part of.
+    pub fn trace(&self) -> &Trace {
+        &self.0.trace
+    }
+
     /// The id that the connection's client has in a multiplayer session.
     pub fn set_peer_id(&self, id: i32) {
         self.0.peer_id.store(id, Ordering::Relaxed);

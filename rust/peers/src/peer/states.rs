@@ -1,7 +1,9 @@
-//! What need not be worth sending for ever, and what waits on the connection.
+//! What need not be worth sending for ever, what waits on the connection, and what it has carried.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
-use rust_websocket_net::How;
+use rust_websocket_net::{Counters, How, Statistics};
 use rust_websocket_proto::{Amount, Delivery, MessageKind};
 
 use super::Peer;
@@ -37,5 +39,22 @@ impl Peer {
     pub fn levels(&self) -> Levels {
         let unread = self.carrier.as_ref().map_or(Amount::default(), |carrier| carrier.unread());
         Levels { unread, unsent_bytes: self.buffered_amount(), opened_at: self.counters.opened_at() }
+    }
+
+    /// Seconds; -1 before the first answered ping.
+    pub fn round_trip_time(&self) -> f64 {
+        let time = self.carrier.as_ref().and_then(|carrier| carrier.round_trip_time());
+        time.map_or(-1.0, |time| time.as_secs_f64())
+    }
+
+    /// Where that is counted what the connection carries, also after its end.
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// What the connection has carried so far.
+    pub fn statistics(&self) -> Statistics {
+        // A live connection counts what was sent when it is asked for its counters.
+        self.carrier.as_ref().map_or(&self.counters, |carrier| carrier.counters()).read()
     }
 }

@@ -34,7 +34,15 @@ impl Connection {
     }
 
     /// A frame is about to be queued; `content`: what a compressed payload stands for.
+    #[inline]
     pub(super) fn trace_sending(&mut self, kind: FrameKind, payload: &Bytes, content: Option<&Bytes>) {
+        if self.trace.is_on() {
+            self.tell_sending(kind, payload, content);
+        }
+    }
+
+    #[cold]
+    fn tell_sending(&mut self, kind: FrameKind, payload: &Bytes, content: Option<&Bytes>) {
         if let Some(sent) = self.trace.sending(kind, payload, content) {
             self.output.tell_next(sent);
         }
@@ -48,10 +56,15 @@ impl Connection {
     }
 
     /// Some output was written.
+    #[inline]
     pub(super) fn trace_written(&mut self) {
-        if !self.trace.is_on() {
-            return;
+        if self.trace.is_on() {
+            self.tell_written();
         }
+    }
+
+    #[cold]
+    fn tell_written(&mut self) {
         while let Some(sent) = self.output.next_told() {
             self.trace.sent(&sent);
         }

@@ -84,6 +84,7 @@ impl Watch {
         }
     }
 
+    #[cold]
     fn tell_received(&mut self, received: &Received<'_>) {
         let Received { kind, content, is_final, is_compressed, is_incomplete, length, payload, .. } =
             *received;
@@ -176,7 +177,6 @@ impl Trace {
     }
 
     /// What is to be told of a frame that is queued: nothing if nobody watches. `content`: what a compressed payload stands for.
-    #[inline]
     pub(crate) fn sending(&self, kind: FrameKind, payload: &Bytes, content: Option<&Bytes>) -> Option<Sent> {
         let watch = self.0.as_ref()?;
         let said = content.unwrap_or(payload);
