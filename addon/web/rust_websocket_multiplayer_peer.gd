@@ -1,11 +1,9 @@
+# gdlint: disable=unused-argument,max-public-methods
 class_name RustWebSocketMultiplayerPeer
 extends WebSocketMultiplayerPeer
 ## Stands in for the addon's class in a web export: the engine's class, which is the browser's own
 ## WebSocket there, with the further members. Settings keep their values and do nothing; what a
 ## browser does not tell is 0 or empty. There are no servers in a browser.
-
-# A class of its members, all of which stand here.
-# gdlint: disable=unused-argument,max-public-methods
 
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
 enum TLSVersion { TLS_VERSION_1_2, TLS_VERSION_1_3 }
