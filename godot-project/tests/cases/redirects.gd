@@ -173,6 +173,25 @@ func test_a_multiplayer_client_is_sent_elsewhere() -> void:
 	equal(client.get_handshake_response_code(), 302, "the redirect")
 
 
+## Tracing that begins while the client is on its way goes on where that leads.
+func test_traces_that_begin_on_the_way() -> void:
+	if is_builtin():
+		return
+	var path := "user://trace_on_the_way_%d.log" % OS.get_process_id()
+	var server := mp_server()
+	var sender := _sender()
+	sender.redirect("/", "ws://127.0.0.1:%d/" % server.get_local_port())
+	var client: PacketPeer = watch(new_ws())
+	client.max_redirects = 1
+	client.connect_to_url("ws://127.0.0.1:%d/" % sender.port)
+	equal(client.set_trace(path), OK, "set_trace")
+	check(until(func() -> bool: return state(client) == OPEN), client.get_error_message())
+	equal(client.set_trace(""), OK, "off")
+	var text := FileAccess.get_file_as_string(path)
+	check("#2 = OPEN" in text, "where it ends: " + text)
+	DirAccess.remove_absolute(ProjectSettings.globalize_path(path))
+
+
 ## To a server with TLS, by the options that were given beside a URL without; and not back.
 func test_redirects_and_tls() -> void:
 	if is_builtin():
