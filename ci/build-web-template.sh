@@ -104,9 +104,14 @@ write_mbedtls_files() {
 #define MBEDTLS_NO_PLATFORM_ENTROPY
 HEADER
   cat >"$1/library/godot_core_mbedtls_platform.c" <<'SOURCE'
+#include <stdlib.h>
 #include <string.h>
 static void *(*const volatile fill)(void *, int, size_t) = memset;
 void mbedtls_platform_zeroize(void *buffer, size_t length) { fill(buffer, 0, length); }
+void mbedtls_zeroize_and_free(void *buffer, size_t length) {
+  if (buffer) mbedtls_platform_zeroize(buffer, length);
+  free(buffer);
+}
 SOURCE
 }
 

@@ -12,7 +12,6 @@ mod editor;
 mod end_signals;
 mod engine_dial;
 mod engine_stream;
-#[cfg(feature = "builtin-names")]
 mod entry;
 mod first_calls;
 mod gauges;
@@ -22,6 +21,7 @@ mod monitors;
 mod multiplayer_peer;
 mod multiplayer_requests;
 mod own_virtuals;
+mod packet_virtuals;
 #[cfg(not(feature = "builtin-names"))]
 mod project_files;
 mod properties;
@@ -40,6 +40,7 @@ mod state_table;
 mod text;
 mod tls_options;
 mod trace_methods;
+mod virtuals;
 mod websocket_peer;
 
 use godot::init::{ExtensionLibrary, InitStage, gdextension};
@@ -52,10 +53,8 @@ core::arch::global_asm!(".globl __cxa_thread_atexit_impl", ".hidden __cxa_thread
 /// The library, for the engine.
 struct RustWebSocket;
 
-// The manifest names one entry symbol. Under the built-in names a function of ours stands there and looks whether the
-// names are free before gdext registers anything.
-#[cfg_attr(not(feature = "builtin-names"), gdextension(entry_symbol = rust_websocket_init))]
-#[cfg_attr(feature = "builtin-names", gdextension(entry_symbol = rust_websocket_register))]
+// The manifest names one entry symbol, which is `rust_websocket_init` in entry.rs.
+#[gdextension(entry_symbol = rust_websocket_register)]
 // SAFETY: the engine calls the entry functions as GDExtension prescribes.
 unsafe impl ExtensionLibrary for RustWebSocket {
     fn on_stage_init(stage: InitStage) {

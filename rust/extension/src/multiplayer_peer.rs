@@ -10,7 +10,6 @@ use std::{
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode};
 use godot::classes::{IMultiplayerPeerExtension, MultiplayerPeerExtension};
 use godot::global::Error;
-use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_net::{Listener, lock};
 use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Refused, Signal};
@@ -18,26 +17,25 @@ use rust_websocket_peers::{Locked, Multiplayer, Outcome, PeerState, Property, Re
 use crate::{
     convert::{
         MULTIPLAYER_CLASS, Nullable, OptionalTlsOptions, add_admissions, body_of, count_or_all, headers_of,
-        packets_to_godot, saturate, statistics_to_godot, status_of, status_to_godot,
-        transfer_mode_from_godot, transfer_mode_to_godot,
+        packets_to_godot, statistics_to_godot, status_of, transfer_mode_to_godot,
     },
     decider::Decider,
     engine_stream::Holder,
     first_calls, monitors, own_virtuals,
     proxies::{self, Following},
     pump,
-    raw_packet::{RawPacket, packet_at},
     report::{self, fence},
     request::RustWebSocketRequest,
-    state_table::StateTable,
+    state_table::{StateTable, key_of},
     text, tls_options,
-    websocket_peer::{MAX_PACKET_SIZE, RustWebSocketPeer},
+    websocket_peer::RustWebSocketPeer,
 };
 
 /// A multiplayer peer as its engine object holds it.
 pub(crate) type MultiplayerState = Locked<Multiplayer>;
 
 static MULTIPLAYER_PEERS: StateTable<MultiplayerState> = StateTable::new();
+pub(crate) static MULTIPLAYER_PEERS_BY_ADDRESS: StateTable<MultiplayerState> = StateTable::new();
 
 /// A server with its clients, or one client, as Godot's high-level multiplayer uses them.
 #[derive(GodotClass)]
@@ -55,6 +53,8 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`] and its virtuals have been called.
     id: OnceLock<InstanceId>,
+    /// Set once the engine has called a virtual of it.
+    address: OnceLock<u64>,
 }
 
 impl RustWebSocketMultiplayerPeer {
@@ -125,9 +125,16 @@ impl RustWebSocketMultiplayerPeer {
         decider.clear();
     }
 
+    /// The engine calls the first virtual of an object, which it knows by `address`.
+    pub(crate) fn first_virtual(this: &Gd<Self>, address: u64) -> Arc<MultiplayerState> {
+        let state = Self::state_of(this);
+        _ = this.bind().address.set(address);
+        state
+    }
+
     pub(crate) fn state_of(this: &Gd<Self>) -> Arc<MultiplayerState> {
         let id = this.instance_id_unchecked();
-        MULTIPLAYER_PEERS.find(id, || {
+        MULTIPLAYER_PEERS.find(key_of(id), || {
             let object = this.bind();
             object.id.get_or_init(|| {
                 first_calls::of_multiplayer_peer(this);
@@ -148,14 +155,13 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     /// Sends a packet; each peer that refuses it prints why, once.
-    fn put(this: &Gd<Self>, payload: &[u8]) -> Error {
-        let state = Self::state_of(this);
+    pub(crate) fn put(state: &MultiplayerState, payload: &[u8]) -> Error {
         match state.attempt(|multiplayer| multiplayer.put_copy(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)
             }
-            Err(refused) => report::refuse(&*state, &refused),
+            Err(refused) => report::refuse(state, &refused),
         }
     }
 
@@ -178,7 +184,10 @@ impl RustWebSocketMultiplayerPeer {
 impl Drop for RustWebSocketMultiplayerPeer {
     fn drop(&mut self) {
         if let Some(id) = self.id.get() {
-            MULTIPLAYER_PEERS.forget(*id);
+            MULTIPLAYER_PEERS.forget(key_of(*id));
+        }
+        if let Some(address) = self.address.get() {
+            MULTIPLAYER_PEERS_BY_ADDRESS.forget(*address);
         }
         // The same as close(): the I/O thread finishes the connections.
         fence((), || self.state.with(|multiplayer| multiplayer.close(&Instant::now)));
@@ -195,87 +204,12 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
             decider: Arc::default(),
             holder: Holder::default(),
             id: OnceLock::new(),
+            address: OnceLock::new(),
         }
     }
 
-    // Each virtual stands here as it is called, and below as the trait wants it (see
-    // websocket_peer.rs).
-
-    #[func(gd_self)]
-    unsafe fn get_packet_rawptr(
-        this: Gd<Self>,
-        r_buffer: RawPtr<*mut RawPtr<*const u8>>,
-        r_buffer_size: RawPtr<*mut i32>,
-    ) -> Error {
-        if first_calls::are_made() {
-            // SAFETY: as below.
-            unsafe { RawPacket::NONE.hand_out(&r_buffer, &r_buffer_size) };
-            return Error::OK;
-        }
-        fence(Error::ERR_BUG, || {
-            let state = Self::state_of(&this);
-            let (result, packet) = state.with(|multiplayer| match multiplayer.next_packet() {
-                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload, &state.lent)),
-                Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
-                Err(refused) => (Err(refused), RawPacket::NONE),
-            });
-            // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
-            unsafe { packet.hand_out(&r_buffer, &r_buffer_size) };
-            result.unwrap_or_else(|refused| report::refuse(&*state, &refused))
-        })
-    }
-
-    #[func(gd_self)]
-    unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
-        // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
-        let payload = unsafe { packet_at(&p_buffer, p_buffer_size) };
-        first_calls::virtual_call(Error::OK, || Self::put(&this, payload))
-    }
-
-    #[func(gd_self)]
-    fn get_available_packet_count(this: Gd<Self>) -> i32 {
-        Self::run(&this, 0, |multiplayer| saturate(multiplayer.available_packets()))
-    }
-
-    #[func(gd_self)]
-    fn get_max_packet_size(_this: Gd<Self>) -> i32 {
-        MAX_PACKET_SIZE
-    }
-
-    #[func(gd_self)]
-    fn get_packet_channel(_this: Gd<Self>) -> i32 {
-        0
-    }
-
-    #[func(gd_self)]
-    fn get_packet_mode(_this: Gd<Self>) -> TransferMode {
-        TransferMode::RELIABLE
-    }
-
-    #[func(gd_self)]
-    fn set_transfer_channel(this: Gd<Self>, p_channel: i32) {
-        Self::run(&this, (), |multiplayer| multiplayer.transfer_channel = p_channel);
-    }
-
-    #[func(gd_self)]
-    fn set_transfer_mode(this: Gd<Self>, p_mode: TransferMode) {
-        Self::run(&this, (), |multiplayer| multiplayer.transfer_mode = transfer_mode_from_godot(p_mode));
-    }
-
-    #[func(gd_self)]
-    fn set_target_peer(this: Gd<Self>, p_peer: i32) {
-        Self::run(&this, (), |multiplayer| multiplayer.target_peer = p_peer);
-    }
-
-    #[func(gd_self)]
-    fn get_packet_peer(this: Gd<Self>) -> i32 {
-        Self::run(&this, 1, |multiplayer| multiplayer.packet_peer())
-    }
-
-    #[func(gd_self)]
-    fn is_server(this: Gd<Self>) -> bool {
-        Self::run(&this, false, |multiplayer| multiplayer.is_server())
-    }
+    // Virtuals of `packet_virtuals.rs` stand below as the trait wants them; the others stand here as they are called, and below
+    // (see websocket_peer.rs).
 
     #[func(gd_self)]
     fn poll(this: Gd<Self>) {
@@ -307,23 +241,8 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
     }
 
     #[func(gd_self)]
-    fn get_unique_id(this: Gd<Self>) -> i32 {
-        Self::run(&this, 0, |multiplayer| multiplayer.unique_id())
-    }
-
-    #[func(gd_self)]
     fn set_refuse_new_connections(this: Gd<Self>, p_enable: bool) {
         Self::run(&this, (), |multiplayer| multiplayer.set_refuse_new_connections(p_enable));
-    }
-
-    #[func(gd_self)]
-    fn is_server_relay_supported(_this: Gd<Self>) -> bool {
-        true
-    }
-
-    #[func(gd_self)]
-    fn get_connection_status(this: Gd<Self>) -> ConnectionStatus {
-        Self::run(&this, ConnectionStatus::DISCONNECTED, |multiplayer| status_to_godot(multiplayer.status()))
     }
 
     // Getters of properties. The engine reads a class's default values from an object to which

@@ -17,7 +17,7 @@ use crate::{
     monitors,
     pump::{self, Pump},
     report::{self, fence},
-    state_table::StateTable,
+    state_table::{StateTable, key_of},
     text, tls_options,
     websocket_peer::RustWebSocketPeer,
 };
@@ -44,7 +44,7 @@ impl Named for RustWebSocketServer {
 impl RustWebSocketServer {
     pub(crate) fn state_of(this: &Gd<Self>) -> Arc<ReceptionState> {
         let id = this.instance_id_unchecked();
-        SERVERS.find(id, || {
+        SERVERS.find(key_of(id), || {
             let object = this.bind();
             _ = object.id.set(id);
             Arc::clone(&object.state)
@@ -73,7 +73,7 @@ impl RustWebSocketServer {
 impl Drop for RustWebSocketServer {
     fn drop(&mut self) {
         if let Some(id) = self.id.get() {
-            SERVERS.forget(*id);
+            SERVERS.forget(key_of(*id));
         }
         fence((), || _ = self.state.with(|server| server.stop(1001, "", &Instant::now)));
     }

@@ -1,4 +1,4 @@
-//! Finds an object's state by its instance id, without gdext's cell.
+//! Finds an object's state by a number of the object's, without gdext's cell: its instance id, or where gdext keeps it.
 //!
 //! gdext guards an object's Rust struct with a cell that panics when one thread mutates it while
 //! another reads it, and that costs several times what a look-up here does. So the struct only
@@ -25,8 +25,7 @@ impl<T> StateTable<T> {
     }
 
     /// The state of an object; `bind` fetches it from the object the first time.
-    pub(crate) fn find(&self, id: InstanceId, bind: impl FnOnce() -> Arc<T>) -> Arc<T> {
-        let key = key_of(id);
+    pub(crate) fn find(&self, key: u64, bind: impl FnOnce() -> Arc<T>) -> Arc<T> {
         let shard = self.shard(key);
         if let Some(state) = shard.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(state);
@@ -37,16 +36,17 @@ impl<T> StateTable<T> {
     }
 
     /// The object is gone.
-    pub(crate) fn forget(&self, id: InstanceId) {
-        let key = key_of(id);
+    pub(crate) fn forget(&self, key: u64) {
         self.shard(key).write().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     fn shard(&self, key: u64) -> &Shard<T> {
-        &self.shards[key as usize % SHARDS]
+        // Addresses are multiples of 16.
+        &self.shards[(key ^ key >> 4) as usize % SHARDS]
     }
 }
 
-fn key_of(id: InstanceId) -> u64 {
+/// The key of an object's instance id.
+pub(crate) fn key_of(id: InstanceId) -> u64 {
     id.to_i64().cast_unsigned()
 }

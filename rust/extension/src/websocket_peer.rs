@@ -13,24 +13,22 @@ use rust_websocket_net::lock;
 use bytes::Bytes;
 use godot::classes::{IPacketPeerExtension, PacketPeerExtension, StreamPeer};
 use godot::global::Error;
-use godot::meta::conv::RawPtr;
 use godot::prelude::*;
 use rust_websocket_peers::{MAX_RECEIVED, Peer, PeerState, Property, ReadyState, Refused};
 
 use crate::{
     convert::{
         Named, Nullable, OptionalTlsOptions, PEER_CLASS, State, WriteMode, body_of, count_or_all, headers_of,
-        packets_to_godot, process_statistics_to_godot, saturate, statistics_to_godot, status_of,
+        packets_to_godot, process_statistics_to_godot, statistics_to_godot, status_of,
     },
     driver,
     engine_stream::{EngineStream, Holder},
     first_calls, monitors, own_virtuals,
     proxies::{self, Following},
     pump::{self, Pump},
-    raw_packet::{RawPacket, copy_packet},
     report::{self, fence},
     request::RustWebSocketRequest,
-    state_table::StateTable,
+    state_table::{StateTable, key_of},
     text, tls_options,
 };
 
@@ -38,6 +36,7 @@ use crate::{
 pub(crate) const MAX_PACKET_SIZE: i32 = 16 * 1024 * 1024;
 
 static PEERS: StateTable<PeerState> = StateTable::new();
+pub(crate) static PEERS_BY_ADDRESS: StateTable<PeerState> = StateTable::new();
 
 /// One WebSocket connection, as client or as the server's end.
 #[derive(GodotClass)]
@@ -53,6 +52,8 @@ pub(crate) struct RustWebSocketPeer {
     request: Mutex<Option<Gd<RustWebSocketRequest>>>,
     /// Set once the object is in [`PEERS`] and its virtuals have been called.
     id: OnceLock<InstanceId>,
+    /// Set once the engine has called a virtual of it.
+    address: OnceLock<u64>,
 }
 
 impl Named for RustWebSocketPeer {
@@ -81,12 +82,25 @@ impl RustWebSocketPeer {
     }
 
     fn with(state: Arc<PeerState>, request: Option<Gd<RustWebSocketRequest>>) -> Self {
-        Self { state, holder: Holder::default(), request: Mutex::new(request), id: OnceLock::new() }
+        Self {
+            state,
+            holder: Holder::default(),
+            request: Mutex::new(request),
+            id: OnceLock::new(),
+            address: OnceLock::new(),
+        }
+    }
+
+    /// The engine calls the first virtual of an object, which it knows by `address`.
+    pub(crate) fn first_virtual(this: &Gd<Self>, address: u64) -> Arc<PeerState> {
+        let state = Self::state_of(this);
+        _ = this.bind().address.set(address);
+        state
     }
 
     pub(crate) fn state_of(this: &Gd<Self>) -> Arc<PeerState> {
         let id = this.instance_id_unchecked();
-        PEERS.find(id, || {
+        PEERS.find(key_of(id), || {
             let object = this.bind();
             object.id.get_or_init(|| {
                 first_calls::of_packet_peer(this);
@@ -163,7 +177,10 @@ impl RustWebSocketPeer {
 impl Drop for RustWebSocketPeer {
     fn drop(&mut self) {
         if let Some(id) = self.id.get() {
-            PEERS.forget(*id);
+            PEERS.forget(key_of(*id));
+        }
+        if let Some(address) = self.address.get() {
+            PEERS_BY_ADDRESS.forget(*address);
         }
         fence((), || {
             self.state.with(|peer| peer.freed(&Instant::now));
@@ -178,50 +195,7 @@ impl IPacketPeerExtension for RustWebSocketPeer {
         Self::with(Arc::default(), None)
     }
 
-    // gdext registers the first of two functions of a name and asks for the trait's signatures,
-    // which bind: each virtual stands here as it is called, and below as the trait wants it, where
-    // it is never called.
-
-    #[func(gd_self)]
-    fn get_available_packet_count(this: Gd<Self>) -> i32 {
-        first_calls::virtual_call(0, || Self::state_of(&this).with(|peer| saturate(peer.view().available())))
-    }
-
-    #[func(gd_self)]
-    fn get_max_packet_size(_this: Gd<Self>) -> i32 {
-        MAX_PACKET_SIZE
-    }
-
-    #[func(gd_self)]
-    unsafe fn get_packet_rawptr(
-        this: Gd<Self>,
-        r_buffer: RawPtr<*mut RawPtr<*const u8>>,
-        r_buffer_size: RawPtr<*mut i32>,
-    ) -> Error {
-        if first_calls::are_made() {
-            // SAFETY: as below.
-            unsafe { RawPacket::NONE.hand_out(&r_buffer, &r_buffer_size) };
-            return Error::OK;
-        }
-        fence(Error::ERR_BUG, || {
-            let state = Self::state_of(&this);
-            let (error, packet) = state.with(|peer| match peer.next_packet() {
-                Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload, &state.lent)),
-                Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),
-                Err(refused) => (Err(refused), RawPacket::NONE),
-            });
-            // SAFETY: the engine passes pointers to two variables of its own, valid for this call.
-            unsafe { packet.hand_out(&r_buffer, &r_buffer_size) };
-            error.unwrap_or_else(|refused| report::refuse(&*state, &refused))
-        })
-    }
-
-    #[func(gd_self)]
-    unsafe fn put_packet_rawptr(this: Gd<Self>, p_buffer: RawPtr<*const u8>, p_buffer_size: i32) -> Error {
-        // SAFETY: the engine passes a buffer of that many bytes, valid for this call.
-        let payload = unsafe { copy_packet(&p_buffer, p_buffer_size) };
-        first_calls::virtual_call(Error::OK, || Self::answer(&this, |peer| peer.put_packet(payload)))
-    }
+    // As the trait wants them: they are never called, see `packet_virtuals.rs`.
 
     fn get_available_packet_count(&self) -> i32 {
         0

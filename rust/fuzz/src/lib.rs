@@ -50,9 +50,10 @@ impl Tracer for OneLine {
         75
     }
 
-    fn trace(&mut self, event: &TraceEvent<'_>) {
+    fn trace(&mut self, event: &TraceEvent<'_>) -> bool {
         let line = event.to_string();
         assert!(!line.chars().any(char::is_control), "{line:?} reaches a terminal");
+        true
     }
 }
 

@@ -21,8 +21,8 @@ impl Tracer for Teller {
         12
     }
 
-    fn trace(&mut self, event: &TraceEvent<'_>) {
-        _ = self.0.send(event.to_string());
+    fn trace(&mut self, event: &TraceEvent<'_>) -> bool {
+        self.0.send(event.to_string()).is_ok()
     }
 }
 
@@ -179,6 +179,17 @@ fn watching_begins_and_ends_at_any_time() {
     pair.drive_server();
     pair.drive_client();
     assert!(watcher.take().is_empty());
+}
+
+#[test]
+fn who_watches_no_longer_is_dropped() {
+    let (mut pair, client, _server) = open_pair(false);
+    assert!(pair.client.is_traced());
+    pair.client.send(MessageKind::Text, Bytes::from_static(b"one")).unwrap();
+    pair.client.send(MessageKind::Text, Bytes::from_static(b"two")).unwrap();
+    drop(client);
+    assert_eq!(split(pair.drive_server()).0.len(), 2);
+    assert!(!pair.client.is_traced());
 }
 
 #[test]

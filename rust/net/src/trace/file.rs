@@ -14,6 +14,8 @@ use std::{
 use super::lines::{Lines, Sink};
 use crate::{helper, seam::locks::lock};
 
+/// Lines that come within so long of one another are written together: waking a thread takes longer than a line.
+const GATHERING: Duration = Duration::from_millis(10);
 /// After so long a file is tried again that took no more.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -112,12 +114,22 @@ struct Queue {
     lines: Lines,
     /// A thread writes, or is about to.
     has_writer: bool,
+    /// It waits for a line, and has to be woken.
+    is_idle: bool,
     /// Lines were taken and are not written.
     is_writing: bool,
+    /// So many wait until all is written.
+    waiting: usize,
     /// Nobody puts anything any more.
     is_closed: bool,
     /// The thread is to end: the library may be unloaded.
     is_ending: bool,
+}
+
+impl Queue {
+    fn is_urgent(&self) -> bool {
+        self.is_closed || self.is_ending || self.waiting > 0 || self.lines.is_half_full()
+    }
 }
 
 impl Journal {
@@ -126,7 +138,9 @@ impl Journal {
             queue: Mutex::new(Queue {
                 lines: Lines::new(Instant::now()),
                 has_writer: false,
+                is_idle: false,
                 is_writing: false,
+                waiting: 0,
                 is_closed: false,
                 is_ending: false,
             }),
@@ -150,9 +164,12 @@ impl Journal {
         if needs_writer {
             queue.is_ending = false;
         }
+        let wakes = std::mem::take(&mut queue.is_idle) || queue.lines.is_half_full();
         drop(queue);
         if !needs_writer {
-            self.changed.notify_all();
+            if wakes {
+                self.changed.notify_all();
+            }
             return;
         }
         let journal = Arc::clone(self);
@@ -190,8 +207,23 @@ impl Journal {
                 queue.has_writer = false;
                 return false;
             }
+            queue.is_idle = true;
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.gather(queue);
         }
+    }
+
+    /// Waits for more lines, unless somebody waits for those that are there.
+    fn gather<'a>(&self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let until = Instant::now() + GATHERING;
+        while !queue.is_urgent() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            queue = self.wait(queue, left);
+        }
+        queue
     }
 
     /// The file takes no more. False if it is not worth waiting.
@@ -218,13 +250,16 @@ impl Journal {
     fn wait_until_written(&self, patience: Duration) {
         let until = Instant::now() + patience;
         let mut queue = self.lock();
+        queue.waiting += 1;
+        self.changed.notify_all();
         while queue.has_writer && (queue.is_writing || !queue.lines.is_empty()) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                break;
             }
             queue = self.wait(queue, left);
         }
+        queue.waiting -= 1;
     }
 }
 

@@ -26,6 +26,11 @@ impl Lines {
         self.text.is_empty() && self.lost == 0
     }
 
+    /// Whether there is not much room any more.
+    pub(super) fn is_half_full(&self) -> bool {
+        self.text.len() > MAX_WAITING / 2
+    }
+
     /// Adds a line, which has no end, behind the time.
     pub(super) fn put(&mut self, line: &str, now: Instant) {
         let has_room = self.text.is_empty() || self.text.len().saturating_add(line.len()) <= MAX_WAITING;

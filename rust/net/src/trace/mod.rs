@@ -26,7 +26,7 @@ use crate::seam::locks::lock;
 pub const MAX_TRACED_PAYLOAD: usize = 1024 * 1024;
 
 /// How long [`Trace::end`] waits for the file.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What one peer or server traces of its connections, from one call to the next.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl Trace {
     }
 
     /// Traces nothing any more. When this returns the file holds everything that was traced, unless writing takes longer than a
-    /// quarter of a second.
+    /// second.
     pub fn end(&self) {
         let file = lock(&self.0.file).take();
         if let Some(file) = file {
@@ -115,13 +115,15 @@ impl ConnectionTrace {
         self.write(&format_args!("= {text}"));
     }
 
-    fn write(&self, event: &dyn Display) {
-        let Some(file) = self.0.trace.0.file() else { return };
+    /// False if the trace has ended.
+    fn write(&self, event: &dyn Display) -> bool {
+        let Some(file) = self.0.trace.0.file() else { return false };
         let number = self.0.number;
         match self.0.peer_id.load(Ordering::Relaxed) {
             0 => file.put(&format!("#{number} {event}")),
             id => file.put(&format!("#{number} id {id} {event}")),
         }
+        true
     }
 
     /// For an endpoint.
@@ -135,8 +137,8 @@ impl Tracer for ConnectionTrace {
         self.0.trace.0.payload_bytes
     }
 
-    fn trace(&mut self, event: &TraceEvent<'_>) {
-        self.write(event);
+    fn trace(&mut self, event: &TraceEvent<'_>) -> bool {
+        self.write(event)
     }
 }
 

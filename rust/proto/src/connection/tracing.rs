@@ -29,7 +29,7 @@ impl Connection {
     }
 
     /// Whether there is a tracer.
-    pub(crate) fn is_traced(&self) -> bool {
+    pub fn is_traced(&self) -> bool {
         self.trace.is_on()
     }
 
@@ -67,6 +67,9 @@ impl Connection {
     fn tell_written(&mut self) {
         while let Some(sent) = self.output.next_told() {
             self.trace.sent(&sent);
+        }
+        if !self.trace.is_on() {
+            self.output.forget_told(); // it watches no longer
         }
         self.trace_end_if_said();
     }

@@ -10,8 +10,8 @@ pub trait Tracer: Send {
     /// Most bytes of a payload that are to be shown.
     fn payload_bytes(&self) -> usize;
 
-    /// Something has happened now.
-    fn trace(&mut self, event: &TraceEvent<'_>);
+    /// Something has happened now. False: it watches no longer, and is dropped.
+    fn trace(&mut self, event: &TraceEvent<'_>) -> bool;
 }
 
 /// What has happened. `Display` writes it on one line, without control characters, whatever the other side has sent.

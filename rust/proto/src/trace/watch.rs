@@ -48,11 +48,13 @@ struct Watch {
     /// The end, until what was to be said before is written.
     end: Option<End>,
     is_over: bool,
+    /// It watches no longer.
+    is_gone: bool,
 }
 
 impl Watch {
     fn tell(&mut self, kind: Kind<'_>) {
-        self.tracer.trace(&TraceEvent(kind));
+        self.is_gone = self.is_gone || !self.tracer.trace(&TraceEvent(kind));
     }
 
     fn tell_end(&mut self) {
@@ -114,7 +116,7 @@ impl Trace {
     /// Has it watched by that one from now on.
     pub(crate) fn set(&mut self, tracer: Option<Box<dyn Tracer>>) {
         self.tell_end();
-        self.0 = tracer.map(|tracer| Box::new(Watch { tracer, end: None, is_over: false }));
+        self.0 = tracer.map(|tracer| Box::new(Watch { tracer, end: None, is_over: false, is_gone: false }));
     }
 
     #[inline]
@@ -122,10 +124,18 @@ impl Trace {
         self.0.is_some()
     }
 
-    fn tell_state(&mut self, state: State<'_>) {
+    #[inline]
+    fn with(&mut self, tell: impl FnOnce(&mut Watch)) {
         if let Some(watch) = &mut self.0 {
-            watch.tell(Kind::State(state));
+            tell(watch);
+            if watch.is_gone {
+                self.0 = None;
+            }
         }
+    }
+
+    fn tell_state(&mut self, state: State<'_>) {
+        self.with(|watch| watch.tell(Kind::State(state)));
     }
 
     /// A client's way, or a server's client.
@@ -156,24 +166,18 @@ impl Trace {
     }
 
     pub(crate) fn tell_end(&mut self) {
-        if let Some(watch) = &mut self.0 {
-            watch.tell_end();
-        }
+        self.with(Watch::tell_end);
     }
 
     /// A head that has come in.
     pub(crate) fn head(&mut self, head: &[u8]) {
-        if let Some(watch) = &mut self.0 {
-            watch.tell(Kind::Head(Direction::In, head));
-        }
+        self.with(|watch| watch.tell(Kind::Head(Direction::In, head)));
     }
 
     /// A frame that has come in.
     #[inline]
     pub(crate) fn received<'a>(&mut self, received: impl FnOnce() -> Received<'a>) {
-        if let Some(watch) = &mut self.0 {
-            watch.tell_received(&received());
-        }
+        self.with(|watch| watch.tell_received(&received()));
     }
 
     /// What is to be told of a frame that is queued: nothing if nobody watches. `content`: what a compressed payload stands for.
@@ -191,9 +195,7 @@ impl Trace {
 
     /// Something goes out.
     pub(crate) fn sent(&mut self, sent: &Sent) {
-        if let Some(watch) = &mut self.0 {
-            watch.tell_sent(sent);
-        }
+        self.with(|watch| watch.tell_sent(sent));
     }
 }
 
