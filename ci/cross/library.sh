@@ -24,10 +24,11 @@ folder=${2:-}
 target_dir=${CARGO_TARGET_DIR:-$root_dir/target}/package
 library=librust_websocket.so
 
-# Runs cargo with $1 (build or zigbuild) for the target $2. Paths of this machine stay out of the library, and so do
-# differences between two machines.
+# Runs cargo with $1 (build, rustc or zigbuild) for the target $2; what follows goes to the compiler for the library itself, above all
+# to its linker. Paths of this machine stay out of the library, and so do differences between two machines.
 compile() {
   local how=$1 target=$2 sysroot
+  shift 2
   sysroot=$(rustc --print sysroot)
   local maps=("$root_dir=/rust-websocket" "$CARGO_TARGET_DIR=/target" "${CARGO_HOME:-$HOME/.cargo}=/cargo" "$sysroot/lib/rustlib/src/rust=/rust"
     "$(realpath "$sysroot/lib/rustlib/src/rust" 2>/dev/null || echo /rust)=/rust") map flags=${link_flags:-} c_flags_here=${c_flags:-} triple=${target%%.*}
@@ -37,7 +38,7 @@ compile() {
   done
   say "building for $platform ($target)"
   # Named by the target: where that is this machine's own, the C flags for "the target" are not looked at.
-  (cd "$root_dir" && export "CFLAGS_${triple//-/_}=$c_flags_here" && RUSTFLAGS=$flags cargo "$how" ${std[@]+"${std[@]}"} --locked --profile dist --package rust_websocket --target "$target") ||
+  (cd "$root_dir" && export "CFLAGS_${triple//-/_}=$c_flags_here" && RUSTFLAGS=$flags cargo "$how" ${std[@]+"${std[@]}"} --locked --profile dist --package rust_websocket --target "$target" "$@") ||
     die "the build for $platform failed: see cargo's lines above."
 }
 
@@ -68,8 +69,10 @@ build_windows() {
   # The jitter entropy's functions would be exported beside the entry.
   export AWS_LC_SYS_NO_JITTER_ENTROPY=1
   compile build x86_64-pc-windows-gnu
-  split_symbols "$(built x86_64-pc-windows-gnu)" "$library" x86_64-w64-mingw32-objcopy
+  split_symbols "$(built x86_64-pc-windows-gnu)" "$library" objcopy_of_mingw
 }
+# rustc makes import libraries in folders with random names, after which their symbols are called. No debugger looks for these.
+objcopy_of_mingw() { x86_64-w64-mingw32-objcopy --wildcard --strip-symbol='_head_*_imports_lib' --strip-symbol='*_imports_lib_iname' "$@"; }
 
 use_macos() {
   local target
@@ -77,20 +80,20 @@ use_macos() {
   [[ $(uname -s) == Darwin ]] || { use_zig && python3 -c '' && installed "macos-sdk-$zig_version" install_macos_sdk; }
 }
 build_macos() {
-  local target slices=()
+  local target slices=() last_link=()
   library=librust_websocket.dylib
   export MACOSX_DEPLOYMENT_TARGET=$macos_minimum
   link_flags="-Clink-arg=-Wl,-install_name,@rpath/$library"
   [[ $(uname -s) == Darwin ]] || cross_macos
   mkdir -p "$folder/symbols"
   for target in aarch64 x86_64; do
-    compile build "$target-apple-darwin"
+    compile rustc "$target-apple-darwin" ${last_link[@]+-- "${last_link[@]}"}
     # The signature's name is the file's.
     mkdir -p "$folder/$target"
     slices+=("$folder/$target/$library")
     # A debugger wants either what dsymutil collects or the library with its table of symbols.
     cp "$(built "$target-apple-darwin")" "$folder/symbols/$target.dylib"
-    if command -v dsymutil >/dev/null; then
+    if [[ $(uname -s) == Darwin ]]; then
       # It warns of each C object, which lay in an archive that is gone and has no lines for a debugger.
       dsymutil -o "$folder/symbols/$library.$target.dSYM" "$folder/symbols/$target.dylib" 2>/dev/null
       rm "$folder/symbols/$target.dylib"
@@ -107,6 +110,9 @@ build_macos() {
 cross_macos() {
   local target
   export SDKROOT=$cross_dir/macos-sdk-$zig_version
+  # Without the list of the objects in which a debugger, or dsymutil, finds lines: they lie in a folder with a random name, and
+  # the library's identifier is computed from all that is in it.
+  last_link=(-Clink-arg=-S)
   link_flags="-Clinker=rust-lld -Clinker-flavor=ld64.lld -Clink-arg=-install_name -Clink-arg=@rpath/$library -Clink-arg=-adhoc_codesign"
   # Its entropy from processor jitter has to be compiled without optimisation, with flags that zig refuses. The system's is
   # used all the same.

@@ -57,7 +57,8 @@ func test_a_peer_from_the_call_on() -> void:
 	]:
 		check(_has_line(line), "a line with " + line)
 	for line: String in [
-		"#1 = CONNECTING from", "#1 < GET / HTTP/1.1 | ", "#1 > HTTP/1.1 101 ", '< TEXT fin 28 {"ty...',
+		"#1 = CONNECTING from 127.0.0.1 port ", "#1 < GET / HTTP/1.1 | ", "#1 > HTTP/1.1 101 ",
+		'< TEXT fin 28 {"ty...',
 		"< BINARY fin 3 007fff", "#1 > TEXT fin 8 a\\n\\u{1b}[...", "#1 < CLOSE fin 5 4000 by...",
 		"#1 = CLOSED 4000 'bye': ",
 	]:

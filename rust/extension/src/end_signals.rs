@@ -136,13 +136,16 @@ mod system {
 
 #[cfg(windows)]
 mod system {
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Duration;
 
     use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 
     use super::COUNT;
+
+    /// Whether `count` holds the system's thread until the process ends.
+    static HOLDS: AtomicBool = AtomicBool::new(false);
 
     pub(super) struct Before;
 
@@ -154,6 +157,7 @@ mod system {
         if event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT {
             // The window was closed, or the system shuts down: it ends the process when this returns, and after some seconds
             // in any case.
+            HOLDS.store(true, Ordering::Release);
             loop {
                 thread::sleep(Duration::from_secs(3600));
             }
@@ -163,13 +167,20 @@ mod system {
 
     pub(super) fn install() -> Option<Before> {
         // SAFETY: the handler lives until `restore`, which is called before the library is unloaded.
-        let is_installed = unsafe { SetConsoleCtrlHandler(Some(count), 1) } != 0;
+        let is_installed = is_held() || unsafe { SetConsoleCtrlHandler(Some(count), 1) } != 0;
         is_installed.then_some(Before)
     }
 
     pub(super) fn restore(_before: Before) {
-        // SAFETY: takes out what `install` put in.
-        unsafe { SetConsoleCtrlHandler(Some(count), 0) };
+        if !is_held() {
+            // SAFETY: takes out what `install` put in.
+            unsafe { SetConsoleCtrlHandler(Some(count), 0) };
+        }
+    }
+
+    /// The system calls handlers under the lock of their list: whoever changed the list now would wait until the process is ended.
+    pub(super) fn is_held() -> bool {
+        HOLDS.load(Ordering::Acquire)
     }
 }
 
@@ -182,4 +193,149 @@ mod system {
     }
 
     pub(super) fn restore(_before: Before) {}
+}
+
+#[cfg(test)]
+#[cfg(any(unix, windows))]
+mod tests {
+    use std::env;
+    use std::process::{Command, ExitStatus, Stdio, exit};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Set in the processes that these tests start: a request to end is for a whole process.
+    const CHILD: &str = "RUST_WEBSOCKET_END_SIGNALS";
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const HANGS: i32 = 3;
+
+    /// Runs the test `name` again in a process of its own, where it is `scene`. Answers how that ended, and in it nothing.
+    fn alone(name: &str, scene: fn(&mut Watch)) -> Option<ExitStatus> {
+        if env::var_os(CHILD).is_some() {
+            thread::spawn(|| {
+                thread::sleep(PATIENCE);
+                exit(HANGS);
+            });
+            scene(&mut Watch { watchers: 0, before: None });
+            return None;
+        }
+        let ended = Command::new(env::current_exe().unwrap())
+            .args(["--exact", &format!("end_signals::tests::{name}"), "--nocapture"])
+            .env(CHILD, "1")
+            .stdout(Stdio::null())
+            .status();
+        Some(ended.unwrap())
+    }
+
+    fn wait_for_count(count: u32) {
+        while COUNT.load(Ordering::Relaxed) != count {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Until the request ends the process, or patience does.
+    fn wait_for_the_end() {
+        loop {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn the_first_is_counted_and_the_second_ends_the_process() {
+        let ended = alone("the_first_is_counted_and_the_second_ends_the_process", |watch| {
+            watch.begin();
+            requests::ask();
+            wait_for_count(1);
+            requests::ask();
+            wait_for_the_end();
+        });
+        assert!(ended.is_none_or(requests::has_ended_it), "{ended:?}");
+    }
+
+    #[test]
+    fn whoever_watches_no_more_is_ended_by_the_first() {
+        let ended = alone("whoever_watches_no_more_is_ended_by_the_first", |watch| {
+            watch.begin();
+            watch.begin();
+            watch.end();
+            requests::ask();
+            wait_for_count(1);
+            watch.end();
+            requests::ask();
+            wait_for_the_end();
+        });
+        assert!(ended.is_none_or(requests::has_ended_it), "{ended:?}");
+    }
+
+    /// Between the event and the end there is the drain, and after it the node goes.
+    #[cfg(windows)]
+    #[test]
+    fn a_closed_console_waits_and_nobody_waits_for_it() {
+        let ended = alone("a_closed_console_waits_and_nobody_waits_for_it", |watch| {
+            watch.begin();
+            requests::close_the_console();
+            wait_for_count(1);
+            while !system::is_held() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            watch.end();
+            watch.begin();
+            watch.end();
+        });
+        assert!(ended.is_none_or(|status| status.success()), "{ended:?}");
+    }
+
+    #[cfg(unix)]
+    mod requests {
+        use std::os::unix::process::ExitStatusExt;
+
+        use super::*;
+
+        pub(super) fn ask() {
+            // SAFETY: sends a signal to this process.
+            unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+        }
+
+        pub(super) fn has_ended_it(status: ExitStatus) -> bool {
+            status.signal() == Some(libc::SIGTERM)
+        }
+    }
+
+    #[cfg(windows)]
+    mod requests {
+        use std::ffi::c_void;
+        use std::ptr;
+
+        use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT};
+
+        use super::*;
+
+        const STATUS_CONTROL_C_EXIT: u32 = 0xC000_013A;
+
+        #[link(name = "kernelbase", kind = "raw-dylib")]
+        unsafe extern "system" {
+            /// What the system starts for an event, in a thread that it makes in the process.
+            fn CtrlRoutine(event: *mut c_void) -> u32;
+        }
+
+        pub(super) fn ask() {
+            happen(CTRL_BREAK_EVENT);
+        }
+
+        pub(super) fn close_the_console() {
+            happen(CTRL_CLOSE_EVENT);
+        }
+
+        /// As the system does it. Not every event can be asked for (GenerateConsoleCtrlEvent), and none without a console.
+        fn happen(event: u32) {
+            // SAFETY: its argument is the event, and this thread is there for it alone.
+            thread::spawn(move || unsafe { CtrlRoutine(ptr::without_provenance_mut(event as usize)) });
+        }
+
+        pub(super) fn has_ended_it(status: ExitStatus) -> bool {
+            // Wine says 0.
+            [STATUS_CONTROL_C_EXIT.cast_signed(), 0].map(Some).contains(&status.code())
+        }
+    }
 }

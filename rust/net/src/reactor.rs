@@ -229,6 +229,7 @@ impl Reactor {
         if patience != Some(Duration::ZERO) && !commands.fall_asleep() {
             patience = Some(Duration::ZERO);
         }
+        let begun = (patience == Some(Duration::ZERO) && self.ready.has_handshakes()).then(Instant::now);
         let polled = self.poll.poll(&mut self.events, patience);
         let awake_since = Instant::now();
         commands.awake();
@@ -237,11 +238,12 @@ impl Reactor {
             self.handle_commands(commands);
             self.expire_deadlines(awake_since);
             self.share_turn();
+            let overhead = begun.map(|begun| begun.elapsed()).unwrap_or_default();
             for _ in 0..self.ready.len() {
                 let Some(id) = self.ready.pop() else { break };
                 self.work(id);
             }
-            self.shake_hands();
+            self.shake_hands(overhead);
             self.release_compressor();
         }
         io_thread_worked(awake_since.elapsed());

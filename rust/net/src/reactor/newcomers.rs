@@ -9,7 +9,7 @@ use std::{
 
 use super::Reactor;
 
-/// What pending handshakes get of a turn behind those who are ready. It ends behind the one that exceeds it.
+/// What pending handshakes get of a turn behind those who are ready, at least. It ends behind the one that exceeds it.
 const HANDSHAKES: Duration = Duration::from_millis(1);
 
 /// Connections whose handshake has failed and that wait for the other side's end, so that what they were told arrives.
@@ -29,12 +29,13 @@ impl Reactor {
         self.ready.push_handshake(entry.as_handshake(id), Instant::now());
     }
 
-    /// The share of pending handshakes.
-    pub(super) fn shake_hands(&mut self) {
-        let begun = Instant::now();
+    /// The share of pending handshakes: as long as the turn has taken before it served anybody (`overhead`), if that is more. Where
+    /// asking for the readiness of a thousand sockets takes long, one handshake a turn would never be done with them.
+    pub(super) fn shake_hands(&mut self, overhead: Duration) {
+        let (begun, share) = (Instant::now(), overhead.max(HANDSHAKES));
         while let Some(id) = self.ready.pop_handshake(begun) {
             self.work(id);
-            if begun.elapsed() >= HANDSHAKES {
+            if begun.elapsed() >= share {
                 return;
             }
         }
