@@ -156,7 +156,6 @@ func test_refused_handshakes() -> void:
 	server.set_trace(TRACE)
 	var client: PacketPeer = watch(new_ws())
 	client.set_trace(OTHER_TRACE)
-	expect_warning("503")
 	client.connect_to_url("ws://127.0.0.1:%d/a?b=c" % server.get_meta("port"))
 	check(until_closed(client), "refused")
 	for path: String in [TRACE, OTHER_TRACE]:
@@ -194,7 +193,6 @@ func test_secrets_stay_secret() -> void:
 	_until_line("< HTTP/1.1 101")
 	var client: PacketPeer = watch(new_ws())
 	client.set_trace(TRACE)
-	expect_warning("refused")
 	client.connect_to_url("ws://ada:hidden@127.0.0.1:%d/" % free_port())
 	check(until_closed(client), "nobody there")
 	_until_line("#3 = CLOSED: ")
