@@ -29,10 +29,10 @@ const WRITE_SLICES: usize = 16;
 
 /// What each poll of a connection may cost in any case.
 const LEAST_SHARE: Duration = Duration::from_micros(40);
-/// What it costs a script at least to take a message out and look at it. That is on the same thread, behind the poll that brings the
-/// message, so it is counted there: nothing else keeps those who send as many as they can from taking all of a frame. Counted at more,
-/// what they have left behind when they go would take minutes to be read.
-const TAKING_A_MESSAGE: Duration = Duration::from_nanos(700);
+/// What it costs a script at least to take a message out. That is on the same thread, behind the poll that brings the message, so it is
+/// counted there: nothing else keeps those who send as many as they can from taking all of a frame. Counted at more, what they have
+/// left behind when they go would take minutes to be read.
+const TAKING_A_MESSAGE: Duration = Duration::from_nanos(300);
 /// For a stream that is let go without being polled again.
 const LAST_SHARE: Duration = Duration::from_millis(1);
 
