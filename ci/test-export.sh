@@ -32,8 +32,9 @@ timeout 180 "$GODOT" --headless --path "$copy" --export-release Linux "$out/samp
 [[ -f $out/sample.x86_64 && -f $out/sample.pck ]] || { tail -n 30 "$scratch/export.log" >&2; die "the export is not complete."; }
 [[ $class == WebSocketPeer || -f $out/librust_websocket.so ]] || die "the library does not lie beside the exported pack."
 
-run_exported "$out" sample "class=$class" >"$scratch/run.log" 2>&1 || { cat "$scratch/run.log" >&2; die "the exported program failed."; }
+SSLKEYLOGFILE=$scratch/keys run_exported "$out" sample "class=$class" >"$scratch/run.log" 2>&1 || { cat "$scratch/run.log" >&2; die "the exported program failed."; }
 grep -qx "EXPORT CHECK: from an exported $class" "$scratch/run.log" || { cat "$scratch/run.log" >&2; die "the exported program did not connect."; }
 ! grep -q 'ERROR' "$scratch/run.log" || { cat "$scratch/run.log" >&2; die "the exported program printed errors."; }
+[[ ! -e $scratch/keys ]] && ! grep -q SSLKEYLOGFILE "$scratch/run.log" || die "a release build of the engine writes the keys of TLS down."
 say "passed: the exported program uses $class"
 echo "1 passed, 0 failed"

@@ -41,7 +41,7 @@ check "a stock engine records its classes" in_stock -s res://tests/classdb.gd --
 GODOT=$other
 prepare_project "$without"
 build_slow_link
-run_suite "$logs/rust.log" "$without" impl=rust names=engine "filter=$filter"
+run_suite "$logs/rust.log" "$without" impl=rust names=engine "recorded=$scratch/classes.txt" "filter=$filter"
 count_failures "$(awk -v mode=both -f "$root_dir/ci/engine-compare.awk" file=1 "$without/tests/differences.txt" \
   file=2 "$logs/builtin.log" file=3 "$logs/rust.log" | sort)"
 

@@ -1,15 +1,25 @@
+# gdlint: disable=unused-argument,max-public-methods
 class_name RustWebSocketMultiplayerPeer
 extends WebSocketMultiplayerPeer
 ## Stands in for the addon's class in a web export: the engine's class, which is the browser's own
 ## WebSocket there, with the further members. Settings keep their values and do nothing; what a
 ## browser does not tell is 0 or empty. There are no servers in a browser.
 
-# gdlint: disable=unused-argument
-
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
+enum TLSVersion { TLS_VERSION_1_2, TLS_VERSION_1_3 }
+enum TLSClientAuth {
+	TLS_CLIENT_AUTH_NONE,
+	TLS_CLIENT_AUTH_OPTIONAL,
+	TLS_CLIENT_AUTH_REQUIRED,
+}
 
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
 const COMPRESSION_ENABLED := Compression.COMPRESSION_ENABLED
+const TLS_VERSION_1_2 := TLSVersion.TLS_VERSION_1_2
+const TLS_VERSION_1_3 := TLSVersion.TLS_VERSION_1_3
+const TLS_CLIENT_AUTH_NONE := TLSClientAuth.TLS_CLIENT_AUTH_NONE
+const TLS_CLIENT_AUTH_OPTIONAL := TLSClientAuth.TLS_CLIENT_AUTH_OPTIONAL
+const TLS_CLIENT_AUTH_REQUIRED := TLSClientAuth.TLS_CLIENT_AUTH_REQUIRED
 
 var heartbeat_interval: float = 0.0:
 	set = set_heartbeat_interval,
@@ -30,6 +40,21 @@ var compression: Compression = COMPRESSION_DISABLED:
 var compression_threshold: int = 1024:
 	set = set_compression_threshold,
 	get = get_compression_threshold
+var tls_minimum_version: TLSVersion = TLS_VERSION_1_2:
+	set = set_tls_minimum_version,
+	get = get_tls_minimum_version
+var tls_client_certificate: X509Certificate = null:
+	set = set_tls_client_certificate,
+	get = get_tls_client_certificate
+var tls_client_key: CryptoKey = null:
+	set = set_tls_client_key,
+	get = get_tls_client_key
+var tls_client_auth: TLSClientAuth = TLS_CLIENT_AUTH_NONE:
+	set = set_tls_client_auth,
+	get = get_tls_client_auth
+var tls_client_ca: X509Certificate = null:
+	set = set_tls_client_ca,
+	get = get_tls_client_ca
 var compression_context_takeover: bool = false:
 	set = set_compression_context_takeover,
 	get = get_compression_context_takeover
@@ -222,6 +247,46 @@ func get_compression() -> Compression:
 
 func set_compression_threshold(size: int) -> void:
 	compression_threshold = size
+
+
+func set_tls_minimum_version(version: TLSVersion) -> void:
+	tls_minimum_version = version
+
+
+func get_tls_minimum_version() -> TLSVersion:
+	return tls_minimum_version
+
+
+func set_tls_client_certificate(certificate: X509Certificate) -> void:
+	tls_client_certificate = certificate
+
+
+func get_tls_client_certificate() -> X509Certificate:
+	return tls_client_certificate
+
+
+func set_tls_client_key(key: CryptoKey) -> void:
+	tls_client_key = key
+
+
+func get_tls_client_key() -> CryptoKey:
+	return tls_client_key
+
+
+func set_tls_client_auth(auth: TLSClientAuth) -> void:
+	tls_client_auth = auth
+
+
+func get_tls_client_auth() -> TLSClientAuth:
+	return tls_client_auth
+
+
+func set_tls_client_ca(certificate: X509Certificate) -> void:
+	tls_client_ca = certificate
+
+
+func get_tls_client_ca() -> X509Certificate:
+	return tls_client_ca
 
 
 func get_compression_threshold() -> int:

@@ -7,9 +7,12 @@ extends WebSocketPeer
 # gdlint: disable=unused-argument
 
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
+enum TLSVersion { TLS_VERSION_1_2, TLS_VERSION_1_3 }
 
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
 const COMPRESSION_ENABLED := Compression.COMPRESSION_ENABLED
+const TLS_VERSION_1_2 := TLSVersion.TLS_VERSION_1_2
+const TLS_VERSION_1_3 := TLSVersion.TLS_VERSION_1_3
 
 var connect_timeout: float = 30.0:
 	set = set_connect_timeout,
@@ -30,6 +33,15 @@ var compression: Compression = COMPRESSION_DISABLED:
 var compression_threshold: int = 1024:
 	set = set_compression_threshold,
 	get = get_compression_threshold
+var tls_minimum_version: TLSVersion = TLS_VERSION_1_2:
+	set = set_tls_minimum_version,
+	get = get_tls_minimum_version
+var tls_client_certificate: X509Certificate = null:
+	set = set_tls_client_certificate,
+	get = get_tls_client_certificate
+var tls_client_key: CryptoKey = null:
+	set = set_tls_client_key,
+	get = get_tls_client_key
 var compression_context_takeover: bool = false:
 	set = set_compression_context_takeover,
 	get = get_compression_context_takeover
@@ -157,6 +169,30 @@ func get_compression() -> Compression:
 
 func set_compression_threshold(size: int) -> void:
 	compression_threshold = size
+
+
+func set_tls_minimum_version(version: TLSVersion) -> void:
+	tls_minimum_version = version
+
+
+func get_tls_minimum_version() -> TLSVersion:
+	return tls_minimum_version
+
+
+func set_tls_client_certificate(certificate: X509Certificate) -> void:
+	tls_client_certificate = certificate
+
+
+func get_tls_client_certificate() -> X509Certificate:
+	return tls_client_certificate
+
+
+func set_tls_client_key(key: CryptoKey) -> void:
+	tls_client_key = key
+
+
+func get_tls_client_key() -> CryptoKey:
+	return tls_client_key
 
 
 func get_compression_threshold() -> int:

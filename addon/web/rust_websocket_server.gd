@@ -6,9 +6,20 @@ extends RefCounted
 # gdlint: disable=unused-argument
 
 enum Compression { COMPRESSION_DISABLED, COMPRESSION_ENABLED }
+enum TLSVersion { TLS_VERSION_1_2, TLS_VERSION_1_3 }
+enum TLSClientAuth {
+	TLS_CLIENT_AUTH_NONE,
+	TLS_CLIENT_AUTH_OPTIONAL,
+	TLS_CLIENT_AUTH_REQUIRED,
+}
 
 const COMPRESSION_DISABLED := Compression.COMPRESSION_DISABLED
 const COMPRESSION_ENABLED := Compression.COMPRESSION_ENABLED
+const TLS_VERSION_1_2 := TLSVersion.TLS_VERSION_1_2
+const TLS_VERSION_1_3 := TLSVersion.TLS_VERSION_1_3
+const TLS_CLIENT_AUTH_NONE := TLSClientAuth.TLS_CLIENT_AUTH_NONE
+const TLS_CLIENT_AUTH_OPTIONAL := TLSClientAuth.TLS_CLIENT_AUTH_OPTIONAL
+const TLS_CLIENT_AUTH_REQUIRED := TLSClientAuth.TLS_CLIENT_AUTH_REQUIRED
 
 var allowed_origins := PackedStringArray():
 	set = set_allowed_origins,
@@ -25,6 +36,15 @@ var compression_context_takeover: bool = false:
 var compression_threshold: int = 1024:
 	set = set_compression_threshold,
 	get = get_compression_threshold
+var tls_minimum_version: TLSVersion = TLS_VERSION_1_2:
+	set = set_tls_minimum_version,
+	get = get_tls_minimum_version
+var tls_client_auth: TLSClientAuth = TLS_CLIENT_AUTH_NONE:
+	set = set_tls_client_auth,
+	get = get_tls_client_auth
+var tls_client_ca: X509Certificate = null:
+	set = set_tls_client_ca,
+	get = get_tls_client_ca
 var handshake_headers := PackedStringArray():
 	set = set_handshake_headers,
 	get = get_handshake_headers
@@ -142,6 +162,30 @@ func get_compression_context_takeover() -> bool:
 
 func set_compression_context_takeover(enabled: bool) -> void:
 	compression_context_takeover = enabled
+
+
+func set_tls_minimum_version(version: TLSVersion) -> void:
+	tls_minimum_version = version
+
+
+func get_tls_minimum_version() -> TLSVersion:
+	return tls_minimum_version
+
+
+func set_tls_client_auth(auth: TLSClientAuth) -> void:
+	tls_client_auth = auth
+
+
+func get_tls_client_auth() -> TLSClientAuth:
+	return tls_client_auth
+
+
+func set_tls_client_ca(certificate: X509Certificate) -> void:
+	tls_client_ca = certificate
+
+
+func get_tls_client_ca() -> X509Certificate:
+	return tls_client_ca
 
 
 func get_compression_threshold() -> int:

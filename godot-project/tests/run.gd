@@ -6,7 +6,8 @@ extends SceneTree
 ##
 ## `impl` (builtin or rust) is the class of the clients and of every peer that faces a raw socket,
 ## `other` that of the servers; `filter` holds parts of case names, separated by commas.
-## `names=engine` says that our classes have the engine's names, in an engine without them.
+## `names=engine` says that our classes have the engine's names, in an engine without them;
+## `recorded` is then the file in which `classdb.gd` has recorded the members of a stock engine's.
 ## `patience` is what waits are multiplied with, for engines that are emulated.
 ## `ci/test-engine.sh` and `ci/test-module.sh` run this and compare.
 
@@ -20,6 +21,8 @@ var _failed := 0
 func _process(_delta: float) -> bool:
 	var options := _read_options()
 	Case.has_engine_names = options.names == "engine"
+	if Case.has_engine_names:
+		Case.recorded = str_to_var(FileAccess.get_file_as_string(options.recorded))
 	Case.patience = float(options.patience)
 	Case.RawPeer.patience = Case.patience
 	for which: String in [options.impl, options.other]:
@@ -37,7 +40,8 @@ func _process(_delta: float) -> bool:
 
 
 func _read_options() -> Dictionary:
-	var options := {"impl": "builtin", "other": "", "filter": "", "names": "addon", "patience": "1"}
+	var options := {"impl": "builtin", "other": "", "filter": "", "names": "addon", "recorded": "",
+		"patience": "1"}
 	for argument in OS.get_cmdline_user_args():
 		var parts := argument.split("=", true, 1)
 		if parts.size() == 2 and options.has(parts[0]):

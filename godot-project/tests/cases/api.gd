@@ -67,6 +67,8 @@ func _see_members(plain_class: String, tested_class: String, inherited: Array) -
 		return
 	var methods := _by_name(ClassDB.class_get_method_list(tested_class))
 	for method in ClassDB.class_get_method_list(plain_class, true):
+		if _is_ours_alone(plain_class, method.name + "() flags"):
+			continue
 		saw("method." + method.name, _describe_method(methods.get(method.name, {})))
 	for method_name: String in inherited:
 		saw("inherited." + method_name, methods.has(method_name))
@@ -74,9 +76,13 @@ func _see_members(plain_class: String, tested_class: String, inherited: Array) -
 	for property in ClassDB.class_get_property_list(plain_class):
 		if property.usage & (PROPERTY_USAGE_CATEGORY | PROPERTY_USAGE_GROUP):
 			continue
+		if _is_ours_alone(plain_class, property.name):
+			continue
 		saw("property." + property.name,
 			_describe_property(tested_class, properties.get(property.name, {})))
 	for constant in ClassDB.class_get_integer_constant_list(plain_class, true):
+		if _is_ours_alone(plain_class, "constant " + constant):
+			continue
 		saw("constant." + constant,
 			"%d of %s" % [ClassDB.class_get_integer_constant(tested_class, constant),
 			ClassDB.class_get_integer_constant_enum(tested_class, constant)])
@@ -91,8 +97,16 @@ func _see_values(plain_class: String, peer: Object) -> void:
 	if not ClassDB.class_exists(plain_class):
 		return
 	for property in ClassDB.class_get_property_list(plain_class):
-		if not property.usage & (PROPERTY_USAGE_CATEGORY | PROPERTY_USAGE_GROUP):
+		if property.usage & (PROPERTY_USAGE_CATEGORY | PROPERTY_USAGE_GROUP):
+			continue
+		if not _is_ours_alone(plain_class, property.name):
 			saw("value." + property.name, var_to_str(peer.get(property.name)))
+
+
+## Whether the engine's class of that name has no such member; where there is one it is asked
+## for its members itself.
+func _is_ours_alone(plain_class: String, member: String) -> bool:
+	return not recorded.is_empty() and not recorded[plain_class].has(member)
 
 
 func _by_name(list: Array) -> Dictionary:

@@ -31,8 +31,8 @@ func test_failed_attempt_is_warned_of_once() -> void:
 	var port := free_port()
 	var url := "ws://somebody:secret@127.0.0.1:%d/game?token=hidden" % port
 	var failed := "connecting to 'ws://127.0.0.1:%d/game' failed: the TCP connection failed" % port
-	expect_warning("RustWebSocketPeer: " + failed)
-	expect_warning("RustWebSocketMultiplayerPeer: " + failed)
+	expect_warning(ws_class() + ": " + failed)
+	expect_warning(mp_class() + ": " + failed)
 	for attempt in 3:
 		var peer: PacketPeer = watch(new_ws())
 		equal(peer.connect_to_url(url), OK, "connect_to_url")

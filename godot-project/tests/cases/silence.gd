@@ -25,7 +25,7 @@ func test_mistakes_before_a_connection_print_once() -> void:
 		return OK, OK)
 	for property: String in ["inbound_buffer_size", "max_queued_packets", "outbound_buffer_size",
 		"heartbeat_interval",
-			"connect_timeout", "close_timeout", "max_redirects"]:
+			"connect_timeout", "close_timeout", "max_redirects", "tls_minimum_version"]:
 		var before: Variant = peer.get(property)
 		_each_time(property, func() -> int:
 			peer.set(property, -1)
@@ -88,7 +88,8 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 		_each_time(property, func() -> int:
 			idle.set(property, 0)
 			return OK, OK)
-	for property: String in ["max_clients", "max_clients_per_address", "max_redirects"]:
+	for property: String in ["max_clients", "max_clients_per_address", "max_redirects",
+			"tls_client_auth"]:
 		_each_time(property + " must", func() -> int:
 			idle.set(property, -2)
 			return OK, OK)

@@ -352,6 +352,7 @@ func test_a_server_takes_streams() -> void:
 	var peer: PacketPeer = watch(server.take_connection())
 	equal([state(peer), peer.get_connected_host(), peer.get_requested_url().get_slice("/", 3)],
 		[OPEN, "127.0.0.1", "lobby"], "with address and path")
+	check(until(func() -> bool: return state(client) == OPEN), "open on the client's side")
 	client.send_text("hello")
 	equal(receive_text(peer, 1), PackedStringArray(["hello"]), "a message")
 	peer.send_text("answer")

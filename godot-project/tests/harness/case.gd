@@ -24,6 +24,8 @@ const CLASSES := {
 
 ## In an engine without its websocket module, where our classes have the engine's names.
 static var has_engine_names := false
+## What a stock engine says of its classes (`classdb.gd`), where there is none to ask.
+static var recorded := {}
 
 ## What every wait for something that should happen is multiplied with; more than 1 where the engine
 ## is emulated.

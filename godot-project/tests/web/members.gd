@@ -28,7 +28,12 @@ func _compare(name: String) -> void:
 	for property in ClassDB.class_get_property_list(name, true):
 		if property.usage & PROPERTY_USAGE_STORAGE:
 			var default: Variant = ClassDB.class_get_property_default_value(name, property.name)
-			_equal("%s.%s" % [name, property.name], object.get(property.name), default)
+			var value: Variant = object.get(property.name)
+			# A null of the engine is not of the same type as a script's.
+			if value == null and default == null:
+				_equal("%s.%s" % [name, property.name], property.name in object, true)
+			else:
+				_equal("%s.%s" % [name, property.name], value, default)
 	for constant in ClassDB.class_get_integer_constant_list(name, true):
 		var value: Variant = script.get_script_constant_map().get(constant)
 		if ClassDB.class_has_integer_constant(base, constant):

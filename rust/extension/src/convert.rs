@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use godot::builtin::{Array, GString, PackedByteArray, PackedStringArray, VarDictionary, VariantType, vdict};
 use godot::classes::multiplayer_peer::{ConnectionStatus, TransferMode as EngineTransferMode};
-use godot::classes::{StreamPeer, TlsOptions};
+use godot::classes::{CryptoKey, StreamPeer, TlsOptions, X509Certificate};
 use godot::meta::conv::ByValue;
 use godot::meta::shape::{EnumeratorShape, GodotShape};
 use godot::meta::{FromGodot, GodotConvert, GodotImmutable, ToGodot, error::ConvertError};
@@ -114,6 +114,46 @@ peer_enum!(
     ["COMPRESSION_DISABLED" = 0, "COMPRESSION_ENABLED" = 1]
 );
 
+peer_enum!(
+    /// `RustWebSocketPeer.TLSVersion`.
+    TlsVersion,
+    PEER_CLASS,
+    "TLSVersion",
+    ["TLS_VERSION_1_2" = 0, "TLS_VERSION_1_3" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketMultiplayerPeer.TLSVersion`.
+    MultiplayerTlsVersion,
+    MULTIPLAYER_CLASS,
+    "TLSVersion",
+    ["TLS_VERSION_1_2" = 0, "TLS_VERSION_1_3" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketServer.TLSVersion`.
+    ServerTlsVersion,
+    SERVER_CLASS,
+    "TLSVersion",
+    ["TLS_VERSION_1_2" = 0, "TLS_VERSION_1_3" = 1]
+);
+
+peer_enum!(
+    /// `RustWebSocketMultiplayerPeer.TLSClientAuth`.
+    MultiplayerClientAuth,
+    MULTIPLAYER_CLASS,
+    "TLSClientAuth",
+    ["TLS_CLIENT_AUTH_NONE" = 0, "TLS_CLIENT_AUTH_OPTIONAL" = 1, "TLS_CLIENT_AUTH_REQUIRED" = 2]
+);
+
+peer_enum!(
+    /// `RustWebSocketServer.TLSClientAuth`.
+    ServerClientAuth,
+    SERVER_CLASS,
+    "TLSClientAuth",
+    ["TLS_CLIENT_AUTH_NONE" = 0, "TLS_CLIENT_AUTH_OPTIONAL" = 1, "TLS_CLIENT_AUTH_REQUIRED" = 2]
+);
+
 impl From<ReadyState> for State {
     fn from(state: ReadyState) -> Self {
         Self(match state {
@@ -152,6 +192,14 @@ pub(crate) trait Named: GodotClass {
 
 impl Named for TlsOptions {
     const NAME: &str = "TLSOptions";
+}
+
+impl Named for X509Certificate {
+    const NAME: &str = "X509Certificate";
+}
+
+impl Named for CryptoKey {
+    const NAME: &str = "CryptoKey";
 }
 
 impl Named for StreamPeer {

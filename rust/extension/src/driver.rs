@@ -39,7 +39,8 @@ impl Security {
 /// Starts a server's end over a stream of the engine, of which `received` was read before.
 pub(crate) fn accept(stream: EngineStream, received: Bytes, options: LinkOptions) -> Accepted {
     let remote = stream.open().and_then(|mut open| open.start(NO_DELAY));
-    Accepted { carrier: Box::new(Local::server(stream, received, options, Instant::now())), remote }
+    let local = Local::server(stream, received, options, remote.as_ref(), Instant::now());
+    Accepted { carrier: Box::new(local), remote }
 }
 
 /// Starts a server's end over a stream of any kind, whose bytes a [pump](crate::pump) moves.

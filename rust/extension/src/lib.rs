@@ -38,6 +38,8 @@ mod request;
 mod server;
 mod state_table;
 mod text;
+mod tls_methods;
+mod tls_objects;
 mod tls_options;
 mod trace_methods;
 mod virtuals;

@@ -74,14 +74,23 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// A server for a stream somebody has accepted, and of which they have read that.
-    pub(crate) fn server(stream: EngineStream, received: Bytes, options: LinkOptions, now: Instant) -> Self {
+    /// A server for a stream somebody has accepted, and of which they have read that; `remote` is its other side's address.
+    pub(crate) fn server(
+        stream: EngineStream,
+        received: Bytes,
+        options: LinkOptions,
+        remote: Option<&(String, u16)>,
+        now: Instant,
+    ) -> Self {
         let scheme = if stream.is_tls() { Scheme::Wss } else { Scheme::Ws };
         let bounds = bounds(&options, EndpointOptions::SERVER_READ_AHEAD);
         let trace = options.trace;
         let mut local = Self::new(Endpoint::server(scheme, options.config, bounds, now), stream, now);
         local.received = received;
-        local.begin_trace(trace.as_ref(), || "from a stream of the engine".to_owned());
+        local.begin_trace(trace.as_ref(), || match remote {
+            Some((host, port)) => format!("from {host} port {port}"),
+            None => "over a stream".to_owned(),
+        });
         local
     }
 

@@ -27,7 +27,9 @@ use crate::{
     report::{self, fence},
     request::RustWebSocketRequest,
     state_table::{StateTable, key_of},
-    text, tls_options,
+    text,
+    tls_objects::TlsObjects,
+    tls_options,
     websocket_peer::RustWebSocketPeer,
 };
 
@@ -49,6 +51,7 @@ pub(crate) struct RustWebSocketMultiplayerPeer {
     /// The requests of the members that the script has let in.
     pub(crate) requests: Mutex<HashMap<i64, Gd<RustWebSocketRequest>>>,
     pub(crate) decider: Arc<Decider>,
+    pub(crate) tls: TlsObjects,
     /// Keeps a client's stream alive, if it is one of the engine.
     holder: Holder,
     /// Set once the object is in [`MULTIPLAYER_PEERS`] and its virtuals have been called.
@@ -202,6 +205,7 @@ impl IMultiplayerPeerExtension for RustWebSocketMultiplayerPeer {
             objects: Mutex::default(),
             requests: Mutex::default(),
             decider: Arc::default(),
+            tls: TlsObjects::default(),
             holder: Holder::default(),
             id: OnceLock::new(),
             address: OnceLock::new(),
@@ -323,10 +327,11 @@ impl RustWebSocketMultiplayerPeer {
                 Ok(url) => url,
                 Err(refused) => return report::answer::<_, ()>(&*state, |_| Err(refused)),
             };
-            let (security, held) =
-                tls_options::for_client("create_client", &url, tls_client_options.0.as_ref());
+            let own = this.bind().client_side();
+            let options = tls_client_options.0.as_ref();
+            let (security, held) = tls_options::for_client("create_client", &url, options, &own);
             let way = proxies::way(&*state, &url);
-            let following = Following::new(&*state, tls_client_options.0.as_ref());
+            let following = Following::new(&*state, &url, options, &own);
             let dial = proxies::dial(security, way.clone(), following);
             let error = report::answer(&*state, |multiplayer| {
                 multiplayer.create_client(&url, dial, &Instant::now)?;
@@ -350,7 +355,8 @@ impl RustWebSocketMultiplayerPeer {
     ) -> Error {
         fence(Error::ERR_BUG, || {
             own_virtuals::warn(&this, own_virtuals::OF_MULTIPLAYER_PEERS);
-            let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref());
+            let asked = this.bind().server_side();
+            let tls = tls_options::for_server("create_server", tls_server_options.0.as_ref(), &asked);
             let address = text::read("create_server: the address", &bind_address);
             let error = report::answer(&*Self::state_of(&this), |multiplayer| {
                 multiplayer.create_server(port, &address?, tls, Listener::bind)
@@ -416,25 +422,6 @@ impl RustWebSocketMultiplayerPeer {
     }
 
     // What the built-in does not have, like `heartbeat_interval`.
-
-    #[func(gd_self)]
-    fn set_tls_options(
-        this: Gd<Self>,
-        options: OptionalTlsOptions,
-        #[opt(default = "")] server_name: GString,
-    ) -> Error {
-        const CALL: &str = "set_tls_options";
-        fence(Error::ERR_BUG, || {
-            let state = Self::state_of(&this);
-            // First of all, and without reading options that may take the engine a while.
-            if let Err(refused) = state.attempt(|multiplayer| multiplayer.check_tls(CALL)) {
-                return report::refuse(&*state, &refused);
-            }
-            let tls = tls_options::for_server(CALL, options.0.as_ref());
-            let name = text::read("set_tls_options: the server name", &server_name);
-            report::answer(&*state, |multiplayer| multiplayer.set_tls(CALL, &name?, tls?))
-        })
-    }
 
     #[func(gd_self)]
     fn disconnect_peer_with_code(

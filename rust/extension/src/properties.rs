@@ -1,6 +1,7 @@
 //! The properties of both classes: one row each, from which getters, setters and registration come.
 //! Their fields, defaults and ranges are rows of the same names in `rust-websocket-peers`.
 
+use godot::classes::{CryptoKey, X509Certificate};
 use godot::prelude::*;
 use godot::register::info::{PropertyHint, PropertyHintInfo, PropertyUsageFlags};
 use godot::register::private::{register_export, register_var};
@@ -8,7 +9,10 @@ use godot::register::property::Export;
 use rust_websocket_peers::{Line, property};
 
 use crate::{
-    convert::{Compression, MultiplayerCompression, ServerCompression, lines_to_godot},
+    convert::{
+        Compression, MultiplayerClientAuth, MultiplayerCompression, MultiplayerTlsVersion, Named,
+        ServerClientAuth, ServerCompression, ServerTlsVersion, TlsVersion, lines_to_godot,
+    },
     multiplayer_peer::RustWebSocketMultiplayerPeer,
     server::RustWebSocketServer,
     text,
@@ -88,7 +92,12 @@ macro_rules! enum_values {
 enum_values!(
     Compression = "Disabled,Enabled",
     MultiplayerCompression = "Disabled,Enabled",
-    ServerCompression = "Disabled,Enabled"
+    ServerCompression = "Disabled,Enabled",
+    TlsVersion = "TLS 1.2,TLS 1.3",
+    MultiplayerTlsVersion = "TLS 1.2,TLS 1.3",
+    ServerTlsVersion = "TLS 1.2,TLS 1.3",
+    MultiplayerClientAuth = "None,Optional,Required",
+    ServerClientAuth = "None,Optional,Required"
 );
 
 /// `name: getter, setter, Class(argument of the setter: type), ...;`
@@ -156,6 +165,11 @@ properties! {
     compression_context_takeover: get_compression_context_takeover, set_compression_context_takeover,
         RustWebSocketPeer(enabled: bool), RustWebSocketMultiplayerPeer(enabled: bool),
         RustWebSocketServer(enabled: bool);
+    tls_minimum_version: get_tls_minimum_version, set_tls_minimum_version,
+        RustWebSocketPeer(version: TlsVersion), RustWebSocketMultiplayerPeer(version: MultiplayerTlsVersion),
+        RustWebSocketServer(version: ServerTlsVersion);
+    tls_client_auth: get_tls_client_auth, set_tls_client_auth,
+        RustWebSocketMultiplayerPeer(auth: MultiplayerClientAuth), RustWebSocketServer(auth: ServerClientAuth);
     max_clients: get_max_clients, set_max_clients, RustWebSocketMultiplayerPeer(count: i64),
         RustWebSocketServer(count: i64);
     max_clients_per_address: get_max_clients_per_address, set_max_clients_per_address,
@@ -199,4 +213,30 @@ pub(crate) fn register_callbacks() {
         None,
         Some(PropertyUsageFlags::DEFAULT),
     );
+}
+
+/// Certificates and keys, null by default.
+pub(crate) fn register_tls_objects() {
+    register_object::<RustWebSocketPeer, X509Certificate>(CLIENT_CERTIFICATE);
+    register_object::<RustWebSocketPeer, CryptoKey>(CLIENT_KEY);
+    register_object::<RustWebSocketMultiplayerPeer, X509Certificate>(CLIENT_CERTIFICATE);
+    register_object::<RustWebSocketMultiplayerPeer, CryptoKey>(CLIENT_KEY);
+    register_object::<RustWebSocketMultiplayerPeer, X509Certificate>(CLIENT_CA);
+    register_object::<RustWebSocketServer, X509Certificate>(CLIENT_CA);
+}
+
+/// A property with its getter and setter.
+type Names = [&'static str; 3];
+
+const CLIENT_CA: Names = ["tls_client_ca", "get_tls_client_ca", "set_tls_client_ca"];
+const CLIENT_KEY: Names = ["tls_client_key", "get_tls_client_key", "set_tls_client_key"];
+const CLIENT_CERTIFICATE: Names =
+    ["tls_client_certificate", "get_tls_client_certificate", "set_tls_client_certificate"];
+
+fn register_object<C: GodotClass, T: Named>([name, getter, setter]: Names)
+where
+    Option<Gd<T>>: Var,
+{
+    let hint = PropertyHintInfo { hint: PropertyHint::RESOURCE_TYPE, hint_string: T::NAME.into() };
+    register_var::<C, Option<Gd<T>>>(name, getter, setter, Some(hint), Some(PropertyUsageFlags::DEFAULT));
 }

@@ -8,12 +8,13 @@ use rust_websocket_net::{ClientTls, LinkOptions, ProxyWay};
 use rust_websocket_peers::{
     Carrier, Dial, Locked, Multiplayer, Peer, Proxies, ProxyUse, Redirected, Refused, Subject, Ways, property,
 };
-use rust_websocket_proto::{ClientRequest, Scheme};
+use rust_websocket_proto::{ClientRequest, Scheme, Target};
 
 use crate::{
     driver::Security,
     report::{self, fence},
-    text, tls_options,
+    text,
+    tls_options::{self, ClientSide},
 };
 
 /// What has proxies.
@@ -68,26 +69,48 @@ pub(crate) fn way<T: Proxied>(state: &Locked<T>, url: &str) -> Option<Arc<ProxyW
 pub(crate) struct Following {
     limit: usize,
     ways: Ways,
+    /// What the script has asked for.
+    first: Option<Target>,
+    /// For its host.
     tls: Result<ClientTls, String>,
+    /// For others: without the client's certificate.
+    tls_elsewhere: Result<ClientTls, String>,
 }
 
 impl Following {
     /// By what is set now; `None` where a redirect is a refusal like others.
-    pub(crate) fn new<T: Proxied>(state: &Locked<T>, options: Option<&Gd<TlsOptions>>) -> Option<Self> {
+    pub(crate) fn new<T: Proxied>(
+        state: &Locked<T>,
+        url: &str,
+        options: Option<&Gd<TlsOptions>>,
+        own: &ClientSide,
+    ) -> Option<Self> {
         let (limit, ways) = state.with(|peer| {
             let uses_environment = peer.uses_environment();
             (peer.redirects(), peer.proxies().ways(uses_environment))
         });
         let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0)?;
         // Also for a URL without TLS: a redirect may lead to one with it.
-        Some(Self { limit, ways, tls: tls_options::for_redirected(options) })
+        Some(Self {
+            limit,
+            ways,
+            first: Target::parse(url).ok(),
+            tls: tls_options::for_redirected(options, Some(own), own.minimum),
+            tls_elsewhere: tls_options::for_redirected(options, None, own.minimum),
+        })
+    }
+
+    /// Whether that is the host that the script has named. It proves in TLS that it is.
+    fn is_first(&self, target: &Target) -> bool {
+        self.first.as_ref().is_some_and(|first| first.host == target.host)
     }
 
     fn dial(self) -> Dial {
         Box::new(move |request, options| {
             let security = match request.target.scheme {
                 Scheme::Ws => Security::None,
-                Scheme::Wss => Security::Tls(self.tls.clone()?),
+                Scheme::Wss if self.is_first(&request.target) => Security::Tls(self.tls.clone()?),
+                Scheme::Wss => Security::Tls(self.tls_elsewhere.clone()?),
             };
             let way = self.ways.begin(&request.target);
             Ok(security.dial(request, LinkOptions { way, ..options }))

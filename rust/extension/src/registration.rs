@@ -5,7 +5,10 @@ use godot::obj::GodotClass;
 use godot::register::private::constant::{ConstantKind, ExportConstant, IntegerConstant};
 
 use crate::{
-    convert::{Compression, MultiplayerCompression, ServerCompression, State, WriteMode},
+    convert::{
+        Compression, MultiplayerClientAuth, MultiplayerCompression, MultiplayerTlsVersion, ServerClientAuth,
+        ServerCompression, ServerTlsVersion, State, TlsVersion, WriteMode,
+    },
     multiplayer_peer::RustWebSocketMultiplayerPeer,
     properties,
     server::RustWebSocketServer,
@@ -22,8 +25,24 @@ pub(crate) fn complete_classes() {
         MultiplayerCompression::CONSTANTS,
     );
     register_enum::<RustWebSocketServer>(ServerCompression::NAME, ServerCompression::CONSTANTS);
+    register_tls_enums();
     properties::register();
     properties::register_callbacks();
+    properties::register_tls_objects();
+}
+
+fn register_tls_enums() {
+    register_enum::<RustWebSocketPeer>(TlsVersion::NAME, TlsVersion::CONSTANTS);
+    register_enum::<RustWebSocketMultiplayerPeer>(
+        MultiplayerTlsVersion::NAME,
+        MultiplayerTlsVersion::CONSTANTS,
+    );
+    register_enum::<RustWebSocketMultiplayerPeer>(
+        MultiplayerClientAuth::NAME,
+        MultiplayerClientAuth::CONSTANTS,
+    );
+    register_enum::<RustWebSocketServer>(ServerTlsVersion::NAME, ServerTlsVersion::CONSTANTS);
+    register_enum::<RustWebSocketServer>(ServerClientAuth::NAME, ServerClientAuth::CONSTANTS);
 }
 
 fn register_enum<C: GodotClass>(name: &str, constants: &[(&str, i64)]) {

@@ -85,7 +85,6 @@ pub(crate) fn mistake(text: String) {
 }
 
 /// What the project is to know of its set-up: it is said once, since it is found once.
-#[cfg(not(feature = "builtin-names"))] // replaces no names
 pub(crate) fn notice(text: String) {
     print(Tone::Warning, LineCause::of_sentence(&text), text, 1);
 }

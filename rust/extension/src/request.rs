@@ -12,7 +12,7 @@ use rust_websocket_proto::http::{Answer, AnswerError, Decision, Request};
 use crate::{
     convert::{Named, Nullable, REQUEST_CLASS, strings_to_godot},
     report::{self, fence},
-    text,
+    text, tls_options,
 };
 
 /// An HTTP request that a server has read, for its script to answer.
@@ -24,10 +24,6 @@ pub(crate) struct RustWebSocketRequest {
 
 impl Named for RustWebSocketRequest {
     const NAME: &str = REQUEST_CLASS;
-}
-
-impl Named for X509Certificate {
-    const NAME: &str = "X509Certificate";
 }
 
 impl RustWebSocketRequest {
@@ -236,11 +232,13 @@ impl RustWebSocketRequest {
 
     #[func]
     fn get_tls_server_name(&self) -> GString {
-        self.read(|head| GString::from(head.server_name.as_deref().unwrap_or_default()))
+        self.read(|head| GString::from(head.tls.server_name.as_deref().unwrap_or_default()))
     }
 
     #[func]
     fn get_tls_client_certificate(&self) -> Nullable<X509Certificate> {
-        Nullable(None) // none is asked for
+        Nullable(
+            self.read(|head| head.tls.client_certificate.as_deref().and_then(tls_options::certificate_of)),
+        )
     }
 }

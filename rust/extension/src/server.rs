@@ -18,7 +18,9 @@ use crate::{
     pump::{self, Pump},
     report::{self, fence},
     state_table::{StateTable, key_of},
-    text, tls_options,
+    text,
+    tls_objects::TlsObjects,
+    tls_options,
     websocket_peer::RustWebSocketPeer,
 };
 
@@ -33,6 +35,7 @@ static SERVERS: StateTable<ReceptionState> = StateTable::new();
 pub(crate) struct RustWebSocketServer {
     state: Arc<ReceptionState>,
     decider: Arc<Decider>,
+    pub(crate) tls: TlsObjects,
     /// Set once the object is in [`SERVERS`].
     id: OnceLock<InstanceId>,
 }
@@ -82,7 +85,12 @@ impl Drop for RustWebSocketServer {
 #[godot_api]
 impl IRefCounted for RustWebSocketServer {
     fn init(_base: Base<RefCounted>) -> Self {
-        Self { state: Arc::default(), decider: Arc::default(), id: OnceLock::new() }
+        Self {
+            state: Arc::default(),
+            decider: Arc::default(),
+            tls: TlsObjects::default(),
+            id: OnceLock::new(),
+        }
     }
 }
 
@@ -96,7 +104,8 @@ impl RustWebSocketServer {
         #[opt(default = OptionalTlsOptions::NULL)] tls_server_options: OptionalTlsOptions,
     ) -> Error {
         fence(Error::ERR_BUG, || {
-            let tls = tls_options::for_server("listen", tls_server_options.0.as_ref());
+            let asked = this.bind().server_side();
+            let tls = tls_options::for_server("listen", tls_server_options.0.as_ref(), &asked);
             let address = text::read("listen: the address", &bind_address);
             let error = report::answer(&*Self::state_of(&this), |server| {
                 server.listen(port, &address?, tls, Listener::bind)
@@ -203,25 +212,6 @@ impl RustWebSocketServer {
             let decider = Arc::clone(&this.bind().decider);
             decider.clear();
         });
-    }
-
-    #[func(gd_self)]
-    fn set_tls_options(
-        this: Gd<Self>,
-        options: OptionalTlsOptions,
-        #[opt(default = "")] server_name: GString,
-    ) -> Error {
-        const CALL: &str = "set_tls_options";
-        fence(Error::ERR_BUG, || {
-            let state = Self::state_of(&this);
-            // First of all, and without reading options that may take the engine a while.
-            if let Err(refused) = state.attempt(|server| server.check_tls(CALL)) {
-                return report::refuse(&*state, &refused);
-            }
-            let tls = tls_options::for_server(CALL, options.0.as_ref());
-            let name = text::read("set_tls_options: the server name", &server_name);
-            report::answer(&*state, |server| server.set_tls(CALL, &name?, tls?))
-        })
     }
 
     #[func]

@@ -29,7 +29,9 @@ use crate::{
     report::{self, fence},
     request::RustWebSocketRequest,
     state_table::{StateTable, key_of},
-    text, tls_options,
+    text,
+    tls_objects::TlsObjects,
+    tls_options,
 };
 
 /// What the built-in answers.
@@ -48,6 +50,7 @@ pub(crate) struct RustWebSocketPeer {
     /// Keeps the connection's stream alive, if it is one of the engine. Engine references must not
     /// be in the state, which other threads can reach.
     holder: Holder,
+    pub(crate) tls: TlsObjects,
     /// Of a server's connection that its script has let in.
     request: Mutex<Option<Gd<RustWebSocketRequest>>>,
     /// Set once the object is in [`PEERS`] and its virtuals have been called.
@@ -85,6 +88,7 @@ impl RustWebSocketPeer {
         Self {
             state,
             holder: Holder::default(),
+            tls: TlsObjects::default(),
             request: Mutex::new(request),
             id: OnceLock::new(),
             address: OnceLock::new(),
@@ -221,10 +225,11 @@ impl RustWebSocketPeer {
                 Ok(url) => url,
                 Err(refused) => return report::answer::<_, ()>(&*state, |_| Err(refused)),
             };
-            let (security, held) =
-                tls_options::for_client("connect_to_url", &url, tls_client_options.0.as_ref());
+            let own = this.bind().client_side();
+            let options = tls_client_options.0.as_ref();
+            let (security, held) = tls_options::for_client("connect_to_url", &url, options, &own);
             let way = proxies::way(&*state, &url);
-            let following = Following::new(&*state, tls_client_options.0.as_ref());
+            let following = Following::new(&*state, &url, options, &own);
             let dial = proxies::dial(security, way.clone(), following);
             let error = report::answer(&*state, |peer| {
                 peer.connect(&url, dial)?;

@@ -68,14 +68,14 @@ pub use rooms::Reporting;
 pub use rust_websocket_proto::{ReceiveLimits, SendLimits, Statistics, UNOFFERED_CAP};
 pub use seam::{
     Asked, Batch, Counted, Counters, How, LinkEvent, LinkId, LinkOptions, Membership, Outbox, Phase,
-    ProcessSums, ProxyWay, Standing, Tag, lock,
+    ProcessSums, ProxyWay, Standing, Tag, TlsFacts, lock,
 };
 pub use tally::{AdmissionCounts, Tally};
 pub use thread::{IO_THREAD_NAME, shutdown};
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzzing;
 pub use tls::{
-    CertificateChain, CertificateChange, ChainCapture, ClientTls, DefaultRoots, ExpectedName, ServerTls,
-    ServerTrust, TlsError,
+    CertificateChain, CertificateChange, ChainCapture, ClientAuth, ClientTls, DefaultRoots, ExpectedName,
+    Identity, ServerRules, ServerTls, ServerTrust, TlsError, TlsVersion, log_tls_keys,
 };
 pub use trace::{ConnectionTrace, MAX_TRACED_PAYLOAD, TRACED_LATER, Trace, way_to};

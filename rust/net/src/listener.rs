@@ -230,6 +230,13 @@ impl ListenerShared {
         self.tls.is_some()
     }
 
+    /// A client has come to nothing in TLS: the owner learns why where it has asked for more than TLS does by itself.
+    pub(crate) fn note_tls_failure(&self, phrase: &str) {
+        if self.tls.as_ref().is_some_and(ServerSessions::has_rules) {
+            self.gate.tally.note_tls_failure(phrase);
+        }
+    }
+
     /// Of no effect without TLS.
     pub(crate) fn change_certificate(&self, change: CertificateChange) {
         if let Some(sessions) = &self.tls {

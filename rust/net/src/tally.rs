@@ -2,10 +2,15 @@
 
 use std::{
     ops::AddAssign,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use rust_websocket_proto::admission::Refusal;
+
+use crate::seam::lock;
 
 /// Counts of a listener, or of one of its rooms, which has no pending handshakes of its own. Readable at any time, also after the
 /// listener is gone: its connections live on and count.
@@ -20,6 +25,9 @@ pub struct Tally {
     address: AtomicU64,
     origin: AtomicU64,
     timeout: AtomicU64,
+    /// Why TLS has failed, the last time since somebody has asked.
+    tls_failure: Mutex<Option<String>>,
+    has_tls_failure: AtomicBool,
 }
 
 /// A [`Tally`] as it stands.
@@ -60,6 +68,21 @@ impl Tally {
             refused_origin: self.origin.load(Relaxed),
             refused_timeout: self.timeout.load(Relaxed),
         }
+    }
+
+    /// Why the latest client that has come to nothing in TLS since the last call has: of a listener that asks more of its clients
+    /// than TLS does by itself. Cheap if that is nobody.
+    pub fn take_tls_failure(&self) -> Option<String> {
+        if !self.has_tls_failure.load(Relaxed) {
+            return None;
+        }
+        self.has_tls_failure.store(false, Relaxed);
+        lock(&self.tls_failure).take()
+    }
+
+    pub(crate) fn note_tls_failure(&self, phrase: &str) {
+        *lock(&self.tls_failure) = Some(phrase.to_owned());
+        self.has_tls_failure.store(true, Relaxed);
     }
 
     pub(crate) fn begun(&self) {

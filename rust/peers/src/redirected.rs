@@ -103,6 +103,13 @@ impl Way {
                 }
             }
             CloseCause::ConnectTimeout { phase, .. } => Some(self.late_for(phase)),
+            CloseCause::ConnectFailed { phase, error } => {
+                let error = match self.redirects.place() {
+                    Some(place) => format!("{error} (redirected to {place})"),
+                    None => error,
+                };
+                Some(CloseCause::ConnectFailed { phase, error })
+            }
             cause => Some(cause),
         }
     }

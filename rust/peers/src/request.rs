@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
-use rust_websocket_net::{Asked, LinkId};
+use rust_websocket_net::{Asked, LinkId, TlsFacts};
 use rust_websocket_proto::{
     admission::Remote,
     http::{Answer, Decision, DecisionError, Request},
@@ -31,8 +31,8 @@ pub struct RequestHead {
     pub request: Arc<Request>,
     /// Who asks.
     pub remote: Remote,
-    /// The name asked for in TLS (SNI).
-    pub server_name: Option<Box<str>>,
+    /// What the client has told in TLS.
+    pub tls: TlsFacts,
 }
 
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl RequestHead {
             id: asked.id(),
             request: Arc::clone(asked.request()),
             remote: asked.remote(),
-            server_name: asked.server_name().map(Into::into),
+            tls: asked.tls().clone(),
         }
     }
 

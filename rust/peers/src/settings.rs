@@ -146,6 +146,10 @@ properties! {
     compression_threshold: i64 = 1024, at_least(0), next_time;
     /// Whether compressed messages may refer to earlier ones.
     compression_context_takeover: bool = false, anything, next_time;
+    /// The oldest version of TLS that is spoken: a value of the classes' enum `TLSVersion`.
+    tls_minimum_version: i64 = 0, one_of(&["TLS_VERSION_1_2", "TLS_VERSION_1_3"]), next_time;
+    /// Of a server: whether clients show certificates, a value of the classes' enum `TLSClientAuth`.
+    tls_client_auth: i64 = 0, one_of(&["TLS_CLIENT_AUTH_NONE", "TLS_CLIENT_AUTH_OPTIONAL", "TLS_CLIENT_AUTH_REQUIRED"]), next_time;
     /// Of a multiplayer peer: milliseconds that what was put as unreliable is worth sending; 0: for ever.
     unreliable_lifetime: i64 = 0, at_least(0), Settings::live_unreliable_lifetime;
 }

@@ -139,6 +139,25 @@ fn a_redirect_that_is_not_followed_says_why() {
 }
 
 #[test]
+fn a_place_that_nobody_answers_at_is_named() {
+    let (mut peer, hops, clock) = connecting("ws://a/x", 3);
+    let failed =
+        || CloseCause::ConnectFailed { phase: ConnectPhase::Tcp, error: "nobody listens".to_owned() };
+    hops.redirects("https://ada:secret@b:81/z");
+    peer.poll(&clock.now());
+    hops.ends(failed());
+    peer.poll(&clock.now());
+    let message = "the TCP connection failed: nobody listens (redirected to wss://b:81)";
+    assert_eq!((peer.error_message().as_str(), peer.handshake_response()), (message, None));
+
+    let (mut peer, hops, clock) = connecting("ws://a/x", 3);
+    hops.ends(failed());
+    peer.poll(&clock.now());
+    peer.poll(&clock.now());
+    assert_eq!(peer.error_message(), "the TCP connection failed: nobody listens", "as without redirects");
+}
+
+#[test]
 fn other_answers_are_what_they_were() {
     for status in [200, 300, 304, 401, 503] {
         let (mut peer, hops, clock) = connecting("ws://a/x", 3);

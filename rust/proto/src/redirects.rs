@@ -34,6 +34,12 @@ impl Redirects {
         matches!(status, 301 | 302 | 303 | 307 | 308)
     }
 
+    /// Where the latest led, without path and credentials; `None` before the first.
+    pub fn place(&self) -> Option<String> {
+        let place = || format!("{}://{}", scheme_name(self.target.scheme), self.target.host_header());
+        (self.followed > 0).then(place)
+    }
+
     /// How many were followed.
     pub fn followed(&self) -> usize {
         self.followed
@@ -280,12 +286,14 @@ mod tests {
     #[test]
     fn limits() {
         let mut redirects = redirects("ws://a/0", 2);
+        assert_eq!(redirects.place(), None);
         let mut headers = Vec::new();
         for path in ["/1", "/2"] {
             assert!(redirects.follow(&answer(301, &[path]), &mut headers).is_ok());
         }
         let response = answer(301, &["/3"]);
         let problem = redirects.follow(&response, &mut headers).unwrap_err();
+        assert_eq!(redirects.place().as_deref(), Some("ws://a"));
         assert_eq!((redirects.followed(), &problem), (2, &RedirectProblem::TooMany { limit: 2 }));
         assert_eq!(
             RefusedRedirect { response, problem }.to_string(),

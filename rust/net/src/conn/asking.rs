@@ -10,7 +10,7 @@ use rust_websocket_proto::{
 
 use super::{Conn, Owner, Pending, Stage, Turn};
 use crate::{
-    seam::{Arrival, Asked, Tag},
+    seam::{Arrival, Asked, Tag, TlsFacts},
     tally::HandshakeEnd,
 };
 
@@ -65,11 +65,11 @@ impl Conn {
             pending.is_owner_asked = true;
         }
         let Owner::Listener(arrivals) = &self.owner else { return };
-        let server_name = match &self.stage {
-            Stage::Connected(wire) => wire.transport.server_name(),
-            _ => None,
+        let tls = match &self.stage {
+            Stage::Connected(wire) => wire.transport.tls_facts(),
+            _ => TlsFacts::default(),
         };
-        let asked = Asked::on(Arc::clone(&self.shared), request, remote, server_name);
+        let asked = Asked::on(Arc::clone(&self.shared), request, remote, tls);
         arrivals.reports.push(Arrival::Asked(asked));
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use rust_websocket_proto::{Amount, CloseCause, Closed, Event, Opened, Polled};
+use rust_websocket_proto::{Amount, CloseCause, Closed, ConnectPhase, Event, Opened, Polled};
 
 use super::{Conn, Owner, Turn};
 use crate::{
@@ -129,6 +129,11 @@ impl Conn {
         self.refuse_sends();
         if let (Some(pending), CloseCause::RequestTimeout { .. }) = (&mut self.pending, &closed.cause) {
             pending.settle(HandshakeEnd::TimedOut);
+        }
+        if let (Some(pending), CloseCause::ConnectFailed { phase: ConnectPhase::Tls, error }) =
+            (&self.pending, &closed.cause)
+        {
+            pending.listener.note_tls_failure(error);
         }
         match (&self.pending, &self.owner) {
             (None, _) => self.report(Event::Closed(closed)),

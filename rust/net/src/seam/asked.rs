@@ -9,6 +9,15 @@ use rust_websocket_proto::{
 
 use super::{LinkId, Order, Shared, Tag};
 
+/// What a client has told in its TLS handshake.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The name that it has asked for (SNI).
+    pub server_name: Option<Box<str>>,
+    /// The certificate that it has shown, as DER; checked.
+    pub client_certificate: Option<Box<[u8]>>,
+}
+
 /// A client's request, as the listener's owner holds it until it decides. Dropping it undecided answers with 500.
 ///
 /// The client may leave meanwhile and the time for a decision may pass, which the listener reports; a decision then changes
@@ -17,7 +26,7 @@ pub struct Asked {
     id: LinkId,
     request: Arc<Request>,
     remote: Remote,
-    server_name: Option<Box<str>>,
+    tls: TlsFacts,
     /// `None`: decided.
     decide: Option<Box<Decide>>,
 }
@@ -36,19 +45,14 @@ impl Asked {
         id: LinkId,
         request: Arc<Request>,
         remote: Remote,
-        server_name: Option<Box<str>>,
+        tls: TlsFacts,
         decide: impl FnOnce(Decision, Option<Tag>) + Send + 'static,
     ) -> Self {
-        Self { id, request, remote, server_name, decide: Some(Box::new(decide)) }
+        Self { id, request, remote, tls, decide: Some(Box::new(decide)) }
     }
 
-    pub(crate) fn on(
-        shared: Arc<Shared>,
-        request: Arc<Request>,
-        remote: Remote,
-        server_name: Option<Box<str>>,
-    ) -> Self {
-        Self::new(shared.id, request, remote, server_name, move |decision, tag| {
+    pub(crate) fn on(shared: Arc<Shared>, request: Arc<Request>, remote: Remote, tls: TlsFacts) -> Self {
+        Self::new(shared.id, request, remote, tls, move |decision, tag| {
             shared.order(Order::Decide(Box::new((decision, tag))));
         })
     }
@@ -68,9 +72,9 @@ impl Asked {
         self.remote
     }
 
-    /// The name that the client has asked for in TLS (SNI), if it has.
-    pub fn server_name(&self) -> Option<&str> {
-        self.server_name.as_deref()
+    /// What the client has told in TLS; nothing without it.
+    pub fn tls(&self) -> &TlsFacts {
+        &self.tls
     }
 
     /// Decides; [check](Decision::check) the decision before. If it is to accept, `tag` comes back with the connection.

@@ -24,7 +24,7 @@ pub(crate) use self::{
     types::next_id,
 };
 pub use self::{
-    asked::Asked,
+    asked::{Asked, TlsFacts},
     census::{Counted, Membership, Phase, ProcessSums, Standing},
     counters::Counters,
     locks::lock,

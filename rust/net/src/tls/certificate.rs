@@ -2,6 +2,8 @@
 //!
 //! Nothing here decides whom to trust. Input is hostile: whatever does not have the expected form reads as `None`.
 
+use super::role::Role;
+
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
@@ -23,6 +25,7 @@ const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const SERVER_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+const CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 const ANY_EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
 
 /// Bits of `KeyUsage` (RFC 5280 section 4.2.1.3), the first bit being the highest.
@@ -53,7 +56,8 @@ pub(super) struct Certificate<'a> {
     /// A critical extension that this reader does not know.
     pub(super) has_unknown_critical: bool,
     key_usage: Option<u8>,
-    may_serve: bool,
+    is_for_servers: bool,
+    is_for_clients: bool,
 }
 
 impl<'a> Certificate<'a> {
@@ -92,7 +96,8 @@ impl<'a> Certificate<'a> {
             has_name_constraints: false,
             has_unknown_critical: false,
             key_usage: None,
-            may_serve: true,
+            is_for_servers: true,
+            is_for_clients: true,
         };
         fields.take_optional(ISSUER_UNIQUE_ID);
         fields.take_optional(SUBJECT_UNIQUE_ID);
@@ -118,7 +123,11 @@ impl<'a> Certificate<'a> {
                         constraints.take_optional(INTEGER).map(|length| length.last().copied().unwrap_or(0));
                 }
                 KEY_USAGE => self.key_usage = Some(value.take(BIT_STRING)?.get(1).copied().unwrap_or(0)),
-                EXTENDED_KEY_USAGE => self.may_serve = names_server_use(value.take(SEQUENCE)?),
+                EXTENDED_KEY_USAGE => {
+                    let usages = value.take(SEQUENCE)?;
+                    self.is_for_servers = names_usage(usages, SERVER_AUTH);
+                    self.is_for_clients = names_usage(usages, CLIENT_AUTH);
+                }
                 NAME_CONSTRAINTS => self.has_name_constraints = true,
                 _ => self.has_unknown_critical |= is_critical,
             }
@@ -136,9 +145,13 @@ impl<'a> Certificate<'a> {
         is_ca && self.key_usage.is_none_or(|usage| usage & KEY_CERT_SIGN != 0)
     }
 
-    /// Whether a TLS server may use it: all key exchanges here are signed ones.
-    pub(super) fn may_serve(&self) -> bool {
-        self.may_serve && self.key_usage.is_none_or(|usage| usage & DIGITAL_SIGNATURE != 0)
+    /// Whether that side of TLS may use it: all key exchanges here are signed ones.
+    pub(super) fn may_be_used_by(&self, role: Role) -> bool {
+        let is_for_it = match role {
+            Role::Server => self.is_for_servers,
+            Role::Client => self.is_for_clients,
+        };
+        is_for_it && self.key_usage.is_none_or(|usage| usage & DIGITAL_SIGNATURE != 0)
     }
 
     /// The subject's common names, as bytes of whatever string type.
@@ -155,10 +168,10 @@ impl<'a> Certificate<'a> {
     }
 }
 
-fn names_server_use(list: &[u8]) -> bool {
+fn names_usage(list: &[u8], wanted: &[u8]) -> bool {
     let mut usages = Reader(list);
     std::iter::from_fn(|| usages.take(OBJECT_IDENTIFIER))
-        .any(|usage| usage == SERVER_AUTH || usage == ANY_EXTENDED_KEY_USAGE)
+        .any(|usage| usage == wanted || usage == ANY_EXTENDED_KEY_USAGE)
 }
 
 /// What is still to be read.
@@ -267,7 +280,11 @@ mod tests {
             rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
         let der = made.der().as_ref();
         let certificate = Certificate::read(der).expect("a good certificate");
-        assert!(certificate.has_alternative_names && certificate.may_serve() && certificate.version == 3);
+        assert!(
+            certificate.has_alternative_names
+                && certificate.may_be_used_by(Role::Server)
+                && certificate.version == 3
+        );
         for length in 0..der.len() {
             assert!(Certificate::read(&der[..length]).is_none(), "{length}");
         }

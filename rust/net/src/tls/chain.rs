@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use data_encoding::BASE64;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -12,6 +13,9 @@ use rustls::{
 };
 
 use super::{TlsError, provider};
+
+/// Characters of a line of PEM (RFC 7468 section 2).
+const PEM_LINE: usize = 64;
 
 /// Certificates as a server presents them, its own first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,16 @@ impl CertificateChain {
             .collect::<Result<Vec<_>, _>>()
             .map_err(|_| TlsError::BadCertificate)?;
         if chain.is_empty() { Err(TlsError::NoCertificate) } else { Ok(Self(chain)) }
+    }
+
+    /// One certificate as PEM text.
+    pub fn pem_of(der: &[u8]) -> String {
+        let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+        for line in BASE64.encode(der).as_bytes().chunks(PEM_LINE) {
+            text.push_str(&String::from_utf8_lossy(line));
+            text.push('\n');
+        }
+        text + "-----END CERTIFICATE-----\n"
     }
 
     /// How many.

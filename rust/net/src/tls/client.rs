@@ -6,13 +6,22 @@ use std::{
 };
 
 use rust_websocket_proto::ascii_host_name;
-use rustls::{ClientConfig, ClientConnection, client::Resumption, pki_types::ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, SignatureScheme,
+    client::{ResolvesClientCert, Resumption},
+    pki_types::ServerName,
+    sign::CertifiedKey,
+};
 
 use super::{
-    DefaultRoots, ExpectedName, TlsError, provider,
+    DefaultRoots, ExpectedName, Identity, TlsError, TlsVersion,
+    key_log::key_log,
+    provider,
+    role::Role,
     roots::Roots,
     verify::{Trust, Verifier},
     warm_up,
+    words::Situation,
 };
 
 /// Servers whose sessions are remembered per settings, so that coming back is cheap.
@@ -34,14 +43,28 @@ pub enum ServerTrust {
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     name: Option<String>,
+    minimum: TlsVersion,
 }
 
 impl ClientTls {
-    /// TLS 1.2 and 1.3.
+    /// TLS 1.2 and 1.3, without a certificate of its own.
     ///
     /// # Errors
     /// The certificates to trust cannot be read, or there are none.
     pub fn new(trust: ServerTrust, name: ExpectedName) -> Result<Self, TlsError> {
+        Self::showing(None, trust, name, TlsVersion::default())
+    }
+
+    /// With what is shown to servers that ask for a certificate, and the oldest version that is spoken.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn showing(
+        own: Option<Identity>,
+        trust: ServerTrust,
+        name: ExpectedName,
+        minimum: TlsVersion,
+    ) -> Result<Self, TlsError> {
         warm_up();
         let trust = match trust {
             ServerTrust::Default(roots) => Trust::Default(roots),
@@ -57,13 +80,22 @@ impl ClientTls {
             _ => None,
         };
         let mut config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(minimum.and_newer())
             .map_err(|_| TlsError::Unavailable)?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Verifier::new(trust, name)))
-            .with_no_client_auth();
+            .with_client_cert_resolver(Arc::new(Own(own)));
         config.resumption = Resumption::in_memory_sessions(REMEMBERED_SERVERS);
-        Ok(Self { config: Arc::new(config), name: other_name })
+        if let Some(log) = key_log() {
+            config.key_log = log;
+        }
+        Ok(Self { config: Arc::new(config), name: other_name, minimum })
+    }
+
+    /// What words about its sessions depend on.
+    pub(super) fn situation(&self) -> Situation {
+        let is_known = self.config.client_auth_cert_resolver.has_certs();
+        Situation { role: Role::Client, minimum: self.minimum, shows_certificate: is_known }
     }
 
     /// Begins a session with `host`. A [`Link`](crate::Link) does so by itself; this is for programs with sockets of their
@@ -78,5 +110,20 @@ impl ClientTls {
             .or_else(|| ServerName::try_from(host.to_owned()).ok())
             .unwrap_or_else(|| ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
         ClientConnection::new(Arc::clone(&self.config), name)
+    }
+}
+
+/// What a client shows to every server that asks, whatever authorities that names: its answer to a foreign one says more than
+/// none would.
+#[derive(Debug)]
+struct Own(Option<Identity>);
+
+impl ResolvesClientCert for Own {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.as_ref().map(|identity| Arc::clone(&identity.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
     }
 }

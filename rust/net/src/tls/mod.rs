@@ -8,10 +8,16 @@ mod error;
 mod expected_name;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod identity;
+mod key_log;
+mod role;
 mod roots;
 mod server;
 mod stream;
+mod unfit;
 mod verify;
+mod verify_client;
+mod version;
 mod words;
 
 use self::crypto::{provider, warm_up};
@@ -22,6 +28,10 @@ pub use self::{
     client::{ClientTls, ServerTrust},
     error::TlsError,
     expected_name::ExpectedName,
+    identity::Identity,
+    key_log::log_tls_keys,
     roots::DefaultRoots,
-    server::{CertificateChange, ServerTls},
+    server::{CertificateChange, ServerRules, ServerTls},
+    verify_client::ClientAuth,
+    version::TlsVersion,
 };

@@ -6,12 +6,19 @@ use rust_websocket_proto::{ServerName, ServerNames};
 use rustls::{
     ServerConfig, ServerConnection,
     crypto::aws_lc_rs::Ticketer,
-    pki_types::{PrivateKeyDer, pem::PemObject},
-    server::{ClientHello, ProducesTickets, ResolvesServerCert},
+    server::{ClientHello, NoClientAuth, ProducesTickets, ResolvesServerCert, danger::ClientCertVerifier},
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use super::{CertificateChain, TlsError, certificate::Certificate, provider, warm_up};
+use super::{
+    CertificateChain, Identity, TlsError, TlsVersion,
+    key_log::key_log,
+    provider,
+    role::Role,
+    verify_client::{ClientAuth, ClientVerifier},
+    warm_up,
+    words::Situation,
+};
 use crate::seam::lock;
 
 /// How a server speaks TLS: a certificate with its key. Cloning shares the settings, and with them the sessions that can be
@@ -20,24 +27,52 @@ use crate::seam::lock;
 pub struct ServerTls {
     config: Arc<ServerConfig>,
     certified: Arc<CertifiedKey>,
+    minimum: TlsVersion,
+    asks_for_certificates: bool,
+}
+
+/// What a server asks of its clients.
+#[derive(Debug, Clone, Default)]
+pub struct ServerRules {
+    /// The oldest version that they may speak.
+    pub minimum: TlsVersion,
+    /// `None`: they are not asked for certificates.
+    pub client_auth: Option<ClientAuth>,
 }
 
 impl ServerTls {
-    /// TLS 1.2 and 1.3 with a private key as PEM text and the chain of its certificate.
+    /// TLS 1.2 and 1.3 with a private key as PEM text and the chain of its certificate, for clients without certificates.
     ///
     /// # Errors
     /// One of them cannot be used, or they do not belong together.
     pub fn new(key: &[u8], chain: CertificateChain) -> Result<Self, TlsError> {
+        Self::asking(Identity::new(key, chain)?, ServerRules::default())
+    }
+
+    /// For clients that keep the rules.
+    ///
+    /// # Errors
+    /// TLS is not available.
+    pub fn asking(own: Identity, rules: ServerRules) -> Result<Self, TlsError> {
         warm_up();
-        let certified = Arc::new(certify(key, chain)?);
+        let asks_for_certificates = rules.client_auth.is_some();
+        let clients: Arc<dyn ClientCertVerifier> = match rules.client_auth {
+            Some(auth) => Arc::new(ClientVerifier::new(auth)),
+            None => Arc::new(NoClientAuth),
+        };
+        let certified = own.0;
         let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(rules.minimum.and_newer())
             .map_err(|_| TlsError::Unavailable)?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&certified))));
-        // Tickets: who comes back needs no new key exchange with our certificate, and nothing is stored here for it.
+        // Tickets: who comes back needs no new key exchange with our certificate, and nothing is stored here for it. They
+        // vouch for the client's certificate too, so that other rules need other tickets.
         config.ticketer = Arc::new(LazyTicketer::default());
-        Ok(Self { config: Arc::new(config), certified })
+        if let Some(log) = key_log() {
+            config.key_log = log;
+        }
+        Ok(Self { config: Arc::new(config), certified, minimum: rules.minimum, asks_for_certificates })
     }
 }
 
@@ -52,12 +87,14 @@ pub enum CertificateChange {
 
 /// Begins the sessions of one listener, with certificates that can be exchanged in between.
 ///
-/// A session looks for its certificate when the client's greeting is there. Everything else, the tickets of earlier sessions
-/// included, is that of the settings with which listening began.
+/// A session looks for its certificate when the client's greeting is there. Everything else, what is asked of clients and the
+/// tickets of earlier sessions included, is that of the settings with which listening began.
 #[derive(Debug)]
 pub(crate) struct ServerSessions {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
+    minimum: TlsVersion,
+    asks_for_certificates: bool,
 }
 
 impl ServerSessions {
@@ -66,7 +103,18 @@ impl ServerSessions {
         let certificates = Arc::new(Certificates(Mutex::new(shown)));
         let mut config = ServerConfig::clone(&tls.config);
         config.cert_resolver = Arc::clone(&certificates) as _;
-        Self { config: Arc::new(config), certificates }
+        let ServerTls { minimum, asks_for_certificates, .. } = tls;
+        Self { config: Arc::new(config), certificates, minimum, asks_for_certificates }
+    }
+
+    /// Whether more is asked of clients than TLS does by itself.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.minimum != TlsVersion::default() || self.asks_for_certificates
+    }
+
+    /// What words about its sessions depend on.
+    pub(super) fn situation(&self) -> Situation {
+        Situation { role: Role::Server, minimum: self.minimum, shows_certificate: true }
     }
 
     pub(super) fn begin(&self) -> Result<ServerConnection, rustls::Error> {
@@ -128,19 +176,4 @@ impl ProducesTickets for LazyTicketer {
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
         self.get()?.decrypt(cipher)
     }
-}
-
-/// Not rustls's own check, which takes no certificate of version 1.
-fn certify(key: &[u8], chain: CertificateChain) -> Result<CertifiedKey, TlsError> {
-    let own = chain.0.first().ok_or(TlsError::NoCertificate)?;
-    let certificate = Certificate::read(own).ok_or(TlsError::BadCertificate)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
-        rustls::pki_types::pem::Error::NoItemsFound => TlsError::NoKey,
-        _ => TlsError::BadKey,
-    })?;
-    let key = provider().key_provider.load_private_key(key).map_err(|_| TlsError::BadKey)?;
-    if key.public_key().is_some_and(|public| public.as_ref() != certificate.public_key) {
-        return Err(TlsError::KeyMismatch);
-    }
-    Ok(CertifiedKey::new(chain.0, key))
 }

@@ -4,7 +4,11 @@ use std::io::{self, IoSlice, Read, Write};
 
 use rustls::Connection;
 
-use super::{ClientTls, ServerSessions, words};
+use super::{
+    ClientTls, ServerSessions,
+    words::{self, Situation},
+};
+use crate::seam::TlsFacts;
 
 /// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
 const MAX_PENDING: usize = 64 * 1024;
@@ -22,23 +26,26 @@ pub(crate) enum Received {
 
 /// A session that has not seen a byte yet.
 #[derive(Debug)]
-pub(crate) struct TlsSession(Box<Connection>);
+pub(crate) struct TlsSession {
+    session: Box<Connection>,
+    situation: Situation,
+}
 
 impl TlsSession {
     /// Of a client that connects to `host`. The error is one phrase.
     pub(crate) fn client(tls: &ClientTls, host: &str) -> Result<Self, String> {
-        Self::new(tls.begin(host).map(Connection::from))
+        Self::new(tls.begin(host).map(Connection::from), tls.situation())
     }
 
     /// The server's end of an accepted connection.
     pub(crate) fn server(sessions: &ServerSessions) -> Result<Self, String> {
-        Self::new(sessions.begin().map(Connection::from))
+        Self::new(sessions.begin().map(Connection::from), sessions.situation())
     }
 
-    fn new(session: Result<Connection, rustls::Error>) -> Result<Self, String> {
-        let mut session = session.map_err(|error| words::describe(&error))?;
+    fn new(session: Result<Connection, rustls::Error>, situation: Situation) -> Result<Self, String> {
+        let mut session = session.map_err(|error| words::describe(&error, situation))?;
         session.set_buffer_limit(Some(MAX_PENDING));
-        Ok(Self(Box::new(session)))
+        Ok(Self { session: Box::new(session), situation })
     }
 }
 
@@ -46,6 +53,7 @@ impl TlsSession {
 #[derive(Debug)]
 pub(crate) struct TlsLayer {
     session: Box<Connection>,
+    situation: Situation,
     /// Why nothing more can be read, behind what was decrypted before.
     failure: Option<String>,
     close_notify_queued: bool,
@@ -53,8 +61,8 @@ pub(crate) struct TlsLayer {
 }
 
 impl TlsLayer {
-    pub(crate) fn new(session: TlsSession) -> Self {
-        Self { session: session.0, failure: None, close_notify_queued: false, has_received: false }
+    pub(crate) fn new(TlsSession { session, situation }: TlsSession) -> Self {
+        Self { session, situation, failure: None, close_notify_queued: false, has_received: false }
     }
 
     /// Whether nothing has come in yet.
@@ -67,11 +75,13 @@ impl TlsLayer {
         !self.session.is_handshaking()
     }
 
-    /// The server name that a client has asked for (SNI).
-    pub(crate) fn server_name(&self) -> Option<Box<str>> {
-        match &*self.session {
-            Connection::Server(session) => session.server_name().map(Into::into),
-            Connection::Client(_) => None,
+    /// What a client has said of itself and whom it wants, once it is established.
+    pub(crate) fn facts(&self) -> TlsFacts {
+        let Connection::Server(session) = &*self.session else { return TlsFacts::default() };
+        let shown = session.peer_certificates().and_then(|chain| chain.first());
+        TlsFacts {
+            server_name: session.server_name().map(Into::into),
+            client_certificate: shown.map(|certificate| certificate.as_ref().into()),
         }
     }
 
@@ -99,7 +109,7 @@ impl TlsLayer {
             self.failure = Some(self.describe_cut());
         }
         if let Err(error) = self.session.process_new_packets() {
-            self.failure = Some(words::describe(&error));
+            self.failure = Some(words::describe(&error, self.situation));
             // The alert that says so; nothing can be done if it does not go out.
             _ = self.flush(below);
         }

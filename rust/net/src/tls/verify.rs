@@ -1,4 +1,4 @@
-//! Whether a server's certificate is to be trusted, as the engine's built-in TLS (Mbed TLS) decides it.
+//! Whether a certificate is to be trusted, a server's as the engine's built-in TLS (Mbed TLS) decides it.
 //!
 //! webpki builds and checks chains. It refuses three things that the built-in takes and that Godot's own tools make or
 //! its users have, so that these are decided here, from the same facts and no weaker than the built-in does:
@@ -26,7 +26,8 @@ use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 use super::{
-    DefaultRoots, ExpectedName, certificate::Certificate, provider, roots::Limits, roots::Roots, words,
+    DefaultRoots, ExpectedName, certificate::Certificate, provider, role::Role, roots::Limits, roots::Roots,
+    unfit::Unfit,
 };
 
 /// Certificates that count.
@@ -40,26 +41,27 @@ pub(super) enum Trust {
 
 /// A certificate is for somebody else.
 #[derive(Debug, Error)]
-#[error("the server's certificate is not for {} but for {}", Quoted(.expected), words::list(.presented))]
+#[error("the server's certificate is not for {} but for {}", Quoted(.expected), list(.presented))]
 struct WrongName {
     expected: String,
     presented: Vec<String>,
 }
 
-/// Decides about servers' certificates.
+/// Decides about all of certificates but their names.
 #[derive(Debug)]
-pub(super) struct Verifier {
-    trust: Trust,
-    name: ExpectedName,
+pub(super) struct Checker {
+    /// Whose they are.
+    role: Role,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Verifier {
-    pub(super) fn new(trust: Trust, name: ExpectedName) -> Self {
-        Self { trust, name, algorithms: provider().signature_verification_algorithms }
+impl Checker {
+    pub(super) fn new(role: Role) -> Self {
+        Self { role, algorithms: provider().signature_verification_algorithms }
     }
 
-    fn check_chain(
+    /// Whether a certificate is one of the trusted ones or leads to one.
+    pub(super) fn check_chain(
         &self,
         roots: &Roots,
         der: &CertificateDer<'_>,
@@ -68,10 +70,10 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), CertificateError> {
         if certificate.is_self_issued() && roots.certificates.contains(der) {
-            return check_alone(certificate, now);
+            return self.check_alone(certificate, now);
         }
         match self.check_by_webpki(roots, der, intermediates, now) {
-            Ok(()) if certificate.may_serve() => Ok(()),
+            Ok(()) if certificate.may_be_used_by(self.role) => Ok(()),
             Ok(()) => Err(CertificateError::InvalidPurpose),
             Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnsupportedCertVersion) => {
                 self.check_direct(roots, certificate, now)
@@ -88,13 +90,17 @@ impl Verifier {
         now: UnixTime,
     ) -> Result<(), webpki::Error> {
         let check = |path: &VerifiedPath<'_>| check_anchor(roots, path, now);
+        let usage = match self.role {
+            Role::Server => KeyUsage::server_auth(),
+            Role::Client => KeyUsage::client_auth(),
+        };
         EndEntityCert::try_from(der)?
             .verify_for_usage(
                 self.algorithms.all,
                 &roots.anchors,
                 intermediates,
                 now,
-                KeyUsage::server_auth(),
+                usage,
                 None,
                 Some(&check),
             )
@@ -108,7 +114,7 @@ impl Verifier {
         certificate: &Certificate<'_>,
         now: UnixTime,
     ) -> Result<(), CertificateError> {
-        check_alone(certificate, now)?;
+        self.check_alone(certificate, now)?;
         let mut refusal = CertificateError::UnknownIssuer;
         let is_for_others = roots.are_chosen && !certificate.is_self_issued();
         for der in roots.certificates.iter().filter(|_| is_for_others) {
@@ -144,6 +150,69 @@ impl Verifier {
         if is_signed { Ok(()) } else { Err(CertificateError::BadSignature) }
     }
 
+    /// All that a certificate says of itself but its name.
+    fn check_alone(&self, certificate: &Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {
+        check_time(certificate.not_before, certificate.not_after, now)?;
+        if certificate.has_unknown_critical {
+            return Err(CertificateError::UnhandledCriticalExtension);
+        }
+        if certificate.may_be_used_by(self.role) { Ok(()) } else { Err(CertificateError::InvalidPurpose) }
+    }
+
+    /// A scheme of TLS 1.2 does not name the curve, so each is tried (as rustls's own verifier does, which however takes no
+    /// key of a version 1 certificate).
+    pub(super) fn check_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let certificate = Certificate::read(certificate).ok_or(CertificateError::BadEncoding)?;
+        let key = SubjectPublicKeyInfoDer::from(certificate.public_key);
+        let key = RawPublicKeyEntity::try_from(&key).map_err(|error| certificate_error(&error))?;
+        let schemes = self.algorithms.mapping.iter();
+        let Some((_, algorithms)) = schemes.clone().find(|(scheme, _)| *scheme == signed.scheme) else {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        };
+        if algorithms
+            .iter()
+            .any(|algorithm| key.verify_signature(*algorithm, message, signed.signature()).is_ok())
+        {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        Err(CertificateError::BadSignature.into())
+    }
+
+    /// Of TLS 1.3.
+    pub(super) fn check_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let certificate = Certificate::read(certificate).ok_or(CertificateError::BadEncoding)?;
+        let key = SubjectPublicKeyInfoDer::from(certificate.public_key);
+        verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
+    }
+
+    pub(super) fn schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Decides about servers' certificates.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    trust: Trust,
+    name: ExpectedName,
+    checker: Checker,
+}
+
+impl Verifier {
+    pub(super) fn new(trust: Trust, name: ExpectedName) -> Self {
+        Self { trust, name, checker: Checker::new(Role::Server) }
+    }
+
     fn check_name(
         &self,
         der: &CertificateDer<'_>,
@@ -170,28 +239,6 @@ impl Verifier {
         }
         Err(CertificateError::Other(OtherError(Arc::new(WrongName { expected, presented }))))
     }
-
-    /// TLS 1.2: a scheme does not name the curve, so each is tried (as rustls's own verifier does, which however takes no
-    /// key of a version 1 certificate).
-    fn check_tls12_signature(
-        &self,
-        message: &[u8],
-        key: &SubjectPublicKeyInfoDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let key = RawPublicKeyEntity::try_from(key).map_err(|error| certificate_error(&error))?;
-        let schemes = self.algorithms.mapping.iter();
-        let Some((_, algorithms)) = schemes.clone().find(|(scheme, _)| *scheme == signed.scheme) else {
-            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
-        };
-        if algorithms
-            .iter()
-            .any(|algorithm| key.verify_signature(*algorithm, message, signed.signature()).is_ok())
-        {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        Err(CertificateError::BadSignature.into())
-    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -209,7 +256,7 @@ impl ServerCertVerifier for Verifier {
             Trust::Chosen(roots) => roots,
         };
         let certificate = Certificate::read(end_entity).ok_or(CertificateError::BadEncoding)?;
-        self.check_chain(roots, end_entity, &certificate, intermediates, now)?;
+        self.checker.check_chain(roots, end_entity, &certificate, intermediates, now)?;
         self.check_name(end_entity, &certificate, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -220,8 +267,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let certificate = Certificate::read(cert).ok_or(CertificateError::BadEncoding)?;
-        self.check_tls12_signature(message, &SubjectPublicKeyInfoDer::from(certificate.public_key), dss)
+        self.checker.check_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -230,23 +276,12 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let certificate = Certificate::read(cert).ok_or(CertificateError::BadEncoding)?;
-        let key = SubjectPublicKeyInfoDer::from(certificate.public_key);
-        verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
+        self.checker.check_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.checker.schemes()
     }
-}
-
-/// All that a certificate says of itself but its name.
-fn check_alone(certificate: &Certificate<'_>, now: UnixTime) -> Result<(), CertificateError> {
-    check_time(certificate.not_before, certificate.not_after, now)?;
-    if certificate.has_unknown_critical {
-        return Err(CertificateError::UnhandledCriticalExtension);
-    }
-    if certificate.may_serve() { Ok(()) } else { Err(CertificateError::InvalidPurpose) }
 }
 
 fn check_time(not_before: i64, not_after: i64, now: UnixTime) -> Result<(), CertificateError> {
@@ -344,10 +379,19 @@ fn certificate_error(error: &webpki::Error) -> CertificateError {
     }
 }
 
-/// What has no sentence of its own.
-#[derive(Debug, Error)]
-#[error("the server's certificate cannot be used ({0})")]
-struct Unfit(webpki::Error);
+/// `'a', 'b'`, at most a few.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    if names.is_empty() {
+        return "no name at all".to_owned();
+    }
+    let mut text =
+        names.iter().take(SHOWN).map(|name| Quoted(name).to_string()).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(", ...");
+    }
+    text
+}
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ use rust_websocket_proto::{ConnectPhase, admission::ProxyHeader};
 
 pub(crate) use self::{preamble::Preamble, proxy::ProxyPreamble, tunnel::TunnelPreamble};
 use crate::{
+    seam::TlsFacts,
     socket::Socket,
     tls::{Received, TlsLayer, TlsSession},
 };
@@ -140,9 +141,9 @@ impl Transport {
         self.proxy_header.as_ref()
     }
 
-    /// The server name that a client has asked for in TLS (SNI).
-    pub(crate) fn server_name(&self) -> Option<Box<str>> {
-        self.tls.as_ref().and_then(TlsLayer::server_name)
+    /// What a client has told in TLS.
+    pub(crate) fn tls_facts(&self) -> TlsFacts {
+        self.tls.as_ref().map(TlsLayer::facts).unwrap_or_default()
     }
 
     /// Whether the transport has something to write by itself.

@@ -493,7 +493,7 @@ impl<L: Listening> Multiplayer<L> {
     fn end_message(&self) -> String {
         match &self.session {
             Session::Client(client) => client.end_message(),
-            Session::Server(_) => String::new(),
+            Session::Server(server) => server.end_message(),
             Session::Idle => self.past.message.clone(),
         }
     }

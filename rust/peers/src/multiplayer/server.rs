@@ -109,12 +109,17 @@ pub(crate) struct Server<L: Listening> {
     held: Vec<i32>,
     /// What members that are gone have carried.
     carried: Statistics,
+    /// Of the listener.
+    tally: Arc<Tally>,
+    /// Why TLS of a client has failed, the last time.
+    tls_failure: Option<String>,
 }
 
 impl<L: Listening> Server<L> {
     /// A server without members.
     pub(crate) fn new(listener: L) -> Self {
         Self {
+            tally: listener.tally(),
             listener,
             ids: PeerIds::default(),
             members: IdMap::default(),
@@ -128,6 +133,7 @@ impl<L: Listening> Server<L> {
             due: VecDeque::new(),
             held: Vec::new(),
             carried: Statistics::default(),
+            tls_failure: None,
         }
     }
 
@@ -156,7 +162,16 @@ impl<L: Listening> Server<L> {
     }
 
     pub(crate) fn tally(&self) -> Arc<Tally> {
-        self.listener.tally()
+        Arc::clone(&self.tally)
+    }
+
+    /// Why the latest client that has come to nothing in TLS has; empty unless this server asks more of clients than TLS does by
+    /// itself.
+    pub(crate) fn end_message(&self) -> String {
+        let phrase = self.tls_failure.as_ref();
+        phrase
+            .map(|phrase| format!("a client did not come in: the TLS handshake failed: {phrase}"))
+            .unwrap_or_default()
     }
 
     pub(crate) fn set_accepting(&self, accepting: bool) {
@@ -184,6 +199,9 @@ impl<L: Listening> Server<L> {
     /// Collects what has happened since the last poll.
     pub(crate) fn begin_poll(&mut self, was_read: bool) {
         self.requests.begin_poll();
+        if let Some(phrase) = self.tally.take_tls_failure() {
+            self.tls_failure = Some(phrase);
+        }
         self.release_ends(was_read);
         self.due.extend(self.close_requests.take().into_iter().map(|id| (id, None)));
         self.listener.take_events(&mut self.reports);

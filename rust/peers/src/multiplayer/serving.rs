@@ -12,7 +12,7 @@ impl<L: Listening> Multiplayer<L> {
     /// settings with which that server's connections begin.
     ///
     /// # Errors
-    /// It is in use, the path cannot be one or is taken, or the other server does not listen.
+    /// It is in use, the path cannot be one or is taken, it asks for certificates, or the other server does not listen.
     pub fn create_room(
         &mut self,
         path: &str,
@@ -21,6 +21,11 @@ impl<L: Listening> Multiplayer<L> {
         self.check_idle("create_server_from")?;
         if !path.is_empty() && !path.starts_with('/') {
             return Err(Refused::RoomPath(path.into()));
+        }
+        if self.settings.tls_client_auth != 0 {
+            let problem = "a room has no TLS of its own; set tls_client_auth on the RustWebSocketServer, and here to \
+                           TLS_CLIENT_AUTH_NONE";
+            return Err(Refused::Tls { call: "create_server_from", problem: problem.to_owned() });
         }
         let (listener, base) = room(path)?;
         let server = Server::in_room(listener, base);

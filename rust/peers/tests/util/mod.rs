@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use rust_websocket_net::{
     Admission, Asked, CertificateChange, Counters, How, LinkEvent, LinkId, LinkOptions, ListenerEvent,
-    PipeSocket, Tag, Tally,
+    PipeSocket, Tag, Tally, TlsFacts,
 };
 use rust_websocket_peers::{Carrier, Listening, LiveSetting, Now, TakesCopies};
 use rust_websocket_proto::{
@@ -308,7 +308,13 @@ impl Street {
                 decisions.lock().expect("no panic").push((id, decision, tag));
             };
             let remote = ProtoRemote::new(address.into(), false);
-            state.events.push(ListenerEvent::Asked(Asked::new(id, request, remote, None, decide)));
+            state.events.push(ListenerEvent::Asked(Asked::new(
+                id,
+                request,
+                remote,
+                TlsFacts::default(),
+                decide,
+            )));
             id
         })
     }
