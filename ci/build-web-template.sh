@@ -115,13 +115,14 @@ void mbedtls_zeroize_and_free(void *buffer, size_t length) {
 SOURCE
 }
 
-# What runs in the chroot. Several sources at once are one unit for the compiler (scu_build), which makes it much quicker.
+# What runs in the chroot. Several sources at once are one unit for the compiler (scu_build), which makes it much quicker. Not
+# with deprecated=no: exports for the web tell the engine of the stand-ins by a setting that it then does not read.
 write_recipe() {
   cat <<RECIPE
 cd /build || exit 1
 export HOME=/root EM_CACHE=/root/emscripten-cache BUILD_NAME=minimal
 exec scons platform=web target=template_release arch=wasm32 threads=no dlink_enabled=no lto=none debug_symbols=no \\
-  -j${JOBS:-$(nproc)} scu_build=yes optimize=size disable_3d=yes deprecated=no use_closure_compiler=no werror=no \\
+  -j${JOBS:-$(nproc)} scu_build=yes optimize=size disable_3d=yes use_closure_compiler=no werror=no \\
   modules_enabled_by_default=no module_gdscript_enabled=yes module_multiplayer_enabled=yes module_websocket_enabled=yes \\
   module_text_server_fb_enabled=yes module_freetype_enabled=yes \\
   builtin_certs=no disable_physics_2d=yes disable_navigation_2d=yes
