@@ -6,8 +6,9 @@
 #   ci/test-hostile.sh [--seconds N] [SERVER|CLASS...]   all attacks, 4 seconds each, on a release build; or those of some
 #                                                        servers (plain, tls, few, streams, pipes) or classes
 #   ci/test-hostile.sh --short                           some of them, a second each, on the addon that is there
-#   ci/test-hostile.sh --soak MINUTES                    random attacks on one process while honest clients come and go; what it
-#                                                        holds afterwards is compared with what it held after a fifth of that
+#   ci/test-hostile.sh --soak MINUTES                    all attacks on one process again and again, in random order, while honest
+#                                                        clients come and go; what it holds behind the last round is compared
+#                                                        with what it held behind the first
 #   ci/test-hostile.sh --implementation builtin          the engine's own classes; nothing but the table is asked of them
 #
 # Time is the processor's, of the thread that serves sockets, so that a busy machine does not count. Servers: a multiplayer
@@ -43,13 +44,16 @@ declare -A server_pid server_log server_ports said
 
 # Starts the server $1 unless it runs.
 need_server() {
-  local name=$1 log=$results/server-$1.log arguments=(compression=1 "impl=$impl") limit=
+  local name=$1 log=$results/server-$1.log arguments=(compression=1 "impl=$impl") limit="" preload=""
   [[ -z ${server_pid[$name]:-} ]] || ! is_running "${server_pid[$name]}" || return 0
   case $name in
     streams | pipes) arguments+=(fps=60) ;;
     few) limit=$few_files ;;
+    # What the allocator keeps of what was freed depends on what came before what, and may be much more than what is looked for.
+    soak) preload=$target_dir/release/examples/libgive_back.so ;;
   esac
-  start "$log" bash -c 'ulimit -n "$0"; exec "$@"' "${limit:-$(ulimit -n)}" "$GODOT" --headless --path "$project" \
+  start "$log" env ${preload:+"LD_PRELOAD=$preload"} \
+    bash -c 'ulimit -n "$0"; exec "$@"' "${limit:-$(ulimit -n)}" "$GODOT" --headless --path "$project" \
     -s res://tests/hostile/server.gd -- "${arguments[@]}"
   wait_for_line "$log" '^LISTENING' 40 "$pid" || die "the server did not listen."
   server_pid[$name]=$pid server_log[$name]=$log said[$name]=$(wc -l <"$log")
@@ -110,8 +114,8 @@ judge() {
   ! exceeds "$(serving ping "$server")" "$ping" "$factor" || wrong+=("$(serving ping "$server") ms within a ping, $ping allowed")
   ! exceeds "$(serving message "$server")" "$message" "$factor" || wrong+=("$(serving message "$server") ms within a message, $message allowed")
   ! exceeds "${measured[memory_mib]:-}" "$memory" || wrong+=("${measured[memory_mib]} MiB more, $memory allowed")
-  # The engine's own listening socket has a short queue, and a server without files takes nobody in.
-  if [[ $server == plain || $server == tls ]] && ((${measured[visitors_failed]:-0} > 0)); then
+  # The engine's own listening socket has a short queue. A server without files takes nobody in, unless handshakes that hang make way.
+  if [[ $server == plain || $server == tls || "$server $class" == "few silent" ]] && ((${measured[visitors_failed]:-0} > 0)); then
     wrong+=("${measured[visitors_failed]} of ${measured[visitors]} honest clients did not get in: ${measured[visitors_error]}")
   fi
   ((${measured[refused_files]:-0} == 0)) || wrong+=("a file could not be opened ${measured[refused_files]} times")
@@ -192,19 +196,20 @@ take_stock() {
   say "after $((SECONDS / 60)) minutes: ${held[objects]} objects, ${held[descriptors]} descriptors, ${held[threads]} threads, ${held[resident_kib]} KiB"
 }
 
-# Random attacks of the table for $1 seconds, one after the other, while honest clients come and go at all ports.
-attack_for() {
-  local ends_at=$((SECONDS + $1)) server class peers message options rows visitors=() name
-  mapfile -t rows < <(grep -vE '^(#|few)' "$root_dir/ci/hostile-attacks.tsv")
+# One round: each attack of the table once, in random order, while honest clients come and go at all ports. A round is as long as
+# another and asks for as much, so that memory that is larger behind a later one is kept for nothing.
+attack_in_turn() {
+  local server class peers message options row rows visitors=() name
+  mapfile -t rows < <(grep -vE '^(#|few)' "$root_dir/ci/hostile-attacks.tsv" | shuf)
   for name in plain tls streams pipes; do
     aim_at "soak-$name"
-    start "$results/visitors-$name.txt" "$attack" visit peers=2 "seconds=$1" hang=10 "${target[@]}"
+    start "$results/visitors-$name.txt" "$attack" visit peers=2 "seconds=$((2 * ${#rows[@]}))" hang=10 "${target[@]}"
     visitors+=("$pid")
   done
-  while ((SECONDS < ends_at)); do
-    IFS=$'\t' read -r server class peers _ _ message _ options <<<"${rows[RANDOM % ${#rows[@]}]}"
-    seconds=$((1 + RANDOM % 6))
-    attack "soak-$server" "$class" $((1 + RANDOM % peers)) - - - "${options:-}"
+  seconds=1
+  for row in "${rows[@]}"; do
+    IFS=$'\t' read -r server class peers _ _ message _ options <<<"$row"
+    attack "soak-$server" "$class" "$peers" - - - "${options:-}"
   done
   wait "${visitors[@]}"
   for name in plain tls streams pipes; do judge_visitors "$name"; done
@@ -219,22 +224,22 @@ judge_visitors() {
   else fail "honest clients were kept out ($1)" "$log"; fi
 }
 
-# After a fifth of the time everybody who keeps memory has it; what is held then is to be held at the end, and no more.
+# Behind the first round everybody who keeps memory has it; what is held then is to be held at the end, and no more.
 soak() {
-  local -A warm
-  local kind
+  local -A first
+  local kind round ends_at=$((SECONDS + minutes * 60))
   hang=3
   heading
-  attack_for $((minutes * 12))
-  take_stock
-  for kind in "${!held[@]}"; do warm[$kind]=${held[$kind]}; done
-  attack_for $((minutes * 48))
-  take_stock
-  for kind in objects descriptors threads; do
-    check "$kind: ${warm[$kind]} before, ${held[$kind]} after" test "${held[$kind]}" -le "${warm[$kind]}"
+  for ((round = 0; round < 2 || SECONDS < ends_at; round++)); do
+    attack_in_turn
+    take_stock
+    ((round)) || for kind in "${!held[@]}"; do first[$kind]=${held[$kind]}; done
   done
-  check "KiB of memory: ${warm[resident_kib]} before, ${held[resident_kib]} after" \
-    test "${held[resident_kib]}" -le $((warm[resident_kib] + 16384))
+  for kind in objects descriptors threads; do
+    check "$kind: ${first[$kind]} before, ${held[$kind]} after" test "${held[$kind]}" -le "${first[$kind]}"
+  done
+  check "KiB of memory: ${first[resident_kib]} before, ${held[resident_kib]} after" \
+    test "${held[resident_kib]}" -le $((first[resident_kib] + 16384))
 }
 
 # ---- preparations
@@ -256,7 +261,7 @@ build() {
     (cd "$root_dir" && cargo build --locked --quiet --package rust-websocket-bench) || die "the attackers could not be built."
   else
     "$root_dir/ci/build.sh" --release
-    (cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench) || die "the attackers could not be built."
+    (cd "$root_dir" && cargo build --locked --quiet --release --package rust-websocket-bench --bins --examples) || die "the attackers could not be built."
   fi
   attack=$target_dir/$profile/attack
 }

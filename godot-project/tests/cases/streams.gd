@@ -426,3 +426,37 @@ func test_streams_go_to_rooms() -> void:
 	check(until(func() -> bool: return lost.head().begins_with("HTTP/1.1 404")), "no room there")
 	room.close()
 	check(until(func() -> bool: return far.frames().size() == 1), "the room says goodbye")
+
+
+## A frame of a game is 16 ms: streams that take a millisecond whenever they are asked may not have
+## it all, and none of them has to wait for ever.
+func test_many_slow_streams_share_what_a_poll_may_take() -> void:
+	if is_builtin():
+		return
+	var server := new_server()
+	var fars: Array[Far] = []
+	var asked := {}
+	for number in 20:
+		var far := Far.new()
+		far.wire.calls = func() -> void:
+			asked[number] = asked.get(number, 0) + 1
+			OS.delay_usec(1000)
+		fars.append(far)
+		equal(server.accept_stream(far.wire), OK, "accept_stream")
+	var most := 0
+	for poll in 2000: # streams of cases before have their turns too
+		if asked.size() == 20 and asked.values().min() >= 6:
+			break
+		var before := asked.duplicate()
+		server.poll()
+		most = maxi(most, asked.keys().filter(func(number: int) -> bool:
+			return asked[number] > before.get(number, 0)).size())
+	check(most <= 3, "so many in one poll: %d" % most)
+	var turns: Array = asked.values()
+	check(turns.size() == 20, "all are asked: %s" % [turns])
+	check(turns.min() >= 6 and turns.max() <= 12, "in turns: %s" % [turns])
+	for far in fars:
+		far.wire.calls = Callable()
+		far.wire.inbox = request_bytes()
+	check(until(func() -> bool: return fars.all(func(far: Far) -> bool:
+		return far.head().begins_with("HTTP/1.1 101"))), "all get in")

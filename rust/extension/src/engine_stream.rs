@@ -147,8 +147,7 @@ impl OpenStream {
     /// How the TLS handshake stands.
     pub(crate) fn securing(&mut self) -> StreamState {
         if self.state() == StreamState::Handshaking {
-            // The engine complains of a certificate that it refuses, which is what it is there for.
-            quietly(|| self.poll());
+            self.poll();
         }
         self.state()
     }
@@ -167,9 +166,12 @@ impl OpenStream {
     pub(crate) fn poll(&mut self) {
         match &mut self.tls {
             // The engine complains of a poll after the end.
-            Some(tls)
-                if matches!(tls_state(tls.get_status()), StreamState::Ended | StreamState::Failed(_)) => {}
-            Some(tls) => tls.poll(),
+            Some(tls) => match tls_state(tls.get_status()) {
+                StreamState::Ended | StreamState::Failed(_) => {}
+                // Of a handshake that fails it complains as often as others like.
+                StreamState::Handshaking => quietly(|| tls.poll()),
+                StreamState::Open => tls.poll(),
+            },
             None => _ = self.tcp.poll(),
         }
     }

@@ -14,6 +14,7 @@ mod engine_dial;
 mod engine_stream;
 mod entry;
 mod first_calls;
+mod frame_share;
 mod gauges;
 mod local;
 mod mapped;

@@ -1,7 +1,6 @@
 //! A connection over a stream of the engine, driven by the calls of the script's thread.
 
 use std::{
-    cell::Cell,
     io::IoSlice,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,6 +19,7 @@ use rust_websocket_proto::{
 use crate::{
     engine_dial::Dial,
     engine_stream::{EngineStream, OpenStream, StreamState, TLS_RECORD},
+    frame_share,
     gauges::Gauges,
 };
 
@@ -27,28 +27,21 @@ use crate::{
 const WRITE_CHUNK: usize = 256 * 1024;
 const WRITE_SLICES: usize = 16;
 
-/// What the connections of one thread may cost within [`FRAME`] before they get no more than [`LEAST_SHARE`] in a poll each. The rest
-/// waits for the next poll: a game has other things to do in a frame.
-const FRAME_SHARE: Duration = Duration::from_millis(2);
-const FRAME: Duration = Duration::from_millis(16);
 /// What each poll of a connection may cost in any case.
 const LEAST_SHARE: Duration = Duration::from_micros(40);
+/// What it costs a script at least to take a message out and look at it. That is on the same thread, behind the poll that brings the
+/// message, so it is counted there: nothing else keeps those who send as many as they can from taking all of a frame. Counted at more,
+/// what they have left behind when they go would take minutes to be read.
+const TAKING_A_MESSAGE: Duration = Duration::from_nanos(700);
 /// For a stream that is let go without being polled again.
 const LAST_SHARE: Duration = Duration::from_millis(1);
 
-thread_local! {
-    /// Since when work is counted on this thread, and how much was done since.
-    static WORK: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
-}
-
-/// Runs a poll of one connection with its share of the frame.
+/// Runs a poll of one connection with its share of the frame; the rest waits for the next poll.
 fn with_share(now: Instant, poll: impl FnOnce(&mut Budget)) {
-    let current = WORK.get().filter(|(since, _)| now.saturating_duration_since(*since) < FRAME);
-    let (since, done) = current.unwrap_or((now, Duration::ZERO));
-    let share = FRAME_SHARE.saturating_sub(done).max(LEAST_SHARE);
+    let share = frame_share::left(now).max(LEAST_SHARE);
     let mut budget = Budget::new(share);
     poll(&mut budget);
-    WORK.set(Some((since, done + share.saturating_sub(budget.left()))));
+    frame_share::spend(now, share.saturating_sub(budget.left()));
 }
 
 /// An [`Endpoint`] and the stream it talks over.
@@ -272,9 +265,14 @@ impl Local {
     }
 
     fn take_events(&mut self, budget: &mut Budget, events: &mut Vec<LinkEvent>, now: Instant) {
-        while let Polled::Event(event) = self.endpoint.poll_event(budget, now) {
-            if matches!(event, Event::Opened(_)) {
-                self.counters.opened();
+        // Also what was decoded before and is held waits for the next poll: taking it is the work.
+        while !budget.is_spent()
+            && let Polled::Event(event) = self.endpoint.poll_event(budget, now)
+        {
+            match &event {
+                Event::Opened(_) => self.counters.opened(),
+                Event::Message(_) => budget.charge_time(TAKING_A_MESSAGE),
+                Event::Closed(_) => {}
             }
             self.gauges.saw(&event);
             events.push(LinkEvent::Protocol(event));

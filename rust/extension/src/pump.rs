@@ -15,13 +15,17 @@ use godot::classes::StreamPeer;
 use godot::meta::{FromGodot, ToGodot};
 use godot::obj::Gd;
 use rust_websocket_net::{Pipe, PipeSocket};
+use rust_websocket_peers::Rotation;
 use rust_websocket_proto::admission::Endpoint;
+
+use crate::{frame_share, report::quietly};
 
 /// Most bytes that change hands in one call; a TLS stream takes no more.
 const CHUNK: usize = 16 * 1024;
 
-/// What one stream may bring in one poll.
+/// What one stream may bring in one poll, and what it may be offered.
 const READS_PER_POLL: usize = 4;
+const WRITES_PER_POLL: usize = 8;
 
 /// For the last words of a connection whose peer is freed.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -39,7 +43,7 @@ const END_OF_FILE: i64 = 18;
 
 thread_local! {
     /// Those that were started on this thread. Never dropped with the thread: by then there may be no engine.
-    static PUMPS: ManuallyDrop<RefCell<Vec<Pump>>> = const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+    static PUMPS: ManuallyDrop<RefCell<Rotation<Pump>>> = const { ManuallyDrop::new(RefCell::new(Rotation::new())) };
     /// Whether there are any, for the many polls that have none.
     static IS_IN_USE: Cell<bool> = const { Cell::new(false) };
     static NEXT: Cell<u64> = const { Cell::new(1) };
@@ -52,6 +56,8 @@ pub(crate) struct Pump {
     pipe: Pipe,
     /// A TLS stream has to be asked for exactly what it has.
     is_tls: bool,
+    /// And none of a script is below it.
+    is_tls_over_tcp: bool,
     has_poll: bool,
     has_status: bool,
     /// What a TLS stream has to be offered again: it holds that already, encrypted.
@@ -83,6 +89,7 @@ impl Pump {
             number: NEXT.replace(NEXT.get() + 1),
             has_poll: stream.has_method("poll"),
             has_status: stream.has_method("get_status"),
+            is_tls_over_tcp: is_tls && below(&stream).is_some_and(|below| is_class(&below, "StreamPeerTCP")),
             stream,
             pipe,
             is_tls,
@@ -122,13 +129,22 @@ impl Pump {
         if has_read || self.has_input_ended || self.pipe.input_room() == 0 {
             return;
         }
-        if self.has_poll && !matches!(self.state(), State::Ended) {
-            self.stream.call("poll", &[]);
+        if self.has_poll {
+            self.poll_stream();
         }
         match self.state() {
             State::Open => _ = self.read(),
             State::InProgress => {}
             State::Ended => self.end_input(Ok(())),
+        }
+    }
+
+    fn poll_stream(&mut self) {
+        match self.state() {
+            State::Ended => {}
+            // The engine complains of a handshake that fails, as often as others like.
+            State::InProgress if self.is_tls_over_tcp => quietly(|| _ = self.stream.call("poll", &[])),
+            State::InProgress | State::Open => _ = self.stream.call("poll", &[]),
         }
     }
 
@@ -171,10 +187,10 @@ impl Pump {
         available().min(room)
     }
 
-    /// True if the stream has taken something.
+    /// True if the stream has taken something. What the connection adds meanwhile may wait for the next poll.
     fn give_out(&mut self) -> bool {
         let mut has_given = false;
-        loop {
+        for _ in 0..WRITES_PER_POLL {
             match self.state() {
                 State::Open => {}
                 State::InProgress => return has_given,
@@ -188,29 +204,40 @@ impl Pump {
             if data.is_empty() {
                 return has_given;
             }
-            let bytes = PackedByteArray::from(data.as_slice());
-            let answer = self.stream.call("put_partial_data", &[bytes.to_variant()]);
-            let problem = match split::<i64>(&answer) {
-                Some((OK, taken)) => {
-                    let taken = usize::try_from(taken).unwrap_or(0).min(data.len());
-                    self.pipe.wrote(taken);
+            match self.offer(&data) {
+                Ok(taken) => {
                     has_given |= taken > 0;
-                    let left = data.len() - taken;
-                    self.repeated = (left > 0).then_some(left);
-                    if left > 0 {
+                    if taken < data.len() {
                         return has_given;
                     }
-                    continue;
                 }
-                Some((error, _)) => format!("writing to the stream failed (error {error})"),
-                None => {
-                    "put_partial_data of its stream has answered no Array of an Error and a number".to_owned()
+                Err(problem) => {
+                    // What has arrived before is met first: an end that was read says more.
+                    self.take_in();
+                    self.end_input(Err(problem));
+                    return has_given;
                 }
-            };
-            // What has arrived before is met first: an end that was read says more.
-            self.take_in();
-            self.end_input(Err(problem));
-            return has_given;
+            }
+        }
+        has_given
+    }
+
+    /// How much of it the stream has taken. The error is one phrase.
+    fn offer(&mut self, data: &[u8]) -> Result<usize, String> {
+        let answer = self.stream.call("put_partial_data", &[PackedByteArray::from(data).to_variant()]);
+        match split::<i64>(&answer) {
+            Some((OK, taken)) => {
+                let taken = usize::try_from(taken).unwrap_or(0).min(data.len());
+                self.pipe.wrote(taken);
+                let left = data.len() - taken;
+                self.repeated = (left > 0).then_some(left);
+                Ok(taken)
+            }
+            Some((error, _)) => Err(format!("writing to the stream failed (error {error})")),
+            None => {
+                Err("put_partial_data of its stream has answered no Array of an Error and a number"
+                    .to_owned())
+            }
         }
     }
 
@@ -257,21 +284,26 @@ pub(crate) fn start(pump: Pump) -> u64 {
     number
 }
 
-/// Moves what can be moved now. To be called at the beginning of polls, while nothing is locked.
+/// Moves what can be moved now, as long as this thread's share of the frame lasts; streams take turns, so that those that are left
+/// out come first in the next poll. To be called at the beginning of polls, while nothing is locked.
 pub(crate) fn run() {
-    if IS_IN_USE.get() {
-        // A stream's own code may come here again: it finds none.
-        with_all(|pump| pump.run());
+    if !IS_IN_USE.get() {
+        return;
     }
+    let begun = Instant::now();
+    let share = frame_share::left(begun);
+    with_all(|pumps| pumps.turn(Pump::run, || begun.elapsed() >= share));
+    frame_share::spend(begun, begun.elapsed());
 }
 
-fn with_all(mut work: impl FnMut(&mut Pump) -> bool) {
-    let mut taken = PUMPS.with(|pumps| std::mem::take(&mut *pumps.borrow_mut()));
-    taken.retain_mut(&mut work);
+/// A stream's own code may come here again: it finds none.
+fn with_all(work: impl FnOnce(&mut Rotation<Pump>)) {
+    let mut taken = PUMPS.with(|pumps| pumps.take());
+    work(&mut taken);
     PUMPS.with(|pumps| {
         let mut pumps = pumps.borrow_mut();
         let begun_meanwhile = std::mem::replace(&mut *pumps, taken);
-        pumps.extend(begun_meanwhile);
+        pumps.append(begun_meanwhile);
         IS_IN_USE.set(!pumps.is_empty());
     });
 }
@@ -281,23 +313,25 @@ pub(crate) fn flush(number: u64) {
     if !IS_IN_USE.get() {
         return;
     }
-    with_all(|pump| {
+    let flush = |pump: &mut Pump| {
         if pump.number != number {
             return true;
         }
         pump.take_in();
         pump.pipe.let_work(PATIENCE);
         pump.run()
-    });
+    };
+    with_all(|pumps| pumps.turn(flush, || false));
 }
 
 /// The library ends, and the connections have said their last words.
 pub(crate) fn end() {
-    with_all(|pump| {
+    let end = |pump: &mut Pump| {
         _ = pump.give_out();
         disconnect(&mut pump.stream);
         false
-    });
+    };
+    with_all(|pumps| pumps.turn(end, || false));
 }
 
 /// Whose stream it is, as far as it tells.
@@ -307,8 +341,7 @@ pub(crate) fn remote_of(stream: &Gd<StreamPeer>) -> Endpoint {
         return Endpoint::UNIX;
     }
     if is_class(&stream, "StreamPeerTLS") {
-        let below = stream.call("get_stream", &[]).try_to::<Gd<StreamPeer>>();
-        return below.map_or(Endpoint::UNKNOWN, |below| remote_of(&below));
+        return below(&stream).map_or(Endpoint::UNKNOWN, |below| remote_of(&below));
     }
     if !stream.has_method("get_connected_host") {
         return Endpoint::UNKNOWN;
@@ -321,13 +354,18 @@ pub(crate) fn remote_of(stream: &Gd<StreamPeer>) -> Endpoint {
     }
 }
 
+/// What a TLS stream talks over.
+fn below(stream: &Gd<StreamPeer>) -> Option<Gd<StreamPeer>> {
+    stream.clone().call("get_stream", &[]).try_to::<Gd<StreamPeer>>().ok()
+}
+
 fn is_class(stream: &Gd<StreamPeer>, class: &str) -> bool {
     stream.is_class(class)
 }
 
 fn disconnect(stream: &mut Gd<StreamPeer>) {
     let below = if is_class(stream, "StreamPeerTLS") {
-        let below = stream.call("get_stream", &[]).try_to::<Gd<StreamPeer>>().ok();
+        let below = below(stream);
         stream.call("disconnect_from_stream", &[]);
         below
     } else {

@@ -113,7 +113,8 @@ enum Tone {
     Warning,
 }
 
-/// What was printed lately, by everything in the process. Mistakes are the script's own, and each object tells of each once.
+/// What was printed lately, by everything in the process. Mistakes are the script's own: the engine prints each of them, and so does
+/// each object once, unless they are very many.
 static MISTAKES: Mutex<LineLimit> = Mutex::new(LineLimit::new(16));
 static ERRORS: Mutex<LineLimit> = Mutex::new(LineLimit::new(1));
 static WARNINGS: Mutex<LineLimit> = Mutex::new(LineLimit::new(1));

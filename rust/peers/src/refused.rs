@@ -222,6 +222,9 @@ pub enum Refused {
     /// Nobody has the id that packets are to go to.
     #[error("put_packet: there is no peer {0} to send to (set_target_peer).")]
     UnknownTarget(i32),
+    /// Who had the id that packets are to go to has left.
+    #[error("put_packet: there is no peer {0} to send to any more (set_target_peer): it has left.")]
+    TargetHasLeft(i32),
     /// One of several recipients does not take a message.
     #[error("Peer {id}: {refused}")]
     Recipient {
@@ -367,7 +370,11 @@ impl Reported {
         if !refused.is_reported() {
             return false;
         }
-        let sentence = fingerprint(refused);
+        let sentence = match refused {
+            // As many as come and go: they are one sentence, and leave room for others.
+            Refused::TargetHasLeft(_) => fingerprint(&Refused::TargetHasLeft(0)),
+            _ => fingerprint(refused),
+        };
         let mut known = lock(&self.0);
         if known.len() >= REMEMBERED || known.contains(&sentence) {
             return false;
@@ -407,6 +414,13 @@ mod tests {
             let is_new = reported.is_new(&Refused::UnknownPeer { call: "get_peer", id });
             assert_eq!(is_new, id < REMEMBERED as i64 - 2, "{id}");
         }
+    }
+
+    #[test]
+    fn those_who_have_left_are_one_sentence() {
+        let reported = Reported::default();
+        assert_eq!((2..1000).filter(|id| reported.is_new(&Refused::TargetHasLeft(*id))).count(), 1);
+        assert!(reported.is_new(&Refused::Full), "a script's other mistakes are still told");
     }
 
     #[test]

@@ -243,6 +243,9 @@ fn kicking() {
         server.disconnect_peer(ids[0], false, &clock.now()),
         Err(Refused::UnknownPeer { call: "disconnect_peer", .. })
     ));
+    server.target_peer = ids[0];
+    let refused = server.put_packet(text("too late"), &clock.now()).unwrap_err();
+    assert!(matches!(refused, Refused::TargetHasLeft(id) if id == ids[0]), "{refused}");
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! What the reactor asks of an accepted connection that is not open yet, and of one that never will be.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rust_websocket_proto::admission::AddressKey;
 
 use super::{Conn, Owner, Stage, Turn};
-
-/// A handshake that has come to nothing by then may be cut off where its descriptor is wanted.
-const LEAST_TIME: Duration = Duration::from_secs(1);
 
 impl Conn {
     /// Whose pending handshake it is, if it is one.
@@ -15,11 +12,9 @@ impl Conn {
         self.pending.as_ref().map(|pending| pending.client(&self.stage).address.key())
     }
 
-    /// Whether it may be cut off in its handshake for want of descriptors: it has had its time and no complete request.
-    pub(crate) fn may_be_sacrificed(&self, now: Instant) -> bool {
-        self.pending.as_ref().is_some_and(|pending| {
-            !pending.has_asked && now.saturating_duration_since(pending.since) >= LEAST_TIME
-        })
+    /// Since when its handshake is pending, if there is no complete request so far: then it may be cut off for want of room.
+    pub(crate) fn hangs_since(&self) -> Option<Instant> {
+        self.pending.as_ref().filter(|pending| !pending.has_asked).map(|pending| pending.since)
     }
 
     /// Whether nobody will ever own it and all that it had to say is written: it waits for the other side's end alone.

@@ -1,7 +1,9 @@
 //! Connections that are not open yet: their share of the thread, and what they may hold.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
+    hash::Hash,
     time::{Duration, Instant},
 };
 
@@ -12,6 +14,11 @@ const HANDSHAKES: Duration = Duration::from_millis(1);
 
 /// Connections whose handshake has failed and that wait for the other side's end, so that what they were told arrives.
 const MAX_LINGERING: usize = 256;
+
+/// A handshake that has come to nothing by then may be cut off where there is no room for others: of the address that has most of
+/// them, and of any other.
+const LEAST_TIME: Duration = Duration::from_secs(1);
+const LEAST_TIME_OF_OTHERS: Duration = Duration::from_secs(3);
 
 impl Reactor {
     /// Queues a connection or listener that has something to do.
@@ -63,8 +70,8 @@ impl Reactor {
         }
     }
 
-    /// There is no room for others: cuts off those who linger, and the handshakes that hang for long of the address that has
-    /// most of those. True if there is room now.
+    /// There is no room for others: cuts off those who linger, and the handshakes that hang for long of one address. True if there is
+    /// room now.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         let lingering = std::mem::take(&mut self.lingering);
         let (idle, busy) = lingering
@@ -73,11 +80,11 @@ impl Reactor {
             .partition(|id| self.conns.get(id).is_some_and(|entry| entry.conn.lingers()));
         self.lingering = busy;
         let mut victims: Vec<usize> = idle.into();
-        let mut hanging: HashMap<_, Vec<usize>> = HashMap::new();
-        for (id, entry) in self.conns.iter().filter(|(_, entry)| entry.conn.may_be_sacrificed(now)) {
-            hanging.entry(entry.address).or_default().push(*id);
-        }
-        victims.extend(hanging.into_values().max_by_key(Vec::len).unwrap_or_default());
+        let hanging = self.conns.iter().filter_map(|(id, entry)| {
+            let since = entry.conn.hangs_since()?;
+            Some((entry.address, *id, now.saturating_duration_since(since)))
+        });
+        victims.extend(those_who_make_way(hanging));
         let has_room = !victims.is_empty();
         victims.into_iter().for_each(|id| self.cut(id));
         has_room
@@ -90,5 +97,59 @@ impl Reactor {
         if let Some(acceptor) = listener.and_then(|listener| self.acceptors.get_mut(&listener)) {
             acceptor.pending_ended();
         }
+    }
+}
+
+/// Who is cut off of handshakes that are pending: whose each is, its number, and for how long it has hung. The address that has most of
+/// them is judged by all of them: who makes way and comes again is as young as can be, and must not have somebody else take the blame.
+fn those_who_make_way<A: Eq + Hash + Copy>(
+    hanging: impl Iterator<Item = (A, usize, Duration)>,
+) -> Vec<usize> {
+    let mut by_address: HashMap<A, Vec<(usize, Duration)>> = HashMap::new();
+    for (address, id, age) in hanging {
+        by_address.entry(address).or_default().push((id, age));
+    }
+    let mut addresses: Vec<_> = by_address.into_values().collect();
+    addresses.sort_by_key(|all| Reverse(all.len()));
+    let mut least = LEAST_TIME;
+    for all in addresses {
+        let old: Vec<_> = all.into_iter().filter(|(_, age)| *age >= least).map(|(id, _)| id).collect();
+        if !old.is_empty() {
+            return old;
+        }
+        least = LEAST_TIME_OF_OTHERS;
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those who make way of so many for each address, each for so many milliseconds; they are numbered as they stand here.
+    fn victims(hanging: &[(char, &[u64])]) -> Vec<usize> {
+        let all = hanging.iter().flat_map(|(address, ages)| ages.iter().map(|age| (*address, *age)));
+        let aged = all.enumerate().map(|(id, (address, age))| (address, id, Duration::from_millis(age)));
+        those_who_make_way(aged)
+    }
+
+    #[test]
+    fn who_has_most_makes_way() {
+        assert_eq!(victims(&[]), [0_usize; 0]);
+        assert_eq!(
+            victims(&[('a', &[2000]), ('b', &[1000, 999, 5000])]),
+            [1, 3],
+            "once it hangs for a second"
+        );
+    }
+
+    #[test]
+    fn nobody_pays_for_an_address_that_comes_again_and_again() {
+        assert_eq!(victims(&[('a', &[2000]), ('b', &[10, 20, 30])]), [0_usize; 0]);
+        assert_eq!(
+            victims(&[('a', &[3000, 10]), ('b', &[10, 20, 30]), ('c', &[9000])]),
+            [0],
+            "but not for ever"
+        );
     }
 }

@@ -24,6 +24,9 @@ const KEPT: usize = 64 * 1024 * 1024;
 /// What a packet costs beside its payload.
 const PACKET_OVERHEAD: usize = 64;
 
+/// Packets for which there is memory while none waits.
+const KEPT_CAPACITY: usize = 4096;
+
 /// A packet and whose it is.
 pub(crate) struct Packet {
     pub(crate) sender: i32,
@@ -55,6 +58,7 @@ impl Incoming {
         let packet = self.packets.pop_front()?;
         self.cost -= packet.cost();
         self.was_read = true;
+        self.release_memory();
         Some(packet)
     }
 
@@ -86,6 +90,13 @@ impl Incoming {
         });
     }
 
+    /// A burst does not keep its memory: a thousand clients may send four thousand packets each, once.
+    fn release_memory(&mut self) {
+        if self.packets.is_empty() && self.packets.capacity() > KEPT_CAPACITY {
+            self.packets = VecDeque::new();
+        }
+    }
+
     fn retain(&mut self, mut is_kept: impl FnMut(&Packet) -> bool) {
         let cost = &mut self.cost;
         self.packets.retain(|packet| {
@@ -95,6 +106,7 @@ impl Incoming {
             }
             is_kept
         });
+        self.release_memory();
     }
 }
 
@@ -116,6 +128,23 @@ mod tests {
         for _ in 0..bytes / payload.len() {
             incoming.push(sender, &from, Message { kind: MessageKind::Binary, payload: payload.clone() });
         }
+    }
+
+    #[test]
+    fn a_burst_does_not_keep_its_memory() {
+        let (mut incoming, from) = (Incoming::default(), Arc::new(PeerState::default()));
+        let message = Message { kind: MessageKind::Binary, payload: Bytes::from_static(b"x") };
+        for burst in [100, 100_000] {
+            for sender in 0..burst {
+                incoming.push(sender, &from, message.clone());
+            }
+            let had = incoming.packets.capacity();
+            while incoming.pop().is_some() {}
+            assert_eq!(incoming.packets.capacity() == had, burst == 100, "{burst}");
+        }
+        (0..100_000).for_each(|_| _ = incoming.push(7, &from, message.clone()));
+        incoming.forget(7);
+        assert!(incoming.packets.capacity() <= KEPT_CAPACITY);
     }
 
     #[test]

@@ -95,6 +95,8 @@ pub(crate) fn server_recipients(
 /// For so long the id of a peer that has left is not given to another: whoever still has it means
 /// the one before.
 const KEPT_BACK: Duration = Duration::from_secs(300);
+/// And no more than so many, the latest: thousands may come and go in each second, and a random id is hardly ever one of a few.
+const MOST_KEPT_BACK: usize = 65_536;
 
 /// Gives out random ids of 31 bits, none to two peers, and none again for some minutes.
 #[derive(Debug, Default)]
@@ -120,12 +122,20 @@ impl PeerIds {
 
     /// A peer has left.
     pub(crate) fn release(&mut self, id: i32, now: Instant) {
-        while let Some((_, old)) =
-            self.left.pop_front_if(|(since, _)| now.saturating_duration_since(*since) >= KEPT_BACK)
+        let mut excess = (self.left.len() + 1).saturating_sub(MOST_KEPT_BACK);
+        while let Some((_, old)) = self
+            .left
+            .pop_front_if(|(since, _)| excess > 0 || now.saturating_duration_since(*since) >= KEPT_BACK)
         {
+            excess = excess.saturating_sub(1);
             self.taken.remove(&old);
         }
         self.left.push_back((now, id));
+    }
+
+    /// Whether this is the id of a peer that has left lately; it is asked of ids that no live peer has.
+    pub(crate) fn has_left(&self, id: i32) -> bool {
+        self.taken.contains(&id)
     }
 }
 
@@ -199,5 +209,22 @@ mod tests {
             ids.release(id, start + KEPT_BACK * 2 + Duration::from_secs(second));
         }
         assert!(ids.taken.len() < 400 && ids.left.len() < 400, "{} {}", ids.taken.len(), ids.left.len());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn ids_of_a_flood_of_peers_that_come_and_go_do_not_pile_up() {
+        let random = Fixed(AtomicU32::new(2));
+        let mut ids = PeerIds::default();
+        let now = Instant::now();
+        let (first, stays) = (ids.assign(&random), ids.assign(&random));
+        ids.release(first, now);
+        for number in 0..3 * MOST_KEPT_BACK {
+            random.0.store(u32::try_from(number + 10).unwrap(), Ordering::Relaxed);
+            let id = ids.assign(&random);
+            ids.release(id, now);
+        }
+        assert_eq!((ids.left.len(), ids.taken.len()), (MOST_KEPT_BACK, MOST_KEPT_BACK + 1));
+        assert!(ids.taken.contains(&stays) && !ids.has_left(first), "the oldest are free, the live are not");
     }
 }

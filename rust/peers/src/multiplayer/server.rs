@@ -403,8 +403,10 @@ impl<L: Listening> Server<L> {
             one = self.members.get(&id);
             one.is_some()
         };
-        let recipients =
-            server_recipients(target, find).map_err(|unknown| Refused::UnknownTarget(unknown.0))?;
+        let recipients = server_recipients(target, find).map_err(|unknown| {
+            let has_left = self.ids.has_left(unknown.0);
+            if has_left { Refused::TargetHasLeft(unknown.0) } else { Refused::UnknownTarget(unknown.0) }
+        })?;
         let mut refused = Vec::new();
         if let (Recipients::One(id), Some(member)) = (&recipients, one) {
             if !member.push(payload, delivery, How::Now) {

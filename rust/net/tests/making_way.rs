@@ -1,0 +1,139 @@
+//! Handshakes that hang make way where places or file descriptors are used up: those of the address that has most of them, and
+//! nobody else's.
+#![cfg(target_os = "linux")] // other systems have no 127.0.0.2
+#![allow(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests may fail, wait, and change the limit of open files"
+)]
+
+mod util;
+
+use std::{
+    io::{self, Read, Write},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rust_websocket_net::{Admission, NoticeCause, take_notices};
+use util::{Client, Server, options, request, wait_until};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// A handshake may take much longer than this: nobody gets in by somebody else's timeout.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The limit of open files is the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn where_all_places_are_taken_those_that_hang_make_way() {
+    const PLACES: usize = 256;
+    let _alone = alone();
+    let mut server = Server::new(options());
+    server.listener.set_admission(Admission { max_pending: PLACES, ..Admission::default() });
+    let patient = connect(server.address(), 3);
+    let mut hanging: Vec<_> = (1..PLACES).map(|_| connect(server.address(), 2)).collect();
+    wait_until("all places are taken", || pending(&server) == PLACES as u64);
+
+    somebody_gets_in(&mut server);
+    assert!(hanging.iter_mut().all(has_ended), "those of the address that had most have made way");
+    gets_in(patient, &mut server);
+}
+
+#[test]
+fn where_descriptors_are_used_up_those_that_hang_make_way() {
+    const HANGING: usize = 100;
+    const ACCEPTED: u64 = 45;
+    let _alone = alone();
+    let mut server = Server::new(options());
+    server.listener.set_accepting(false);
+    let patient = connect(server.address(), 3);
+    let mut hanging: Vec<_> = (0..HANGING).map(|_| connect(server.address(), 2)).collect();
+    let limit = limit_with_room_for(ACCEPTED);
+    _ = take_notices();
+    let before = limit_files(limit);
+    server.listener.set_accepting(true);
+    wait_until("there is no room", || pending(&server) >= ACCEPTED);
+    assert!(pending(&server) < HANGING as u64, "the others wait in the backlog");
+
+    somebody_gets_in(&mut server);
+    wait_until("the last of them", || {
+        hanging.iter_mut().map(has_ended).filter(|has_ended| *has_ended).count() > 50
+    });
+    gets_in(patient, &mut server);
+    let lines = take_notices();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!((lines[0].cause, lines[0].times), (NoticeCause::DescriptorsScarce, 1));
+    limit_files(before);
+}
+
+/// A client of the address `127.0.0.last`, which says nothing.
+fn connect(address: SocketAddr, last: u8) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let own = IpAddr::V4(Ipv4Addr::new(127, 0, 0, last));
+    socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket.into()
+}
+
+fn pending(server: &Server) -> u64 {
+    server.listener.tally().read().handshakes_pending
+}
+
+/// An honest client of another address.
+fn somebody_gets_in(server: &mut Server) {
+    let (before, begun) = (server.links.len(), Instant::now());
+    let mut client = Client::connect(request(server.address()), options());
+    wait_until("somebody gets in", || {
+        client.poll();
+        server.poll();
+        client.open && server.links.len() > before
+    });
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+/// One that has been slow, and was spared.
+fn gets_in(mut client: TcpStream, server: &mut Server) {
+    assert!(!has_ended(&mut client), "it has as much time as a handshake may take");
+    let before = server.links.len();
+    client.write_all(REQUEST).unwrap();
+    wait_until("who was slow gets in", || {
+        server.poll();
+        server.links.len() > before
+    });
+}
+
+fn has_ended(client: &mut TcpStream) -> bool {
+    match client.read(&mut [0; 16]) {
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        Ok(count) => count == 0,
+    }
+}
+
+/// The least limit that lets a server accept so many, beside the margin that it leaves.
+fn limit_with_room_for(accepted: u64) -> u64 {
+    let next =
+        u64::try_from(std::os::fd::AsRawFd::as_raw_fd(&std::fs::File::open("/dev/null").unwrap())).unwrap();
+    (next + accepted + 1) * 8 / 7
+}
+
+/// Returns the limit before.
+fn limit_files(count: u64) -> u64 {
+    let mut limits = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the calls read and write the one structure that they are given.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limits), 0);
+        let before = std::mem::replace(&mut limits.rlim_cur, count);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limits), 0);
+        before
+    }
+}
