@@ -155,4 +155,6 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 if ((${#std[@]})); then target_dir+=-std; fi
 export CARGO_TARGET_DIR=$target_dir
+# For size aws-lc's C is compiled (Cargo.toml), but its assembler for newer processors and its tables stay in.
+export AWS_LC_SYS_SMALL=0
 "build_${what[0]}" "${what[@]:1}"

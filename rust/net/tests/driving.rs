@@ -194,6 +194,7 @@ fn the_limits_hold_in_a_tight_loop() {
     for index in 0..50 {
         server.only().link.push(MessageKind::Binary, number(index), How::Now).unwrap();
     }
+    spin(&mut client, || false, |client| client.messages.len() >= 10);
     let end = Instant::now() + Duration::from_millis(100);
     spin(&mut client, || false, |_| Instant::now() >= end);
     assert_eq!(client.messages.len(), 10);
