@@ -183,21 +183,6 @@ impl Conn {
         self.pending.as_ref().map(|pending| pending.listener.id)
     }
 
-    /// What its next turn may cost.
-    pub(crate) fn cost(&self) -> Cost {
-        match &self.stage {
-            Stage::Connected(wire) if wire.transport.is_established() => Cost::Low,
-            Stage::Connected(wire) if wire.transport.is_tls() => {
-                if self.pending.is_some() && wire.transport.awaits_first_bytes() {
-                    Cost::Signature
-                } else {
-                    Cost::Handshake
-                }
-            }
-            _ => Cost::Low,
-        }
-    }
-
     /// When [`work`](Self::work) has something to do even if nothing else happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let stage = match &self.stage {

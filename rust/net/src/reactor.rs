@@ -102,7 +102,12 @@ impl Entry {
 
     /// As one of those who wait for a share of the handshakes.
     fn as_handshake(&self, id: usize) -> Handshake {
-        Handshake { id, address: self.address, is_slow: self.cost != Cost::Low }
+        Handshake {
+            id,
+            address: self.address,
+            is_slow: self.cost != Cost::Low,
+            is_advanced: self.conn.is_past_signature(),
+        }
     }
 }
 

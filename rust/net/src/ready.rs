@@ -39,6 +39,8 @@ pub(crate) struct Handshake {
     pub(crate) address: Line,
     /// Its turn may be one with a step of TLS.
     pub(crate) is_slow: bool,
+    /// What takes long is behind it: it comes first, and is in, where others would only begin.
+    pub(crate) is_advanced: bool,
 }
 
 impl ReadyList {
@@ -115,7 +117,11 @@ impl Handshakes {
         if line.is_empty() {
             self.turns.push_back(handshake.address);
         }
-        line.push_back((handshake, now));
+        if handshake.is_advanced {
+            line.push_front((handshake, now));
+        } else {
+            line.push_back((handshake, now));
+        }
         self.slow += usize::from(handshake.is_slow);
     }
 
@@ -155,7 +161,7 @@ mod tests {
 
     fn handshake(id: usize, address: &str) -> Handshake {
         let address: std::net::IpAddr = address.parse().unwrap();
-        Handshake { id, address: Some(Address::from(address).key()), is_slow: true }
+        Handshake { id, address: Some(Address::from(address).key()), is_slow: true, is_advanced: false }
     }
 
     fn pop_all(ready: &mut ReadyList, now: Instant) -> Vec<usize> {
@@ -187,6 +193,16 @@ mod tests {
         assert_eq!(ready.pop(), Some(1));
         assert_eq!((ready.pop_handshake(now), ready.pop_handshake(now)), (Some(2), None));
         assert!(ready.is_empty() && !ready.has_slow());
+    }
+
+    #[test]
+    fn who_is_nearly_in_comes_before_those_who_begin() {
+        let (mut ready, now) = (ReadyList::default(), Instant::now());
+        ready.push_handshake(handshake(1, "10.0.0.1"), now);
+        ready.push_handshake(handshake(2, "10.0.0.1"), now);
+        ready.push_handshake(Handshake { is_advanced: true, ..handshake(3, "10.0.0.1") }, now);
+        ready.push_handshake(handshake(4, "10.0.0.2"), now);
+        assert_eq!(pop_all(&mut ready, now), [3, 4, 1, 2]);
     }
 
     #[test]

@@ -4,9 +4,29 @@ use std::time::Instant;
 
 use rust_websocket_proto::admission::AddressKey;
 
-use super::{Conn, Owner, Stage, Turn};
+use super::{Conn, Cost, Owner, Stage, Turn};
 
 impl Conn {
+    /// Whether its TLS handshake is past the step that takes long, or complete.
+    pub(crate) fn is_past_signature(&self) -> bool {
+        matches!(&self.stage, Stage::Connected(wire) if wire.transport.is_tls() && !wire.transport.awaits_first_bytes())
+    }
+
+    /// What its next turn may cost.
+    pub(crate) fn cost(&self) -> Cost {
+        match &self.stage {
+            Stage::Connected(wire) if wire.transport.is_established() => Cost::Low,
+            Stage::Connected(wire) if wire.transport.is_tls() => {
+                if self.pending.is_some() && wire.transport.awaits_first_bytes() {
+                    Cost::Signature
+                } else {
+                    Cost::Handshake
+                }
+            }
+            _ => Cost::Low,
+        }
+    }
+
     /// Whose pending handshake it is, if it is one.
     pub(crate) fn handshake_of(&self) -> Option<AddressKey> {
         self.pending.as_ref().map(|pending| pending.client(&self.stage).address.key())
