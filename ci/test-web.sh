@@ -6,18 +6,20 @@
 #   ci/test-web.sh                                needs the addon in godot-project/addons (ci/build.sh puts it there)
 #   ci/test-web.sh --browser [--template FILE]    the same subjects as pages in a headless Chromium, with the export template
 #                                                 FILE or one that ci/build-web-template.sh builds, which takes its time
+#   ci/test-web.sh --picture [--template FILE]    takes the picture of docs/web.md anew instead
 #
 # Logs stay in build/test-web/. The last line is "N passed, N failed".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 logs=$root_dir/build/test-web
-browser=false template=()
+browser=false picture=false template=()
 while (($#)); do
   case $1 in
     --browser) browser=true ;;
+    --picture) browser=true picture=true ;;
     --template) template=(--template "${2:-}") && shift ;;
-    *) die "unknown option '$1' (known: --browser, --template FILE)." ;;
+    *) die "unknown option '$1' (known: --browser, --picture, --template FILE)." ;;
   esac
   shift
 done
@@ -130,10 +132,10 @@ check_preset() {
 fails() { ! "$@"; }
 lacks_line() { ! grep -E -- "$2" "$1"; }
 
-# A native server of the demo for two players and a native bot on it; $1 is whom they play with. Sets $url.
+# A native server of the demo for two players and a native bot on it; $1 is whom they play with, for $2 seconds. Sets $url.
 start_demo_server() {
   local log=$logs/demo-server-$1.log
-  start "$log" timeout 180 "$GODOT" --headless --path "$project" res://demo/server/server.tscn -- --players=2 --seconds=4
+  start "$log" timeout 180 "$GODOT" --headless --path "$project" res://demo/server/server.tscn -- --players=2 "--seconds=$2"
   wait_for_line "$log" 'listening on ws://' 30 || die "the demo's server does not start."
   url=$(sed -n 's/.*listening on \(ws:[^ ]*\).*/\1/p' "$log")
   start "$logs/demo-native-$1.log" timeout 150 "$GODOT" --headless --path "$project" -- --bot "--url=$url" --name=Native
@@ -142,7 +144,7 @@ start_demo_server() {
 # A bot in the pack and a native one, on a native server.
 check_demo() {
   local url
-  start_demo_server pack
+  start_demo_server pack 4
   check "demo: the bot in the pack ends well" play demo "$logs/demo-web.log" --bot "--url=$url" --name=Browser
   check "demo: it has played" says "$logs/demo-web.log" '^report: .*"chat_heard":\[[^]]'
   check "demo: it says nothing else" is_silent "$logs/demo-web.log"
@@ -188,16 +190,25 @@ make_page() {
   page_url=http://127.0.0.1:$port
 }
 
+# chromium_page NAME ARGUMENT... -- OPTION...: has headless Chromium open the page with these user arguments. What it says is the log NAME.
+chromium_page() {
+  local name=$1 profile=$scratch/profile-$1 list=""
+  shift
+  while [[ $1 != -- ]]; do list+=",\"$1\"" && shift; done
+  shift
+  sed "s|\"args\":\[\]|\"args\":[\"--\"$list]|" "$page/index.html" >"$page/$name.html"
+  start "$logs/browser-$name.log.all" env "HOME=$profile" timeout --kill-after=5 120 chromium --headless --no-sandbox \
+    --disable-dev-shm-usage --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run \
+    --disable-background-networking --disable-component-update --disable-sync --user-data-dir="$profile/data" \
+    --enable-logging=stderr --v=0 "$@" "$page_url/$name.html"
+}
+
 # browse NAME END ARGUMENT...: the page with these user arguments, until its console has a line that matches END. What the console
 # says is the log NAME.
 browse() {
-  local name=$1 end=$2 log=$logs/browser-$1.log profile=$scratch/profile-$1 list
+  local name=$1 end=$2 log=$logs/browser-$1.log
   shift 2
-  list=$(printf ',"%s"' "$@")
-  sed "s|\"args\":\[\]|\"args\":[\"--\"$list]|" "$page/index.html" >"$page/$name.html"
-  start "$log.all" env "HOME=$profile" timeout --kill-after=5 120 chromium --headless --no-sandbox --disable-dev-shm-usage \
-    --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run --disable-background-networking \
-    --disable-component-update --disable-sync --user-data-dir="$profile/data" --enable-logging=stderr --v=0 "$page_url/$name.html"
+  chromium_page "$name" "$@" --
   wait_for_line "$log.all" ":CONSOLE[:(].*\"$end" 110 "$pid" >/dev/null 2>&1 || true # judged below
   stop "$pid"
   sed -nE 's/^.*:CONSOLE[:(][0-9]+\)?\] "(.*)", source: .*$/\1/p' "$log.all" >"$log"
@@ -223,10 +234,22 @@ check_browser() {
   check "browser: the node, comes back" says "$logs/browser-node.log" '^node: closed 4012 restarting true WebSocketPeer$'
   check "browser: the engine's example, closes" browse dropin \
     'WebSocket closed with code: 1000, reason: Good bye\.\. Clean: true' WEB_SUBJECT=dropin "${urls[@]}"
-  start_demo_server browser
+  start_demo_server browser 4
   check "browser: the bot in the page ends" browse demo 'client: end' --bot "--url=$url" --name=Browser
   check "browser: it has played" says "$logs/browser-demo.log" '^report: '
   check "browser: the demo's server lets it in" says "$logs/demo-server-browser.log" '^server: Browser joined$'
+}
+
+# The picture in the documentation: a round of the sample project, seen by a player in the page. Chromium takes it when the page is
+# complete, which it is not before its time is up: an image of it never comes.
+take_picture() {
+  local url silent_port
+  silent_port=$(free_port)
+  start "$logs/silent.log" python3 -c "import socket, time; listener = socket.create_server(('127.0.0.1', $silent_port)); time.sleep(60)"
+  sed -i "s|</body>|<img src=\"http://127.0.0.1:$silent_port/\" hidden></body>|" "$page/index.html"
+  start_demo_server picture 90
+  chromium_page picture --bot "--url=$url" --name=Browser -- --window-size=1152,740 --timeout=20000 "--screenshot=$root_dir/docs/web.png"
+  wait "$pid" || die "Chromium has taken no picture; see $logs/browser-picture.log.all."
 }
 
 # Ends the process $1, which waits for a child (timeout), and that child, at once.
@@ -249,7 +272,10 @@ make_project
 start_native_server
 if $browser; then
   say "in a browser"
-  if make_page; then check_browser; fi
+  if make_page; then
+    if $picture; then take_picture && exit; fi
+    check_browser
+  fi
   finish
   exit
 fi
