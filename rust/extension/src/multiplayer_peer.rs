@@ -159,7 +159,7 @@ impl RustWebSocketMultiplayerPeer {
 
     /// Sends a packet; each peer that refuses it prints why, once.
     pub(crate) fn put(state: &MultiplayerState, payload: &[u8]) -> Error {
-        match state.attempt(|multiplayer| multiplayer.put_copy(payload, &Instant::now)) {
+        match state.attempt(|multiplayer| multiplayer.put_packet(payload, &Instant::now)) {
             Ok(refused) => {
                 let errors = refused.into_iter().map(|(peer, refused)| report::refuse(&*peer, &refused));
                 errors.last().unwrap_or(Error::OK)

@@ -75,7 +75,7 @@ fn status_id_and_signals() {
     assert_eq!((client.status(), client.unique_id(), client.is_server()), (Status::Connecting, 0, false));
     assert_eq!(client.local_port(), 0);
     assert!(client.peer(1).is_some() && client.peer(2).is_none());
-    assert!(matches!(client.put_packet(text("x"), &clock.now()), Err(Refused::NotConnected { .. })));
+    assert!(matches!(client.put_packet(&text("x"), &clock.now()), Err(Refused::NotConnected { .. })));
     remote.opens();
     assert_eq!(poll(&mut client, &clock), [""; 0]);
     assert_eq!(client.status(), Status::Connecting, "until the id is there");
@@ -86,7 +86,7 @@ fn status_id_and_signals() {
     assert_eq!((client.status(), client.unique_id()), (Status::Connected, 77));
     assert_eq!((client.packet_peer(), client.next_packet().unwrap()), (1, Some("first".into())));
     client.target_peer = 5;
-    client.put_packet(text("to the server, whatever the target"), &clock.now()).unwrap();
+    client.put_packet(&text("to the server, whatever the target"), &clock.now()).unwrap();
     assert_eq!(remote.sent().len(), 1);
     remote.closes(4000);
     let mut inside = None;
@@ -208,7 +208,7 @@ fn f23_reading_a_few_packets_per_frame_loses_nothing() {
         let mut read = 0;
         while poll(&mut client, &clock).is_empty() {
             assert_eq!(client.status(), Status::Connected);
-            client.put_packet(text("dropped, and no mistake"), &clock.now()).unwrap();
+            client.put_packet(&text("dropped, and no mistake"), &clock.now()).unwrap();
             read += client.take_packets(per_frame).len();
         }
         assert_eq!((read, client.status()), (101, Status::Disconnected), "{per_frame} per frame");
@@ -232,7 +232,7 @@ fn leaving_the_server() {
     client.disconnect_peer(1, false, &clock.now()).unwrap();
     assert_eq!(remote.with(|wire| wire.closed.clone()), Some((1000, String::new())));
     assert_eq!((client.status(), client.available_packets()), (Status::Connected, 0));
-    assert!(matches!(client.put_packet(text("x"), &clock.now()), Err(Refused::Closed { .. })));
+    assert!(matches!(client.put_packet(&text("x"), &clock.now()), Err(Refused::Closed { .. })));
     remote.says("too late");
     assert_eq!((poll(&mut client, &clock), client.available_packets()), (vec![], 0));
     remote.closes(1000);
@@ -285,7 +285,7 @@ fn closing() {
     let (mut client, remote, clock) = connected();
     client.transfer_mode = TransferMode::Unreliable;
     let peer = Arc::clone(client.peer(1).unwrap());
-    client.put_packet(text("12"), &clock.now()).unwrap();
+    client.put_packet(&text("12"), &clock.now()).unwrap();
     client.close(&clock.now());
     assert_eq!(remote.with(|wire| wire.closed.clone()), Some((1000, String::new())));
     assert_eq!(
@@ -303,12 +303,12 @@ fn closing() {
 fn overflow_and_loss() {
     let (mut client, remote, clock) = connected();
     remote.with(|wire| wire.refuses = Some(SendError::BufferFull));
-    assert!(matches!(client.put_packet(text("x"), &clock.now()), Err(Refused::Full)));
+    assert!(matches!(client.put_packet(&text("x"), &clock.now()), Err(Refused::Full)));
     remote.with(|wire| wire.refuses = Some(SendError::NotOpen));
-    assert!(client.put_packet(text("x"), &clock.now()).is_ok(), "lost, which the next poll shows");
+    assert!(client.put_packet(&text("x"), &clock.now()).is_ok(), "lost, which the next poll shows");
     remote.breaks();
     assert_eq!(poll(&mut client, &clock), ["disconnected 1"]);
-    let refused = client.put_packet(text("x"), &clock.now()).unwrap_err().to_string();
+    let refused = client.put_packet(&text("x"), &clock.now()).unwrap_err().to_string();
     assert!(refused.contains("not connected (the other side ended"), "{refused}");
 }
 

@@ -65,7 +65,7 @@ fn take(server: &mut Server) -> Option<(i32, String)> {
 
 fn send(server: &mut Server, target: i32, payload: &'static str) -> usize {
     server.target_peer = target;
-    server.put_packet(text(payload), &Clock::new().now()).expect("a target that exists").len()
+    server.put_packet(&text(payload), &Clock::new().now()).expect("a target that exists").len()
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn f37_status_id_and_port() {
     let street = Street::default();
     assert_eq!((server.status(), server.unique_id(), server.local_port()), (Status::Disconnected, 0, 0));
     assert!(matches!(
-        server.put_packet(text("x"), &Clock::new().now()),
+        server.put_packet(&text("x"), &Clock::new().now()),
         Err(Refused::NotConnected { call: "put_packet", .. })
     ));
     assert!(matches!(server.next_packet(), Err(Refused::NotConnected { call: "get_packet", .. })));
@@ -165,7 +165,7 @@ fn targets() {
     let nobody = (2..).find(|id| !ids.contains(id)).unwrap();
     server.target_peer = nobody;
     assert!(
-        matches!(server.put_packet(text("x"), &clock.now()), Err(Refused::UnknownTarget(id)) if id == nobody)
+        matches!(server.put_packet(&text("x"), &clock.now()), Err(Refused::UnknownTarget(id)) if id == nobody)
     );
     assert_eq!(send(&mut server, -nobody, "all but nobody"), 0);
     assert_eq!(got(), ["all but nobody"; 3]);
@@ -178,7 +178,7 @@ fn targets_that_a_script_has_changed() {
     let peer = Arc::clone(server.peer(ids[0]).unwrap());
     peer.with(|peer| peer.set::<property::outbound_buffer_size>(2, &clock.now())).unwrap();
     server.target_peer = 0;
-    let refused = server.put_packet(text("long"), &clock.now()).unwrap();
+    let refused = server.put_packet(&text("long"), &clock.now()).unwrap();
     let [(of, Refused::Recipient { id, refused })] = &refused[..] else { panic!("{}", refused.len()) };
     assert!(Arc::ptr_eq(of, &peer) && *id == ids[0]);
     assert!(matches!(**refused, Refused::TooBig { size: 4, limit: 2 }));
@@ -190,7 +190,7 @@ fn overflow_of_one_member() {
     let (mut server, _street, clock, visitors, ids) = server_with(3);
     visitors[1].remote.with(|wire| wire.refuses = Some(SendError::BufferFull));
     server.target_peer = 0;
-    let refused = server.put_packet(text("x"), &clock.now()).unwrap();
+    let refused = server.put_packet(&text("x"), &clock.now()).unwrap();
     let sentence = refused[0].1.to_string();
     assert!(
         refused.len() == 1 && sentence.starts_with(&format!("Peer {}: The outbound buffer", ids[1])),
@@ -244,7 +244,7 @@ fn kicking() {
         Err(Refused::UnknownPeer { call: "disconnect_peer", .. })
     ));
     server.target_peer = ids[0];
-    let refused = server.put_packet(text("too late"), &clock.now()).unwrap_err();
+    let refused = server.put_packet(&text("too late"), &clock.now()).unwrap_err();
     assert!(matches!(refused, Refused::TargetHasLeft(id) if id == ids[0]), "{refused}");
 }
 
@@ -424,7 +424,7 @@ fn the_same_for_one_peer_after_the_other_is_shared() {
     let (mut server, _street, clock, visitors, ids) = server_with(2);
     let mut put = |target, payload: &'static str| {
         server.target_peer = target;
-        server.put_packet(text(payload), &clock.now()).unwrap();
+        server.put_packet(&text(payload), &clock.now()).unwrap();
     };
     put(ids[0], "state");
     put(ids[1], "state");
@@ -440,7 +440,7 @@ fn what_is_unreliable_is_put_with_its_time() {
     let (mut server, _street, clock, visitors, ids) = server_with(1);
     server.target_peer = ids[0];
     let put = |server: &mut Multiplayer<FakeListener>| {
-        server.put_packet(text("x"), &clock.now()).unwrap();
+        server.put_packet(&text("x"), &clock.now()).unwrap();
         visitors[0].remote.with(|wire| wire.deliveries.pop().unwrap())
     };
     server.transfer_mode = TransferMode::Unreliable;

@@ -17,33 +17,36 @@ const A_FEW: usize = 3;
 const MOST_PREFETCHED: usize = 2048;
 
 impl<L: Listening> Multiplayer<L> {
-    /// Sends a packet. The peers that refuse it are returned, each with what to report for it.
+    /// Sends a packet, which is copied unless the same bytes were put for a peer just before. The peers that refuse it are
+    /// returned, each with what to report for it.
     ///
     /// # Errors
     /// Nobody is sent anything: not connected, or an unknown target.
-    pub fn put_packet(&mut self, payload: Bytes, now: Now<'_>) -> Result<Refusals, Refused> {
+    pub fn put_packet(&mut self, payload: &[u8], now: Now<'_>) -> Result<Refusals, Refused> {
         self.check_connected("put_packet")?;
         let delivery = self.delivery(now);
-        let payload = self.shared(payload);
+        let is_shared = self.shares(payload.len());
+        if is_shared {
+            self.share(payload);
+        }
         let refused = match &self.session {
-            Session::Server(server) => server.send(self.target_peer, &payload, delivery)?,
-            Session::Client(client) => client.send(payload, delivery).map(|()| Vec::new())?,
+            // By reference: the I/O thread drops what has gone out meanwhile, and each count of the same bytes waits for it.
+            Session::Server(server) if is_shared => {
+                server.send(self.target_peer, &self.last_put, delivery)?
+            }
+            Session::Server(server) => {
+                server.send(self.target_peer, &Bytes::copy_from_slice(payload), delivery)?
+            }
+            Session::Client(client) => {
+                client.send(Bytes::copy_from_slice(payload), delivery)?;
+                Vec::new()
+            }
             Session::Idle => Vec::new(),
         };
         if let Some((_, last)) = refused.last() {
             self.note_refusal(last);
         }
         Ok(refused)
-    }
-
-    /// As [`put_packet`](Self::put_packet), of bytes that are copied unless the same ones were put for a peer just before.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn put_copy(&mut self, payload: &[u8], now: Now<'_>) -> Result<Refusals, Refused> {
-        let is_repeated = self.shares(payload.len()) && self.last_put == payload;
-        let payload = if is_repeated { self.last_put.clone() } else { Bytes::copy_from_slice(payload) };
-        self.put_packet(payload, now)
     }
 
     /// Whether a packet may be one of those that are put for one peer after the other.
@@ -53,18 +56,13 @@ impl<L: Listening> Multiplayer<L> {
 
     /// `SceneMultiplayer` sends a packet to everybody as one for each peer, with the same bytes: they share one payload, and so what
     /// it is compressed to.
-    fn shared(&mut self, payload: Bytes) -> Bytes {
-        if !self.shares(payload.len()) {
-            return payload;
-        }
-        let is_last = payload.as_ptr() == self.last_put.as_ptr() && payload.len() == self.last_put.len();
-        if is_last || payload == self.last_put {
+    fn share(&mut self, payload: &[u8]) {
+        if self.last_put == payload {
             self.note_repeat();
         } else {
-            self.last_put = payload;
+            self.last_put = Bytes::copy_from_slice(payload);
             self.repeats = 0;
         }
-        self.last_put.clone()
     }
 
     /// The same was put for another peer: who does that a few times goes on with the others, whose memory is asked for together.
