@@ -319,7 +319,7 @@ func get_reconnect_attempt() -> int:
 
 
 ## One sentence for people that says why the last connection ended or never came about, or why a
-## call was refused. Empty while connected, and after a close that both sides agreed on.
+## call was refused. Empty from connecting on, and after a close that both sides agreed on.
 func get_error_message() -> String:
 	return _error_message
 

@@ -220,7 +220,7 @@ impl Local {
         let has_read = was_open && self.read_available(stream, budget, events, now);
         // The engine notices an end only in its own poll, and drops what was not read by then. Where something was
         // read the next poll is early enough for that: each of these calls is a system call or two.
-        if has_read || !self.endpoint.wants_read() {
+        if has_read || budget.is_spent() || !self.endpoint.wants_read() {
             return;
         }
         // An open TLS stream has been polled to read it.

@@ -18,7 +18,10 @@ use rust_websocket_net::{Pipe, PipeSocket};
 use rust_websocket_peers::Rotation;
 use rust_websocket_proto::admission::Endpoint;
 
-use crate::{frame_share, report::quietly};
+use crate::{
+    frame_share,
+    report::{fence, quietly},
+};
 
 /// Most bytes that change hands in one call; a TLS stream takes no more.
 const CHUNK: usize = 16 * 1024;
@@ -292,8 +295,16 @@ pub(crate) fn run() {
     }
     let begun = Instant::now();
     let share = frame_share::left(begun);
-    with_all(|pumps| pumps.turn(Pump::run, || begun.elapsed() >= share));
+    with_all(|pumps| pumps.turn(run_fenced, || begun.elapsed() >= share));
     frame_share::spend(begun, begun.elapsed());
+}
+
+/// A stream whose functions cannot be called ends its connection, and no other.
+fn run_fenced(pump: &mut Pump) -> bool {
+    fence(None, || Some(pump.run())).unwrap_or_else(|| {
+        pump.end_input(Err("the stream's functions cannot be called".to_owned()));
+        false
+    })
 }
 
 /// A stream's own code may come here again: it finds none.

@@ -72,7 +72,6 @@ pub(crate) fn for_client(
     if Target::parse(url).map_or(true, |target| target.scheme == Scheme::Ws) {
         return (Ok(Security::None), Held::new());
     }
-    log_keys_if_asked();
     match client_settings(options, shown, version_of(own.minimum)) {
         Ok(ClientSettings::Ours(tls)) => (Ok(Security::Tls(tls)), Held::new()),
         Ok(ClientSettings::Engines(options)) => {
@@ -279,6 +278,7 @@ fn client_settings(
 ) -> Result<ClientSettings<'_>, String> {
     static BY_OBJECT: Memory<(InstanceId, Beside), ClientTls> = Memory::new();
     static BY_WISHES: Memory<ClientWishes, ClientTls> = Memory::new();
+    log_keys_if_asked(); // before any settings are remembered
     let (identity, shown) = shown.unzip();
     let beside = Beside { shown, minimum };
     let id = options.map(Gd::instance_id);

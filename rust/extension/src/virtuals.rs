@@ -63,7 +63,7 @@ impl Call {
         Self { instance, arguments, result }
     }
 
-    /// The argument at `index`, which is passed as a `T`: an integer, an enum and a bool as 8 bytes, a pointer as itself.
+    /// The argument at `index`, which is passed as a `T`: an integer and an enum as 8 bytes, a bool as one, a pointer as itself.
     ///
     /// # Safety
     /// The virtual has such an argument.

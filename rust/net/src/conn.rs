@@ -468,14 +468,14 @@ impl Conn {
         }
     }
 
-    /// Reads although the kernel has not said that there is something. False if there is not.
-    pub(crate) fn look(&mut self, turn: &mut Turn<'_>) -> bool {
-        let Stage::Connected(wire) = &mut self.stage else { return false };
-        if wire.readable || wire.transport.is_tls() || !self.endpoint.wants_read() {
-            return wire.readable;
+    /// Reads although the kernel has not said that there is something. False if there is not; `None` where that is not to be tried.
+    pub(crate) fn look(&mut self, turn: &mut Turn<'_>) -> Option<bool> {
+        let Stage::Connected(wire) = &mut self.stage else { return None };
+        if wire.transport.is_tls() || !self.endpoint.wants_read() {
+            return None;
         }
         wire.readable = true;
-        self.read(turn)
+        Some(self.read(turn))
     }
 
     /// Reads once and hands on what came. False if there was nothing to read.

@@ -128,7 +128,9 @@ impl Handshakes {
     fn pop(&mut self, now: Instant) -> Option<usize> {
         let address = self.turns.pop_front()?;
         let line = self.lines.get_mut(&address)?;
-        let is_late = line.front().is_some_and(|(_, since)| now.saturating_duration_since(*since) > PATIENCE);
+        let is_late = line.front().is_some_and(|(first, since)| {
+            !first.is_advanced && now.saturating_duration_since(*since) > PATIENCE
+        });
         let next = if is_late { line.pop_back() } else { line.pop_front() };
         if line.is_empty() {
             self.lines.remove(&address);
@@ -202,7 +204,7 @@ mod tests {
         ready.push_handshake(handshake(2, "10.0.0.1"), now);
         ready.push_handshake(Handshake { is_advanced: true, ..handshake(3, "10.0.0.1") }, now);
         ready.push_handshake(handshake(4, "10.0.0.2"), now);
-        assert_eq!(pop_all(&mut ready, now), [3, 4, 1, 2]);
+        assert_eq!(pop_all(&mut ready, now + PATIENCE * 2), [3, 4, 2, 1]);
     }
 
     #[test]

@@ -242,7 +242,7 @@ impl Decoder {
                     let Some((header, size)) = frame::read_header(input.bytes(), self.side, deflate)? else {
                         return Ok(Item::NeedsInput);
                     };
-                    budget.charge(FRAME);
+                    budget.charge(FRAME + trace.cost(header.length));
                     input.consume(size);
                     self.begin(header)
                         .inspect_err(|_| trace.received(|| seen(&header, MessageKind::Binary)))?;

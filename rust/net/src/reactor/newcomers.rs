@@ -41,15 +41,16 @@ impl Reactor {
         }
     }
 
-    /// The same on the thread of somebody who polls: nothing of TLS, and until the turn's end.
+    /// The same on the thread of somebody who polls: nothing of TLS, and until the turn's end, but one at least, since those who are in
+    /// may need all of each turn.
     pub(super) fn shake_hands_quickly(&mut self, ends_at: Instant) {
         while self.ready.has_handshakes() && !self.ready.has_slow() {
             let now = Instant::now();
+            let Some(id) = self.ready.pop_handshake(now) else { return };
+            self.work_unless_slow(id);
             if now >= ends_at {
                 return;
             }
-            let Some(id) = self.ready.pop_handshake(now) else { return };
-            self.work_unless_slow(id);
         }
     }
 

@@ -65,13 +65,14 @@ impl Reactor {
         let has_input = self.with_conn(partner, |conn, turn| {
             catch_unwind(AssertUnwindSafe(|| conn.look(turn))).unwrap_or_else(|_| {
                 conn.fail(turn.sockets);
-                true
+                Some(true)
             })
         });
-        if has_input == Some(true) {
+        let Some(Some(has_input)) = has_input else { return false };
+        if has_input {
             self.ready.push(partner);
         }
-        has_input.is_some()
+        true
     }
 
     pub(super) fn work_unless_slow(&mut self, id: usize) {

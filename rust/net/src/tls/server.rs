@@ -6,7 +6,10 @@ use rust_websocket_proto::{ServerName, ServerNames};
 use rustls::{
     ServerConfig, ServerConnection,
     crypto::aws_lc_rs::Ticketer,
-    server::{ClientHello, NoClientAuth, ProducesTickets, ResolvesServerCert, danger::ClientCertVerifier},
+    server::{
+        ClientHello, NoClientAuth, NoServerSessionStorage, ProducesTickets, ResolvesServerCert,
+        danger::ClientCertVerifier,
+    },
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
@@ -66,9 +69,15 @@ impl ServerTls {
             .map_err(|_| TlsError::Unavailable)?
             .with_client_cert_verifier(clients)
             .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&certified))));
-        // Tickets: who comes back needs no new key exchange with our certificate, and nothing is stored here for it. They
-        // vouch for the client's certificate too, so that other rules need other tickets.
-        config.ticketer = Arc::new(LazyTicketer::default());
+        if asks_for_certificates {
+            // A resumed session goes on with the certificate of the first, and renews its ticket: who came back often enough would be
+            // let in for ever, whenever that certificate has expired.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        } else {
+            // Tickets: who comes back needs no new key exchange with our certificate, and nothing is stored here for it.
+            config.ticketer = Arc::new(LazyTicketer::default());
+        }
         if let Some(log) = key_log() {
             config.key_log = log;
         }

@@ -89,7 +89,10 @@ impl Checker {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), webpki::Error> {
-        let check = |path: &VerifiedPath<'_>| check_anchor(roots, path, now);
+        let check = |path: &VerifiedPath<'_>| {
+            check_anchor(roots, path, now)?;
+            self.check_constraints(der, path)
+        };
         let usage = match self.role {
             Role::Server => KeyUsage::server_auth(),
             Role::Client => KeyUsage::client_auth(),
@@ -105,6 +108,24 @@ impl Checker {
                 Some(&check),
             )
             .map(|_| ())
+    }
+
+    /// webpki holds alternative names against an authority's constraints. A server's certificate without such names is looked at by its
+    /// common name, which it does not.
+    fn check_constraints(
+        &self,
+        der: &CertificateDer<'_>,
+        path: &VerifiedPath<'_>,
+    ) -> Result<(), webpki::Error> {
+        let has_names = Certificate::read(der).is_none_or(|read| read.has_alternative_names);
+        if self.role == Role::Client || has_names {
+            return Ok(());
+        }
+        let mut issuers = path.intermediate_certificates();
+        let is_constrained = path.anchor().name_constraints.is_some()
+            || issuers
+                .any(|issuer| Certificate::read(&issuer.der()).is_none_or(|read| read.has_name_constraints));
+        if is_constrained { Err(webpki::Error::NameConstraintViolation) } else { Ok(()) }
     }
 
     /// A certificate that one of those has signed which a script has chosen.

@@ -20,7 +20,7 @@ pub struct ClientAuth {
 }
 
 impl ClientAuth {
-    /// These, or signed by one of them: one or more certificates as PEM text. Required: a client without one is refused.
+    /// Signed by one of these, or one of these itself if it has signed itself: one or more certificates as PEM text. Required: a client without one is refused.
     ///
     /// # Errors
     /// The certificates cannot be read, or there are none.
@@ -28,6 +28,9 @@ impl ClientAuth {
         Ok(Self { roots: Arc::new(Roots::chosen(trusted)?), is_required })
     }
 }
+
+/// Bytes of the authorities' names. More are not told: TLS has 65 535 for all that the server asks, and a client reads no more.
+const LONGEST_HINTS: usize = 16 * 1024;
 
 /// Decides about clients' certificates.
 #[derive(Debug)]
@@ -42,7 +45,12 @@ impl ClientVerifier {
     pub(super) fn new(auth: ClientAuth) -> Self {
         let trusted = auth.roots.certificates.iter();
         let subjects = trusted.filter_map(|der| Certificate::read(der).map(|read| read.subject));
-        let hints = subjects.map(DistinguishedName::in_sequence).collect();
+        let mut hints: Vec<_> = subjects.map(DistinguishedName::in_sequence).collect();
+        hints.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        hints.dedup_by(|one, other| one.as_ref() == other.as_ref());
+        if hints.iter().map(|hint| hint.as_ref().len()).sum::<usize>() > LONGEST_HINTS {
+            hints.clear();
+        }
         Self { auth, hints, checker: Checker::new(Role::Client) }
     }
 }

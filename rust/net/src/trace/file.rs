@@ -52,7 +52,8 @@ pub(super) struct TraceFile {
 impl TraceFile {
     /// The file at that path, if it is in use.
     pub(super) fn in_use(path: &Path) -> Option<Arc<Self>> {
-        find(&mut lock(&FILES), &identity(path).ok()?)
+        let identity = identity(path).ok()?; // asks the system, while nothing is locked
+        find(&mut lock(&FILES), &identity)
     }
 
     /// Opens the file at that path unless it is in use.

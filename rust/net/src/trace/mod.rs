@@ -110,8 +110,9 @@ impl ConnectionTrace {
         self.0.peer_id.store(id, Ordering::Relaxed);
     }
 
-    /// Something beside what the protocol tells. It is escaped already.
-    pub fn note(&self, text: impl Display) {
+    /// A line of its own.
+    #[cfg(test)]
+    fn note(&self, text: impl Display) {
         self.write(&format_args!("= {text}"));
     }
 

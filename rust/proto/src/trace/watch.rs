@@ -52,6 +52,10 @@ struct Watch {
     is_gone: bool,
 }
 
+/// What it takes to write a line of a trace, and a byte of a payload that it shows, in nanoseconds (see `budget.rs`).
+const LINE: u64 = 1_500;
+const SHOWN_BYTE: u64 = 10;
+
 impl Watch {
     fn tell(&mut self, kind: Kind<'_>) {
         self.is_gone = self.is_gone || !self.tracer.trace(&TraceEvent(kind));
@@ -122,6 +126,14 @@ impl Trace {
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// What telling of a frame that comes in costs of a turn's budget.
+    #[inline]
+    pub(crate) fn cost(&self, payload: u64) -> u64 {
+        self.0
+            .as_ref()
+            .map_or(0, |watch| LINE + payload.min(watch.tracer.payload_bytes() as u64) * SHOWN_BYTE)
     }
 
     #[inline]
