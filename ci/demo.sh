@@ -217,11 +217,14 @@ play_with_slow_client() {
   play_behind_slow_link 0
   say "it got $states states, up to $age s old (95 of 100)"
   before=$age
-  say "the same with unreliable_lifetime = 100"
-  play_behind_slow_link 100
-  say "it got $states states, up to $age s old (95 of 100)"
-  awk -v before="$before" -v age="$age" 'BEGIN { exit !(age > 0 && age < 0.6 && before > 1) }' ||
-    give_up "the states should be old without it, and not with it."
+  # TCP takes a new link for a quicker one now and then, and fills it for the seconds that a round lasts: one more round then.
+  for _ in 1 2; do
+    say "the same with unreliable_lifetime = 100"
+    play_behind_slow_link 100
+    say "it got $states states, up to $age s old (95 of 100)"
+    if awk -v before="$before" -v age="$age" 'BEGIN { exit !(age > 0 && age < 0.6 && before > 1) }'; then return 0; fi
+  done
+  give_up "the states should be old without it, and not with it."
 }
 
 play_in_window() {

@@ -9,11 +9,12 @@ use std::mem::transmute;
 use std::sync::OnceLock;
 
 use godot::builtin::StringName;
+use godot::init::__gdext_load_library;
 use godot::obj::GodotClass;
 use godot::sys;
 
 use crate::{
-    multiplayer_peer::RustWebSocketMultiplayerPeer, rust_websocket_register, virtuals::take_over,
+    RustWebSocket, multiplayer_peer::RustWebSocketMultiplayerPeer, virtuals::take_over,
     websocket_peer::RustWebSocketPeer,
 };
 
@@ -29,6 +30,10 @@ static REGISTER: OnceLock<RegisterClass> = OnceLock::new();
 const REFUSAL: &CStr = c"Rust WebSocket is not loaded: this build registers WebSocketPeer and \
     WebSocketMultiplayerPeer, which this engine has already; use an engine compiled with \
     module_websocket_enabled=no, or the addon's usual build.";
+
+// As gdext's attribute does beside the entry, which would be a second one here.
+#[cfg(target_os = "linux")]
+sys::register_hot_reload_workaround!();
 
 /// What the manifest names. Answers 0 (not loaded) when the names are taken.
 ///
@@ -48,7 +53,7 @@ pub(crate) unsafe extern "C" fn rust_websocket_init(
             return 0;
         }
         _ = ENGINE.set(engine);
-        rust_websocket_register(Some(get_proc_address), library, init)
+        __gdext_load_library::<RustWebSocket>(Some(get_proc_address), library, init)
     }
 }
 

@@ -46,7 +46,7 @@ mod trace_methods;
 mod virtuals;
 mod websocket_peer;
 
-use godot::init::{ExtensionLibrary, InitStage, gdextension};
+use godot::init::{ExtensionLibrary, InitStage};
 
 // gdext defines this function of glibc's once more, for reloading, and exports it with it. Only this library's own calls
 // are meant: its entry is all that it should export.
@@ -54,11 +54,9 @@ use godot::init::{ExtensionLibrary, InitStage, gdextension};
 core::arch::global_asm!(".globl __cxa_thread_atexit_impl", ".hidden __cxa_thread_atexit_impl");
 
 /// The library, for the engine.
-struct RustWebSocket;
+pub(crate) struct RustWebSocket;
 
-// The manifest names one entry symbol, which is `rust_websocket_init` in entry.rs.
-#[gdextension(entry_symbol = rust_websocket_register)]
-// SAFETY: the engine calls the entry functions as GDExtension prescribes.
+// SAFETY: the engine calls the entry function, which is in entry.rs, as GDExtension prescribes.
 unsafe impl ExtensionLibrary for RustWebSocket {
     fn on_stage_init(stage: InitStage) {
         match stage {
