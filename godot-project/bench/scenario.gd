@@ -196,6 +196,17 @@ func wait_for_clients(server: MultiplayerPeer, count: int) -> bool:
 	return entered[0] == count
 
 
+## Echoes until the load generator is done, or should have been: in a tight loop.
+func echo(server: MultiplayerPeer) -> void:
+	var end := end_of(seconds + 5.0)
+	while not is_load_done() and Time.get_ticks_usec() < end:
+		for i in 200:
+			server.poll()
+			while server.get_available_packet_count() > 0:
+				server.set_target_peer(server.get_packet_peer())
+				server.put_packet(server.get_packet())
+
+
 ## Polls `peer` until it is open.
 func wait_until_open(peer: PacketPeer) -> bool:
 	var end := end_of(5.0)

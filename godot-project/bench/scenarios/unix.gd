@@ -2,11 +2,13 @@ extends "res://bench/scenario.gd"
 ## A server on a socket file and one on a port of loopback: one client with one message at a time,
 ## and 100 clients with 8 under way each (ours only: the engine's class knows no socket files).
 
+const SocketFiles := preload("res://tests/harness/socket_files.gd")
+
 
 func run() -> void:
 	if not WebSocketMultiplayerPeer.new().has_method(&"get_local_port"):
 		return
-	var file := "/tmp/rust_websocket_bench_%d" % OS.get_process_id()
+	var file := SocketFiles.path()
 	var port := free_port()
 	# The file first in one, the port first in the other: what comes second finds a warm machine.
 	_measure("file", 0, "unix:" + file, {"unix": file}, 1, 1)
@@ -28,20 +30,10 @@ func _measure(
 	arguments.merge(way)
 	start_load("clients", arguments)
 	if wait_for_clients(server, count):
-		_echo(server)
+		echo(server)
 		_note(name, count)
 	server.close()
 	wait_for_load()
-
-
-func _echo(server: WebSocketMultiplayerPeer) -> void:
-	var end := end_of(seconds + 5.0)
-	while not is_load_done() and Time.get_ticks_usec() < end:
-		for i in 200:
-			server.poll()
-			while server.get_available_packet_count() > 0:
-				server.set_target_peer(server.get_packet_peer())
-				server.put_packet(server.get_packet())
 
 
 func _note(name: String, count: int) -> void:

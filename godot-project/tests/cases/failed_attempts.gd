@@ -4,7 +4,7 @@ extends "res://tests/harness/case.gd"
 
 
 func test_first_poll_never_shows_the_end() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for i in 10:
 		var peer := new_ws()
@@ -26,7 +26,7 @@ func test_first_poll_never_shows_the_end() -> void:
 
 
 func test_failed_attempt_is_warned_of_once() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var port := free_port()
 	var url := "ws://somebody:secret@127.0.0.1:%d/game?token=hidden" % port
@@ -46,7 +46,7 @@ func test_failed_attempt_is_warned_of_once() -> void:
 
 ## Closing by the script, and losing a connection that stood, are no failed attempts.
 func test_what_is_no_failed_attempt_is_not_warned_of() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var asking := client_asking_raw()
 	expect_no_warning()
@@ -65,7 +65,7 @@ func test_what_is_no_failed_attempt_is_not_warned_of() -> void:
 
 
 func test_sentence_of_a_refused_call_stays_until_the_next_attempt() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var peer := new_ws()
 	expect_error("http://127.0.0.1")
@@ -91,7 +91,7 @@ func test_sentence_of_a_refused_call_stays_until_the_next_attempt() -> void:
 
 
 func test_port_that_the_system_has_chosen() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := new_mp()
 	equal(server.get_local_port(), 0, "before")
@@ -108,7 +108,7 @@ func test_port_that_the_system_has_chosen() -> void:
 
 
 func test_freed_peer_says_that_it_is_going_away() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for frees_client: bool in [true, false]:
 		var pair := connect_pair()
@@ -123,8 +123,3 @@ func test_freed_peer_says_that_it_is_going_away() -> void:
 		watch(left)
 		check(until_closed(left), "the other side sees it")
 		equal(left.get_close_code(), 1001, "close code, frees_client=%s" % frees_client)
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"

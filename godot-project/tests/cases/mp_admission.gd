@@ -5,13 +5,6 @@ extends "res://tests/harness/case.gd"
 const GAME := "https://game.example"
 
 
-func _is_builtin() -> bool:
-	if impl == "rust":
-		return false
-	check(true, "")
-	return true
-
-
 ## A raw client of a server: its request has these header lines, and these bytes go before it.
 func _ask(server: Object, headers := PackedStringArray(), before := PackedByteArray(),
 		path := "/") -> RawPeer:
@@ -49,7 +42,7 @@ func _newcomer(server: MultiplayerPeer, come: Callable) -> String:
 
 
 func test_defaults() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := new_mp()
 	equal([server.max_clients, server.max_clients_per_address, server.allowed_origins,
@@ -66,7 +59,7 @@ func test_defaults() -> void:
 
 
 func test_invalid_entries_refuse_the_array() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := new_mp()
 	for value: int in [-2, -100]:
@@ -89,7 +82,7 @@ func test_invalid_entries_refuse_the_array() -> void:
 
 
 func test_a_full_server() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(2, func(peer: MultiplayerPeer) -> void: peer.max_clients = 2)
 	var late := mp_client(session.server)
@@ -114,7 +107,7 @@ func test_a_full_server() -> void:
 
 ## 1000 connects never let 11 in: not in the server's count, not in the clients'.
 func test_1000_connects_for_10_places() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	start(90.0)
 	var ids: Dictionary[int, bool] = {}
@@ -152,7 +145,7 @@ func test_1000_connects_for_10_places() -> void:
 
 
 func test_a_drain_under_100_players() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	start(60.0)
 	var session := mp_session(100)
@@ -173,7 +166,7 @@ func test_a_drain_under_100_players() -> void:
 
 
 func test_limits_per_address() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server(func(peer: MultiplayerPeer) -> void:
 		peer.max_clients_per_address = 1
@@ -189,7 +182,7 @@ func test_limits_per_address() -> void:
 
 
 func test_origins() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server(func(peer: MultiplayerPeer) -> void:
 		peer.allowed_origins = [GAME, "https://*.example.org", "http://localhost:*", "null",
@@ -210,7 +203,7 @@ func test_origins() -> void:
 
 ## A room has limits of its own beside those of its server.
 func test_limits_of_rooms() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server: Object = ClassDB.instantiate("RustWebSocketServer")
 	equal(server.listen(0, ANY_ADDRESS), OK, "listen")
@@ -237,7 +230,7 @@ func test_limits_of_rooms() -> void:
 
 
 func test_forwarded_addresses() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server()
 	var forged := PackedStringArray(["X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https"])
@@ -267,7 +260,7 @@ func test_forwarded_addresses() -> void:
 
 
 func test_proxy_headers() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server(func(peer: MultiplayerPeer) -> void: peer.proxy_protocol = true)
 	var line := "PROXY TCP4 203.0.113.7 10.0.0.1 5000 443\r\n".to_utf8_buffer()

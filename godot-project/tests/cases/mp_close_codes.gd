@@ -3,15 +3,8 @@ extends "res://tests/harness/case.gd"
 ## built-in class has none of it.
 
 
-func _is_builtin() -> bool:
-	if impl == "rust":
-		return false
-	check(true, "")
-	return true
-
-
 func test_a_kick_that_says_why() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(2)
 	var client := session.clients[0]
@@ -40,7 +33,7 @@ func test_a_kick_that_says_why() -> void:
 
 
 func test_what_the_server_learns() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(2)
 	var seen := PackedStringArray()
@@ -57,7 +50,7 @@ func test_what_the_server_learns() -> void:
 
 
 func test_a_server_that_restarts() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(3)
 	session.server.close_with_code(1012, "restarting")
@@ -75,7 +68,7 @@ func test_a_server_that_restarts() -> void:
 
 
 func test_codes_are_checked() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(4)
 	for code: int in [999, 1005, 5000, 70000]:
@@ -102,7 +95,7 @@ func test_codes_are_checked() -> void:
 
 
 func test_half_of_an_emoji_as_the_reason() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(1)
 	var half := PackedByteArray([0x3c, 0xd8]).get_string_from_utf16()

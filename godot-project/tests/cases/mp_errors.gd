@@ -4,7 +4,7 @@ extends "res://tests/harness/case.gd"
 
 
 func test_answer_that_is_no_upgrade_stays_readable() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var client := _asking(func(raw: RawPeer) -> void:
 		raw.send_ascii("HTTP/1.1 403 Forbidden\r\nX-Reason: full\r\nContent-Length: 4\r\n\r\nFull"))
@@ -22,7 +22,7 @@ func test_answer_that_is_no_upgrade_stays_readable() -> void:
 
 
 func test_port_where_nobody_listens() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var client: MultiplayerPeer = watch(new_mp())
 	equal(client.create_client("ws://127.0.0.1:%d" % free_port()), OK, "create_client")
@@ -31,7 +31,7 @@ func test_port_where_nobody_listens() -> void:
 
 
 func test_handshake_timeout_says_what_did_not_finish() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var client := _asking(func(_raw: RawPeer) -> void: pass, 0.1)
 	_says(client, "WebSocket handshake did not finish in time: the handshake timeout of 100ms")
@@ -40,7 +40,7 @@ func test_handshake_timeout_says_what_did_not_finish() -> void:
 
 
 func test_server_that_is_no_multiplayer_server() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	_says(_asking(func(raw: RawPeer) -> void:
 		raw.accept_upgrade()
@@ -52,7 +52,7 @@ func test_server_that_is_no_multiplayer_server() -> void:
 
 ## A server that stops says so (1001); one that sends a client away ends the connection cleanly.
 func test_end_of_a_session() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(2)
 	session.server.disconnect_peer(session.ids[0])
@@ -65,7 +65,7 @@ func test_end_of_a_session() -> void:
 
 
 func test_own_close_is_no_error() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(1)
 	session.clients[0].close()
@@ -74,7 +74,7 @@ func test_own_close_is_no_error() -> void:
 
 ## The server's handler learns why a member was lost.
 func test_reason_of_a_lost_member() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server()
 	var reasons := PackedStringArray()
@@ -88,7 +88,7 @@ func test_reason_of_a_lost_member() -> void:
 
 
 func test_close_timeout_of_members() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server(func(peer: Object) -> void: peer.close_timeout = 0.5)
 	var ids: Array[int] = []
@@ -104,7 +104,7 @@ func test_close_timeout_of_members() -> void:
 
 
 func test_round_trip_time_of_a_member() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(1, func(peer: Object) -> void: peer.heartbeat_interval = 0.02)
 	var member: PacketPeer = session.server.get_peer(session.ids[0])
@@ -112,11 +112,6 @@ func test_round_trip_time_of_a_member() -> void:
 	check(member.get_round_trip_time() < 5.0, "it is sensible: %f" % member.get_round_trip_time())
 	check(until(func() -> bool: return session.clients[0].get_peer(1).get_round_trip_time() >= 0.0),
 		"on the client too")
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"
 
 
 ## A client whose request has reached a raw server, which then does `answer.call(raw)`; waits until

@@ -10,7 +10,7 @@ var _crypto := Crypto.new()
 
 
 func test_the_lifetime_is_a_number_of_milliseconds() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var peer := new_mp()
 	equal(peer.unreliable_lifetime, 0, "default")
@@ -21,7 +21,7 @@ func test_the_lifetime_is_a_number_of_milliseconds() -> void:
 
 
 func test_what_is_reliable_arrives_in_order() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for compressed: bool in [false, true]:
 		_run_slow_reader(func(peer: Object) -> void:
@@ -33,7 +33,7 @@ func test_what_is_reliable_arrives_in_order() -> void:
 
 
 func test_without_a_lifetime_everything_arrives() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	_run_slow_reader(Callable(), false)
 
@@ -92,7 +92,7 @@ func _message(number: int) -> PackedByteArray:
 
 
 func test_only_the_latest_of_a_key_waits() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := connect_pair()
 	unwatch(pair.client)
@@ -114,8 +114,3 @@ func test_only_the_latest_of_a_key_waits() -> void:
 	equal(numbers.slice(0, MANY / 2), PackedInt32Array(range(MANY / 2)), "what was sent before them")
 	expect_error("not open")
 	equal(new_ws().send_latest(bytes(1)), FAILED, "without a connection")
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"

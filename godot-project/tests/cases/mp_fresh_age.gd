@@ -46,7 +46,7 @@ class Link:
 
 
 func test_states_put_for_one_peer() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var links: Array[Link] = [
 		_link("as ever", func(peer: Object) -> void: peer.unreliable_lifetime = 0),
@@ -74,7 +74,7 @@ func test_states_put_for_one_peer() -> void:
 
 
 func test_what_scene_multiplayer_sends() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var api := SceneMultiplayer.new()
 	api.server_relay = false
@@ -91,7 +91,7 @@ func test_what_scene_multiplayer_sends() -> void:
 
 
 func test_broadcasts() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var slow := _link("behind a slow link")
 	slow.target = 0
@@ -250,8 +250,3 @@ func _age(link: Link) -> float:
 			ages.append(link.ages[i])
 	ages.sort()
 	return ages[ages.size() * 95 / 100] if not ages.is_empty() else INF
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"

@@ -4,7 +4,7 @@ extends "res://tests/harness/case.gd"
 
 
 func test_no_error_before_and_after_a_clean_close() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	equal(new_ws().get_error_message(), "", "fresh")
 	for closer: String in ["client", "server"]:
@@ -17,7 +17,7 @@ func test_no_error_before_and_after_a_clean_close() -> void:
 
 
 func test_own_leave_is_no_error() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	pair.peer.close(-1)
@@ -28,14 +28,14 @@ func test_own_leave_is_no_error() -> void:
 
 
 func test_name_that_nobody_knows() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var peer := _fails("ws://no-such-host.invalid/", 15.0)
 	_says(peer, ["name resolution", "no-such-host.invalid"])
 
 
 func test_port_where_nobody_listens() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	_says(_fails("ws://127.0.0.1:%d/" % free_port()), ["TCP connection failed", "refused"])
 
@@ -43,7 +43,7 @@ func test_port_where_nobody_listens() -> void:
 ## The system drops what comes when the queue of a listening socket is full, so the connection stays
 ## under way.
 func test_connect_timeout_names_the_tcp_connection() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var tcp := listen()
 	var waiting: Array[StreamPeerTCP] = []
@@ -60,7 +60,7 @@ func test_connect_timeout_names_the_tcp_connection() -> void:
 
 
 func test_connect_timeout_names_the_handshake() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for role: String in ["client", "server"]:
 		var prepare := func(peer: Object) -> void: peer.connect_timeout = 0.1
@@ -70,7 +70,7 @@ func test_connect_timeout_names_the_handshake() -> void:
 
 
 func test_answer_that_is_no_upgrade_can_be_read() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_asking_raw()
 	equal(pair.peer.get_handshake_response_code(), 0, "code while connecting")
@@ -89,7 +89,7 @@ func test_answer_that_is_no_upgrade_can_be_read() -> void:
 
 
 func test_body_of_an_answer_is_cut() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_asking_raw()
 	pair.raw.send_ascii("HTTP/1.1 500 Oops\r\nContent-Length: 9000\r\n\r\n" + "x".repeat(9000))
@@ -99,7 +99,7 @@ func test_body_of_an_answer_is_cut() -> void:
 
 
 func test_answers_that_break_the_rules() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for entry: Array in [
 		["Upgrade: websocket\r\n", "", "Upgrade: websocket"],
@@ -116,7 +116,7 @@ func test_answers_that_break_the_rules() -> void:
 
 
 func test_end_during_the_handshake() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_asking_raw()
 	pair.raw.close()
@@ -129,7 +129,7 @@ func test_end_during_the_handshake() -> void:
 
 
 func test_request_that_is_refused() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := server_with_raw_stream()
 	pair.raw.send_ascii(RawPeer.upgrade_request().replace("Version: 13", "Version: 8"))
@@ -138,7 +138,7 @@ func test_request_that_is_refused() -> void:
 
 
 func test_heartbeat_timeout() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server(func(peer: Object) -> void: peer.heartbeat_interval = 0.05)
 	check(until_closed(pair.peer), "the connection ends")
@@ -146,7 +146,7 @@ func test_heartbeat_timeout() -> void:
 
 
 func test_close_timeout() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server(func(peer: Object) -> void: peer.close_timeout = 0.1)
 	pair.peer.close()
@@ -155,7 +155,7 @@ func test_close_timeout() -> void:
 
 
 func test_protocol_errors_name_the_rule() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for entry: Array in [
 		[func(raw: RawPeer) -> void: raw.send_frame(RawPeer.TEXT, bytes(1), 0xC0), "section 5.2"],
@@ -174,7 +174,7 @@ func test_protocol_errors_name_the_rule() -> void:
 
 
 func test_close_by_the_other_side() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for pair: RawPair in [client_with_raw_server(), server_with_raw_client()]:
 		pair.raw.send_frame(RawPeer.CLOSE, RawPeer.close_payload(4001, "kicked"))
@@ -187,7 +187,7 @@ func test_close_by_the_other_side() -> void:
 
 
 func test_message_too_big_names_both_numbers() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for pair: RawPair in [client_with_raw_server(_limit_to_1000),
 			server_with_raw_client(_limit_to_1000)]:
@@ -198,11 +198,6 @@ func test_message_too_big_names_both_numbers() -> void:
 
 func _limit_to_1000(peer: Object) -> void:
 	peer.inbound_buffer_size = 1000
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"
 
 
 func _fails(url: String, seconds := 4.0) -> PacketPeer:

@@ -6,7 +6,7 @@ const COUNT := 101
 
 
 func test_client_that_reads_ten_messages_per_frame() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for ending: Callable in [_close_frame, _end, _reset]:
 		var pair := client_with_raw_server()
@@ -17,7 +17,7 @@ func test_client_that_reads_ten_messages_per_frame() -> void:
 
 
 func test_server_end_that_reads_ten_messages_per_frame() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for ending: Callable in [_close_frame, _end]:
 		var pair := server_with_raw_client()
@@ -27,7 +27,7 @@ func test_server_end_that_reads_ten_messages_per_frame() -> void:
 
 
 func test_reading_one_message_per_frame() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	unwatch(pair.peer)
@@ -37,7 +37,7 @@ func test_reading_one_message_per_frame() -> void:
 
 
 func test_who_reads_nothing_is_shown_the_end() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	unwatch(pair.peer)
@@ -54,7 +54,7 @@ func test_who_reads_nothing_is_shown_the_end() -> void:
 
 
 func test_sending_meanwhile_says_what_is_the_matter() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	unwatch(pair.peer)
@@ -67,7 +67,7 @@ func test_sending_meanwhile_says_what_is_the_matter() -> void:
 
 
 func test_multiplayer_server_that_reads_ten_packets_per_frame() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := mp_server()
 	var events := PackedStringArray()
@@ -80,7 +80,7 @@ func test_multiplayer_server_that_reads_ten_packets_per_frame() -> void:
 
 
 func test_multiplayer_client_that_reads_ten_packets_per_frame() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(1)
 	unwatch(session.clients[0])
@@ -145,8 +145,3 @@ func _read_until_event(peer: MultiplayerPeer, events: PackedStringArray, event_c
 			read += 1
 		OS.delay_msec(1)
 	return read
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"

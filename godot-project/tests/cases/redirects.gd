@@ -1,6 +1,8 @@
 extends "res://tests/harness/request_case.gd"
 ## Clients that follow redirects.
 
+const SocketFiles := preload("res://tests/harness/socket_files.gd")
+
 const COOKIES: Array[String] = ["Cookie: a=b", "Authorization: Basic YTpi", "X-Mine: c"]
 
 
@@ -231,7 +233,7 @@ func test_redirects_and_tls() -> void:
 func test_redirects_and_socket_files() -> void:
 	if is_builtin() or OS.get_name() == "Windows":
 		return
-	var path := "/tmp/rust_websocket_redirect_%d" % OS.get_process_id()
+	var path := SocketFiles.path()
 	var server: RefCounted = ClassDB.instantiate("RustWebSocketServer")
 	server.request_callback = func(request: RefCounted) -> void:
 		var places := {"/away": "ws://localhost/", "/here": "there"}

@@ -6,7 +6,7 @@ const TIMES := 5
 
 
 func test_mistakes_before_a_connection_print_once() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var peer := new_ws()
 	_each_time("The URL", func() -> int: return peer.connect_to_url("http://127.0.0.1/"),
@@ -36,7 +36,7 @@ func test_mistakes_before_a_connection_print_once() -> void:
 
 
 func test_mistakes_on_a_connection_print_once() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	_each_time("has a connection already",
@@ -55,7 +55,7 @@ func test_mistakes_on_a_connection_print_once() -> void:
 
 
 func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(1)
 	var nobody := unknown_id(session)
@@ -101,7 +101,7 @@ func test_mistakes_of_a_multiplayer_peer_print_once() -> void:
 
 ## Connecting, talking and leaving in every usual way, and failing to connect, are no mistakes.
 func test_usual_life_prints_nothing() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := connect_pair()
 	for i in 50:
@@ -139,7 +139,7 @@ func test_usual_life_prints_nothing() -> void:
 
 ## A connection is lost between two polls: a script that goes on sending could not know.
 func test_sending_into_an_unseen_loss_prints_nothing() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	unwatch(pair.peer)
@@ -162,8 +162,3 @@ func _each_time(line: String, mistake: Callable, answer: int) -> void:
 	expect_error(line)
 	for i in TIMES:
 		equal(mistake.call(), answer, "%s, call %d" % [line, i])
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"

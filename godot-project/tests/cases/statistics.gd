@@ -3,7 +3,7 @@ extends "res://tests/harness/case.gd"
 
 
 func test_messages_and_bytes() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	equal(_carried(new_ws()), _numbers(0, 0, 0, 0), "fresh")
 	var pair := connect_pair()
@@ -29,7 +29,7 @@ func test_messages_and_bytes() -> void:
 
 ## On the wire, and what waits at either end.
 func test_wire_and_queues() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var nothing: Dictionary = new_ws().get_statistics()
 	for key: String in ["wire_bytes_in", "wire_bytes_out", "pings_out", "unread_messages",
@@ -54,7 +54,7 @@ func test_wire_and_queues() -> void:
 
 
 func test_the_process() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var sums := func() -> Dictionary: return new_ws().call("get_process_statistics")
 	# Connections of earlier cases may still be ending: their handshakes are the I/O thread's.
@@ -74,7 +74,7 @@ func test_the_process() -> void:
 
 ## Live: what arrives counts before it is polled.
 func test_arrivals_count_before_the_poll() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := client_with_raw_server()
 	unwatch(pair.peer)
@@ -84,7 +84,7 @@ func test_arrivals_count_before_the_poll() -> void:
 
 
 func test_refused_sends() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for pair: RawPair in [client_with_raw_server(), server_with_raw_client()]:
 		unwatch(pair.raw)
@@ -105,7 +105,7 @@ func test_refused_sends() -> void:
 
 
 func test_pauses_of_reading() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var few := func(peer: Object) -> void: peer.max_queued_packets = 4
 	for pair: RawPair in [client_with_raw_server(few), server_with_raw_client(few)]:
@@ -119,7 +119,7 @@ func test_pauses_of_reading() -> void:
 ## The totals of a server hold what members that are gone have carried. The id that it assigns is a
 ## message of 4 bytes.
 func test_totals_of_a_server() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var session := mp_session(2)
 	mp_send(session.clients[0], 1, "hello")
@@ -159,8 +159,3 @@ func _carried(peer: Object) -> Dictionary:
 	for key: String in _numbers(0, 0, 0, 0):
 		carried[key] = all.get(key)
 	return carried
-
-
-func _is_builtin() -> bool:
-	checks += 1
-	return not impl_is_ours() or other != "rust"

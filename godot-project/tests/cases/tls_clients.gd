@@ -1,6 +1,8 @@
 extends "res://tests/harness/tls_case.gd"
 ## Clients that show certificates, and how old TLS may be. The built-in classes have none of it.
 
+const SocketFiles := preload("res://tests/harness/socket_files.gd")
+
 const NONE := 0
 const OPTIONAL := 1
 const REQUIRED := 2
@@ -12,13 +14,6 @@ var _seen: PackedStringArray = []
 
 func runs_mixed() -> bool:
 	return false
-
-
-func _is_builtin() -> bool:
-	if impl == "rust":
-		return false
-	check(true, "")
-	return true
 
 
 ## A server that asks for certificates which `ca` has signed, or that are `ca`.
@@ -75,7 +70,7 @@ static func _fixture(name: String, chain := "") -> Array:
 
 
 func test_defaults_and_values() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	for made_object: Object in [new_ws(), new_mp(), ClassDB.instantiate("RustWebSocketServer")]:
 		equal(made_object.tls_minimum_version, 0, "tls_minimum_version")
@@ -103,7 +98,7 @@ func test_defaults_and_values() -> void:
 
 
 func test_the_server_knows_who_it_is() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var player := made("second")
 	var server := _asking(player[1], OPTIONAL)
@@ -125,7 +120,7 @@ func test_the_server_knows_who_it_is() -> void:
 
 
 func test_who_gets_in() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := _asking(as_resource("root"))
 	equal(_outcome(server, _fixture("leaf", "chain")), "in", "a chain of three")
@@ -153,7 +148,7 @@ func test_who_gets_in() -> void:
 
 ## Nobody's tickets, nor what an earlier connection has shown, let anybody in.
 func test_what_is_shown_next_counts() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var player := made("second")
 	var server := _asking(player[1], OPTIONAL)
@@ -174,7 +169,7 @@ func test_what_is_shown_next_counts() -> void:
 
 
 func test_an_exchange_of_certificates_keeps_the_question() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var player := made("second")
 	var server := _asking(player[1])
@@ -195,7 +190,7 @@ func test_an_exchange_of_certificates_keeps_the_question() -> void:
 
 
 func test_a_server_of_peers() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var player := made("second")
 	var server: RefCounted = ClassDB.instantiate("RustWebSocketServer")
@@ -216,7 +211,7 @@ func test_a_server_of_peers() -> void:
 
 
 func test_settings_that_keep_a_server_from_listening() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var options := server_of(made())
 	for ca: X509Certificate in [null, X509Certificate.new(), _two_certificates()]:
@@ -255,7 +250,7 @@ func _two_certificates() -> X509Certificate:
 
 
 func test_pairs_that_are_none() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := made("second")
 	var public_key := CryptoKey.new()
@@ -288,7 +283,7 @@ func test_pairs_that_are_none() -> void:
 ## Several certificates that were loaded while the game runs: only the engine can read them, and its
 ## TLS has none of it.
 func test_what_the_engines_tls_does_not_have() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var options := TLSOptions.client(_two_certificates())
 	var client := new_ws()
@@ -306,7 +301,7 @@ func test_what_the_engines_tls_does_not_have() -> void:
 
 
 func test_a_minimum_of_both_sides() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var trust := TLSOptions.client(made()[1])
 	for versions: Array in [[0, TLS_1_3], [TLS_1_3, 0], [TLS_1_3, TLS_1_3]]:
@@ -324,7 +319,7 @@ func test_a_minimum_of_both_sides() -> void:
 
 ## A certificate is for the host that the script has named, as passwords are.
 func test_redirects_to_other_hosts_go_without_the_certificate() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var player := made("second")
 	var target := _asking(player[1], OPTIONAL)
@@ -351,10 +346,10 @@ func test_redirects_to_other_hosts_go_without_the_certificate() -> void:
 
 ## Asked for by a client of the engine's TLS: the library's own clients speak to such files without.
 func test_tls_on_a_socket_file() -> void:
-	if _is_builtin() or not ClassDB.class_exists("StreamPeerUDS") or OS.get_name() == "Windows":
+	if is_builtin() or not ClassDB.class_exists("StreamPeerUDS") or OS.get_name() == "Windows":
 		check(true, "")
 		return
-	var path := "/tmp/rust_websocket_tls_%d" % OS.get_process_id()
+	var path := SocketFiles.path()
 	var server := new_mp()
 	server.request_callback = _look
 	equal(server.create_server(0, "unix:" + path, server_of(made())), OK, "create_server")

@@ -7,13 +7,6 @@ func runs_mixed() -> bool:
 	return false
 
 
-func _is_builtin() -> bool:
-	if impl == "rust":
-		return false
-	check(true, "")
-	return true
-
-
 ## Common names of the certificate that a server shows for a name, as a client of the engine's own
 ## classes finds out: it trusts one after the other.
 func _shown(server: MultiplayerPeer, name: String, candidates: Dictionary) -> String:
@@ -34,7 +27,7 @@ func _shown(server: MultiplayerPeer, name: String, candidates: Dictionary) -> St
 
 
 func test_a_renewed_certificate() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var old := made()
 	var renewed := made("renewed")
@@ -53,7 +46,7 @@ func test_a_renewed_certificate() -> void:
 
 
 func test_chains_from_files() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var server := tls_server(server_of(made()))
 	equal(server.set_tls_options(TLSOptions.server(key_of("leaf"), certificate("chain"))), OK,
@@ -66,7 +59,7 @@ func test_chains_from_files() -> void:
 
 
 func test_names_with_their_own() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var everybody := made()
 	var exact := made("exact", "CN=eu.game.example,O=Test,C=DE")
@@ -85,7 +78,7 @@ func test_names_with_their_own() -> void:
 
 
 func test_what_is_refused() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	var pair := made()
 	var idle := new_mp()
@@ -117,7 +110,7 @@ func test_what_is_refused() -> void:
 
 ## A swap under 100 who play and 1000 who connect fails nobody.
 func test_exchanging_under_load() -> void:
-	if _is_builtin():
+	if is_builtin():
 		return
 	start(120.0)
 	var key := key_of("ec_leaf")

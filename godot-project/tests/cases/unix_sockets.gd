@@ -1,7 +1,7 @@
 extends "res://tests/harness/request_case.gd"
 ## Socket files in place of ports.
 
-var _count := 0
+const SocketFiles := preload("res://tests/harness/socket_files.gd")
 
 
 ## Where the system has socket files, and the classes that know them.
@@ -17,16 +17,10 @@ func _is_elsewhere() -> bool:
 	return false
 
 
-func _path() -> String:
-	_count += 1
-	var name := "rust_websocket_%d_%d" % [OS.get_process_id(), _count]
-	return "/tmp".path_join(name)
-
-
 func test_a_session_over_a_socket_file() -> void:
 	if _is_elsewhere():
 		return
-	var path := _path()
+	var path := SocketFiles.path()
 	var server: MultiplayerPeer = watch(new_mp())
 	equal(server.create_server(0, "unix:" + path), OK, "create_server")
 	equal([server.get_local_port(), _is_there(path)], [0, true], "the file")
@@ -52,7 +46,7 @@ func test_a_session_over_a_socket_file() -> void:
 func test_a_server_of_peers_over_a_socket_file() -> void:
 	if _is_elsewhere():
 		return
-	var path := _path()
+	var path := SocketFiles.path()
 	var server: RefCounted = ClassDB.instantiate("RustWebSocketServer")
 	equal(server.listen(0, "unix:" + path), OK, "listen")
 	watch(server)
@@ -81,7 +75,7 @@ func test_a_server_of_peers_over_a_socket_file() -> void:
 func test_files_that_are_there_already() -> void:
 	if _is_elsewhere():
 		return
-	var path := _path()
+	var path := SocketFiles.path()
 	var first := new_mp()
 	equal(first.create_server(0, "unix:" + path), OK, "a server")
 	var second := new_mp()
@@ -110,7 +104,7 @@ func test_clients_whom_nobody_answers() -> void:
 	if _is_elsewhere():
 		return
 	var client: PacketPeer = watch(new_ws())
-	equal(client.connect_to_url("ws+unix:" + _path()), OK, "no file")
+	equal(client.connect_to_url("ws+unix:" + SocketFiles.path()), OK, "no file")
 	check(until_closed(client), "closed")
 	check("the connection to the socket file failed" in client.get_error_message(),
 		client.get_error_message())
@@ -122,7 +116,7 @@ func test_clients_whom_nobody_answers() -> void:
 func test_a_proxy_that_comes_by_a_socket_file() -> void:
 	if _is_elsewhere() or not ClassDB.class_exists("StreamPeerUDS"):
 		return
-	var path := _path()
+	var path := SocketFiles.path()
 	var server: MultiplayerPeer = watch(new_mp())
 	server.trusted_proxies = ["unix"]
 	server.create_server(0, "unix:" + path)

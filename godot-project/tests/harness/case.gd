@@ -146,6 +146,12 @@ func impl_is_ours() -> bool:
 	return impl == "rust"
 
 
+## What a test of ours alone begins with: the built-in has nothing of it, on either side.
+func is_builtin() -> bool:
+	checks += 1
+	return not impl_is_ours() or other != "rust"
+
+
 # ---- time
 
 ## Polls everything that is watched until `condition` holds; false when the time is over.
@@ -527,7 +533,7 @@ func unknown_id(session: Session) -> int:
 ## under test put in.
 func template(file: String, which := impl) -> GDScript:
 	var script := GDScript.new()
-	script.source_code = named_for(FileAccess.get_file_as_string("res://tests/templates/" + file),
+	script.source_code = _named_for(FileAccess.get_file_as_string("res://tests/templates/" + file),
 		which)
 	if not check(script.reload() == OK, "%s compiles with %s" % [file, ws_class(which)]):
 		return null
@@ -535,7 +541,7 @@ func template(file: String, which := impl) -> GDScript:
 
 
 ## A text about the built-in classes with the names of the classes under test put in.
-func named_for(text: String, which := impl) -> String:
+func _named_for(text: String, which := impl) -> String:
 	if which == "builtin" or has_engine_names:
 		return text
 	return text.replace("WebSocketPeer", ws_class(which)).replace("WebSocketMultiplayerPeer",

@@ -9,14 +9,6 @@ var kept: Array[RefCounted] = []
 var _askers: Array[WeakRef] = []
 
 
-## Whether there is nothing to test: the built-in classes have none of it.
-func is_builtin() -> bool:
-	if impl == "rust" and other == "rust":
-		return false
-	check(true, "")
-	return true
-
-
 ## A multiplayer server with a callback, watched.
 func asking(callback: Callable) -> MultiplayerPeer:
 	var server := mp_server(func(server: MultiplayerPeer) -> void: server.request_callback = callback)

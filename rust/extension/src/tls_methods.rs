@@ -1,5 +1,7 @@
 //! The methods about TLS: those of clients, and those of servers, the same on both classes.
 
+use std::cell::OnceCell;
+
 use godot::classes::{CryptoKey, X509Certificate};
 use godot::global::Error;
 use godot::prelude::*;
@@ -47,6 +49,7 @@ macro_rules! client_methods {
                     certificate: self.tls.client_certificate.get(),
                     key: self.tls.client_key.get(),
                     minimum: self.property::<property::tls_minimum_version, _>(|version| *version),
+                    identity: OnceCell::default(),
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The engine's `TLSOptions` as plain data, read on the calling thread and remembered.
 
 use std::{
+    cell::OnceCell,
     env,
     path::Path,
     sync::{
@@ -41,6 +42,8 @@ pub(crate) struct ClientSide {
     pub(crate) key: Option<Gd<CryptoKey>>,
     /// A value of the enum `TLSVersion`.
     pub(crate) minimum: i64,
+    /// What the two came to: reading a chain may take half a handshake of the engine's.
+    pub(crate) identity: OnceCell<Result<Option<(Identity, CertificateChain)>, String>>,
 }
 
 /// What a script has set beside a server's options.
@@ -153,6 +156,10 @@ fn log_keys_if_asked() {
 impl ClientSide {
     /// What is shown to servers that ask, and its chain.
     fn identity(&self) -> Result<Option<(Identity, CertificateChain)>, String> {
+        self.identity.get_or_init(|| self.read_identity()).clone()
+    }
+
+    fn read_identity(&self) -> Result<Option<(Identity, CertificateChain)>, String> {
         let (certificate, key) =
             match (&self.certificate, &self.key) {
                 (None, None) => return Ok(None),
