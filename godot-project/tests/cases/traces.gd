@@ -92,6 +92,24 @@ func test_it_begins_and_ends_while_connected() -> void:
 	equal(FileAccess.get_file_as_string(TRACE), "", "a trace begins with an empty file")
 
 
+## It has one only later.
+func test_the_id_of_a_client_that_is_traced_while_it_connects() -> void:
+	if is_builtin():
+		return
+	var server := new_mp()
+	equal(server.create_server(0, ANY_ADDRESS), OK, "create_server")
+	watch(server)
+	var client := new_mp()
+	equal(client.create_client("ws://127.0.0.1:%d" % server.get_local_port()), OK, "create_client")
+	equal(client.get_peer(1).set_trace(TRACE), OK, "set_trace")
+	watch(client)
+	check(until(func() -> bool:
+		return client.get_connection_status() == MultiplayerPeer.CONNECTION_CONNECTED), "connected")
+	client.set_target_peer(1)
+	client.put_packet(PackedByteArray([1, 2]))
+	_until_line("id %d > BINARY fin 2 0102" % client.get_unique_id())
+
+
 func test_a_multiplayer_session() -> void:
 	if is_builtin():
 		return
@@ -131,6 +149,7 @@ func test_a_server_traces_connections_made_after_the_call() -> void:
 	second.connect_to_url("ws://127.0.0.1:%d/second" % server.get_local_port())
 	check(until(server.is_connection_available), "the second is in")
 	var other_taken: PacketPeer = watch(server.take_connection())
+	check(until(func() -> bool: return state(first) == OPEN and state(second) == OPEN), "open")
 	first.send_text("of the first")
 	second.send_text("of the second")
 	check(until_packets(taken, 1) and until_packets(other_taken, 1), "messages")

@@ -56,7 +56,7 @@ pub(crate) struct Local {
     repeated: Option<usize>,
     counters: Arc<Counters>,
     gauges: Gauges,
-    /// Where what happens is written since it began, if it is.
+    /// Where what happens is written, if it is.
     trace: Option<ConnectionTrace>,
     /// Memory to compress in, given back by a poll before which nothing was sent.
     compressor: Compressor,
@@ -130,7 +130,8 @@ impl Local {
 
     /// Has what happens from here on written there, and nowhere else.
     pub(crate) fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
-        self.endpoint.set_tracer(trace.map(|trace| trace.tracer()), TRACED_LATER);
+        self.endpoint.set_tracer(trace.as_ref().map(ConnectionTrace::tracer), TRACED_LATER);
+        self.trace = trace;
     }
 
     /// Where what happens is written since it began, if it is.

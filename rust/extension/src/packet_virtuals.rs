@@ -220,7 +220,7 @@ unsafe fn get_packet<C: OwnVirtuals<State = Locked<T>>, T: Subject + 'static>(
         if first_calls::are_made() {
             return call.answer(Error::OK.ord().into());
         }
-        let error = call.run::<C, _>(Error::ERR_BUG, |state| {
+        let error = call.work::<C, _>(Error::ERR_BUG, |state| {
             let (result, packet) = state.with(|subject| match next(subject) {
                 Ok(Some(payload)) => (Ok(Error::OK), RawPacket::of(payload, &state.lent)),
                 Ok(None) => (Ok(Error::ERR_UNAVAILABLE), RawPacket::NONE),

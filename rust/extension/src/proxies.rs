@@ -91,12 +91,17 @@ impl Following {
         });
         let limit = usize::try_from(limit).ok().filter(|limit| *limit > 0)?;
         // Also for a URL without TLS: a redirect may lead to one with it.
+        let tls = tls_options::for_redirected(options, Some(own), own.minimum);
         Some(Self {
             limit,
             ways,
             first: Target::parse(url).ok(),
-            tls: tls_options::for_redirected(options, Some(own), own.minimum),
-            tls_elsewhere: tls_options::for_redirected(options, None, own.minimum),
+            tls_elsewhere: if own.shows_nothing() {
+                tls.clone()
+            } else {
+                tls_options::for_redirected(options, None, own.minimum)
+            },
+            tls,
         })
     }
 

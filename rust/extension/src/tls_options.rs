@@ -154,6 +154,10 @@ fn log_keys_if_asked() {
 }
 
 impl ClientSide {
+    pub(crate) fn shows_nothing(&self) -> bool {
+        self.certificate.is_none()
+    }
+
     /// What is shown to servers that ask, and its chain.
     fn identity(&self) -> Result<Option<(Identity, CertificateChain)>, String> {
         self.identity.get_or_init(|| self.read_identity()).clone()

@@ -14,7 +14,7 @@ use std::{
 use godot::builtin::StringName;
 use godot::sys;
 
-use crate::{first_calls, state_table::StateTable};
+use crate::{first_calls, report::fence, state_table::StateTable};
 
 /// A virtual as GDExtension calls it: the object's address at gdext, pointers to its arguments, and where the result goes.
 pub(crate) type Virtual = unsafe extern "C" fn(
@@ -94,7 +94,23 @@ impl Call {
     /// # Safety
     /// The object is a `C`.
     pub(crate) unsafe fn run<C: OwnVirtuals, R>(self, idle: R, body: impl FnOnce(&Arc<C::State>) -> R) -> R {
-        first_calls::virtual_call(idle, || {
+        if first_calls::are_made() {
+            return idle;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { self.work::<C, R>(idle, body) }
+    }
+
+    /// The same where the caller knows that it is no first call.
+    ///
+    /// # Safety
+    /// As there.
+    pub(crate) unsafe fn work<C: OwnVirtuals, R>(
+        self,
+        on_bug: R,
+        body: impl FnOnce(&Arc<C::State>) -> R,
+    ) -> R {
+        fence(on_bug, || {
             // SAFETY: the caller's promise; it lives as long as it is called.
             let first_call = || unsafe { C::first_call(self.instance) };
             body(&C::by_address().find(key_of_address(self.instance), first_call))

@@ -65,6 +65,8 @@ pub struct Link {
     claim: Claim,
     /// Of a client; an accepted link mostly reports through its listener.
     own: Option<OwnReports>,
+    /// Where what happens is written now.
+    trace: Option<ConnectionTrace>,
 }
 
 #[derive(Debug)]
@@ -144,7 +146,7 @@ impl Link {
         let conn = Conn::client(Arc::clone(&shared), Arc::clone(&reports), request, route, options, random);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
-        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
+        Self::with(Claim::new(shared), Some(OwnReports { reports, driver }))
     }
 
     /// The server's end of a stream that somebody has accepted. Otherwise like [`connect`](Self::connect).
@@ -160,7 +162,12 @@ impl Link {
         let conn = Conn::served(transport, Arc::clone(&shared), Arc::clone(&reports), options);
         driving.push(Command::Connect(Box::new(conn)));
         let driver = Driver::new(Some(driving));
-        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver }) }
+        Self::with(Claim::new(shared), Some(OwnReports { reports, driver }))
+    }
+
+    fn with(claim: Claim, own: Option<OwnReports>) -> Self {
+        let trace = claim.trace.clone();
+        Self { claim, own, trace }
     }
 
     /// One that has failed.
@@ -173,13 +180,13 @@ impl Link {
         reports.push(LinkEvent::Protocol(Event::Closed(Closed { code: None, reason: String::new(), cause })));
         let shared = Shared::new(0, Arc::new(Stopped), options);
         shared.refuse_sends();
-        Self { claim: Claim::new(shared), own: Some(OwnReports { reports, driver: Driver::new(None) }) }
+        Self::with(Claim::new(shared), Some(OwnReports { reports, driver: Driver::new(None) }))
     }
 
     /// The link of an accepted connection, which reports through its listener if it has no reports of its own.
     fn accepted(claim: Claim, reports: Option<Arc<Reports<LinkEvent>>>, driving: &Arc<Driving>) -> Self {
         let own = |reports| OwnReports { reports, driver: Driver::new(Some(Arc::clone(driving))) };
-        Self { claim, own: reports.map(own) }
+        Self::with(claim, reports.map(own))
     }
 
     /// Its name.
@@ -277,13 +284,14 @@ impl Link {
     }
 
     /// Has what happens from here on written there, and nowhere else; `None`: nowhere.
-    pub fn set_trace(&self, trace: Option<ConnectionTrace>) {
+    pub fn set_trace(&mut self, trace: Option<ConnectionTrace>) {
+        self.trace.clone_from(&trace);
         self.claim.order(Order::SetTrace(trace));
     }
 
-    /// Where what happens is written since the connection began, if it is.
+    /// Where what happens is written, if it is.
     pub fn trace(&self) -> Option<&ConnectionTrace> {
-        self.claim.trace.as_ref()
+        self.trace.as_ref()
     }
 
     /// Between the last answered ping of the heartbeat and its pong. A live value.

@@ -52,7 +52,7 @@ const ATTACKS: &[(&str, Attack)] = &[
     ("a request and reset", |socket| send(socket, REQUEST)),
     ("pings", |socket| send(upgraded(socket), &frames(0x89, b"ping", 200))),
     ("messages of one byte", |socket| send(upgraded(socket), &frames(0x82, b"x", 1000))),
-    ("a fragment of nothing", |socket| send(upgraded(socket), &frames(0x00, b"x", 1))),
+    ("a continuation of nothing", |socket| send(upgraded(socket), &frames(0x00, b"x", 1))),
     ("a message that never ends", |socket| {
         send(upgraded(socket), &[frames(0x01, b"", 1), frames(0x00, b"x", 1000)].concat());
     }),

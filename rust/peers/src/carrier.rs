@@ -63,7 +63,7 @@ pub trait Carrier: Send {
     /// Has what happens from here on written there, and nowhere else; `None`: nowhere.
     fn set_trace(&mut self, _trace: Option<ConnectionTrace>) {}
 
-    /// Where what happens is written since the connection began, if it is.
+    /// Where what happens is written, if it is.
     fn trace(&self) -> Option<&ConnectionTrace> {
         None
     }

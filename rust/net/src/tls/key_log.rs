@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+use data_encoding::HEXLOWER;
 use rustls::KeyLog;
 
 use crate::seam::lock;
@@ -39,12 +40,8 @@ struct KeyFile(Mutex<File>);
 
 impl KeyLog for KeyFile {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
+        let line = format!("{label} {} {}\n", HEXLOWER.encode(client_random), HEXLOWER.encode(secret));
         // A disk that is full must not end a connection.
         _ = lock(&self.0).write_all(line.as_bytes());
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,5 @@
 //! What somebody who watches a connection is told: handshake heads, frames and states, each in words on one line, without what is
-//! secret in a head. A connection that nobody watches pays for one look at an `Option` per frame.
+//! secret in a head. A connection that nobody watches pays for a look or two at an `Option` per frame.
 
 mod event;
 mod shown;
