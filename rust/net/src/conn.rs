@@ -6,6 +6,7 @@ mod newcomer;
 mod reporting;
 mod tracing;
 mod turn;
+mod watching;
 
 use std::{
     fmt,

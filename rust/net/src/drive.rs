@@ -5,6 +5,8 @@
 //! thread then lends it: it lets go of the lock and parks, looks now and then whether turns are still run,
 //! and takes it back when they are not, or when it is called for what is slow.
 
+mod ended;
+
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,6 +40,8 @@ pub(crate) struct Driving {
     lent: AtomicBool,
     /// It wants it back.
     recalled: AtomicBool,
+    /// A thread that has run the reactor has ended.
+    has_lost_thread: AtomicBool,
     /// Turns that others have run.
     turns: AtomicUsize,
     io_thread: OnceLock<Thread>,
@@ -61,6 +65,7 @@ impl Driving {
                 asked: AtomicBool::new(false),
                 lent: AtomicBool::new(false),
                 recalled: AtomicBool::new(false),
+                has_lost_thread: AtomicBool::new(false),
                 turns: AtomicUsize::new(0),
                 io_thread: OnceLock::new(),
             }
@@ -80,12 +85,33 @@ impl Driving {
     }
 
     /// Runs a short turn on this thread, or asks for the reactor, so that a later call can.
-    pub(crate) fn drive(&self) -> Option<ShortTurn> {
-        let turn = self.with_reactor(|reactor| reactor.short_turn(&self.commands));
+    pub(crate) fn drive(self: &Arc<Self>) -> Option<ShortTurn> {
+        if cfg!(windows) {
+            self.note_thread();
+        }
+        let turn = self.with_reactor(|reactor| {
+            self.replace_lost(reactor);
+            reactor.short_turn(&self.commands)
+        });
         if turn.is_none() {
             self.ask();
         }
         turn
+    }
+
+    /// A thread that has run the reactor ends. Takes no lock.
+    fn has_lost_thread(&self) {
+        self.has_lost_thread.store(true, Ordering::Release);
+        self.recall();
+        self.commands.wake();
+    }
+
+    /// Makes up for what may be lost with a thread that has ended.
+    fn replace_lost(&self, reactor: &mut Reactor) {
+        if self.has_lost_thread.load(Ordering::Relaxed) && self.has_lost_thread.swap(false, Ordering::AcqRel)
+        {
+            reactor.watch_anew();
+        }
     }
 
     /// `None` if somebody else has the reactor.
@@ -156,7 +182,11 @@ impl Driving {
     /// False if it has ended. A bug that escapes the fence around each connection ends all of them, cleanly.
     fn run_until_lent(&self, reactor: &mut Reactor) -> bool {
         while reactor.is_running() {
-            if catch_unwind(AssertUnwindSafe(|| reactor.turn(&self.commands))).is_err() {
+            let turn = || {
+                self.replace_lost(reactor);
+                reactor.turn(&self.commands);
+            };
+            if catch_unwind(AssertUnwindSafe(turn)).is_err() {
                 reactor.stop();
             } else if reactor.may_be_lent() {
                 return reactor.is_running();

@@ -64,6 +64,12 @@ impl Race {
         if self.attempts.is_empty() { Outcome::Lost(self.describe_failure()) } else { Outcome::Undecided }
     }
 
+    /// Has the system watch all attempts anew.
+    pub(crate) fn watch_anew(&mut self, sockets: &Sockets<'_>) -> io::Result<()> {
+        let mut attempts = self.attempts.iter_mut();
+        attempts.try_for_each(|attempt| sockets.watch_anew(attempt.token, &mut attempt.stream, Sockets::BOTH))
+    }
+
     /// Ends all attempts.
     pub(crate) fn give_up(&mut self, sockets: &mut Sockets<'_>) {
         self.untried.clear();

@@ -3,6 +3,7 @@
 
 mod newcomers;
 mod short_turn;
+mod watching;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -355,15 +356,7 @@ impl Reactor {
                 self.acceptors.insert(id, acceptor);
                 self.ready.push(id);
             }
-            // The kernel is out of memory: better nobody gets in than that they wait for an answer.
-            Some(Err(error)) => {
-                shared.close_socket();
-                let port = shared.local_address().port();
-                let text = format!(
-                    "The server on port {port} accepts nobody: the system cannot watch its socket ({error})."
-                );
-                say(NoticeCause::AcceptFailed, text);
-            }
+            Some(Err(error)) => Self::give_up_listening(&shared, &error),
             None => {} // closed already
         }
     }

@@ -235,9 +235,12 @@ pub(crate) struct Sockets<'a> {
 }
 
 impl Sockets<'_> {
+    /// To read and to write.
+    pub(crate) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
     /// Readiness to read and to write is reported from now on.
     pub(crate) fn register(&mut self, socket: &mut (impl Source + ?Sized)) -> io::Result<Token> {
-        self.register_for(socket, Interest::READABLE | Interest::WRITABLE)
+        self.register_for(socket, Self::BOTH)
     }
 
     pub(crate) fn register_for(
@@ -249,6 +252,18 @@ impl Sockets<'_> {
         self.registry.register(socket, token, interest)?;
         self.owners.insert(token, self.id);
         Ok(token)
+    }
+
+    /// Readiness of a registered socket is asked for from the start again.
+    pub(crate) fn watch_anew(
+        &self,
+        token: Token,
+        socket: &mut (impl Source + ?Sized),
+        interest: Interest,
+    ) -> io::Result<()> {
+        // Registering tells if anything is wrong with it.
+        _ = self.registry.deregister(socket);
+        self.registry.register(socket, token, interest)
     }
 
     pub(crate) fn forget(&mut self, token: Token, socket: &mut (impl Source + ?Sized)) {

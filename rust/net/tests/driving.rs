@@ -9,6 +9,10 @@
 mod util;
 
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -205,4 +209,29 @@ fn the_limits_hold_in_a_tight_loop() {
     spin(&mut client, || false, |client| client.messages.len() == 50);
     let payloads = client.messages.iter().map(|message| message.payload.clone());
     assert!(payloads.eq((0..50).map(number)));
+}
+
+/// Wine ties what a thread has asked of a socket to that thread: an answer that comes while the thread ends is lost.
+#[test]
+fn no_connection_stands_still_when_a_thread_that_drove_ends() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let stay = |is_over: Arc<AtomicBool>| {
+        thread::spawn(move || {
+            let (mut client, mut server) = pair(options(), options());
+            while !is_over.load(Ordering::Relaxed) {
+                warm_up(&mut client, &mut server);
+            }
+        })
+    };
+    let staying = [stay(Arc::clone(&is_over)), stay(Arc::clone(&is_over))];
+    for _ in 0..40 {
+        let ending = thread::spawn(|| {
+            let (mut client, mut server) = pair(options(), options());
+            warm_up(&mut client, &mut server);
+            (client, server)
+        });
+        drop(ending.join().unwrap());
+    }
+    is_over.store(true, Ordering::Relaxed);
+    staying.into_iter().for_each(|thread| thread.join().unwrap());
 }

@@ -83,6 +83,12 @@ impl<C> Commands<C> {
         self.wakeup.asleep.store(false, Ordering::SeqCst);
     }
 
+    /// Wakes the thread without a command, or has it not sleep the next time. Takes no lock.
+    pub(crate) fn wake(&self) {
+        // For want of memory in the kernel it goes without.
+        _ = self.wakeup.waker.wake();
+    }
+
     /// Swaps the waiting commands into the empty `commands`.
     pub(crate) fn take(&self, commands: &mut Vec<C>) {
         if let Some(waiting) = lock(&self.waiting).as_mut() {
