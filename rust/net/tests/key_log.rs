@@ -31,5 +31,7 @@ fn keys_are_written_for_both_sides() {
     assert_eq!((secrets.len(), secrets.first() == secrets.last()), (2, true), "{text}");
     let parts: Vec<_> = secrets[0].split(' ').map(str::len).collect();
     assert!(parts == [23, 64, 64] || parts == [23, 64, 96], "{parts:?}");
-    std::fs::remove_dir_all(&folder).unwrap();
+    // The process keeps the file open, and where Windows keeps what is open, the folder stays.
+    let removed = std::fs::remove_dir_all(&folder);
+    assert!(removed.is_ok() || cfg!(windows), "{removed:?}");
 }
