@@ -12,10 +12,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, OnceLock, TryLockError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mio::Poll;
@@ -25,9 +25,13 @@ use crate::{
     seam::{Commands, LinkId, Notify, lock},
 };
 
-/// How often the I/O thread looks whether the reactor that it has lent is still run: what nobody runs waits
-/// up to twice as long.
-const LOOK: Duration = Duration::from_millis(2);
+/// A reactor that was lent and has not been run for so long is taken back.
+const STALL: Duration = Duration::from_millis(2);
+/// How often the I/O thread looks at first whether it is still run, and how seldom after a while: so long may what nobody runs
+/// wait. A look interrupts a conversation on which both sides wait, often on its own processor, and what the processors have
+/// learned about the time of an answer is lost: with one each 2 ms a round trip took a quarter longer.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
+const LAST_LOOK: Duration = Duration::from_millis(32);
 
 /// The reactor and its queue of commands.
 pub(crate) struct Driving {
@@ -42,8 +46,9 @@ pub(crate) struct Driving {
     recalled: AtomicBool,
     /// A thread that has run the reactor has ended.
     has_lost_thread: AtomicBool,
-    /// Turns that others have run.
-    turns: AtomicUsize,
+    created_at: Instant,
+    /// When it was lent, or somebody ran a turn last: nanoseconds since it was created.
+    ran_at: AtomicU64,
     io_thread: OnceLock<Thread>,
 }
 
@@ -66,7 +71,8 @@ impl Driving {
                 lent: AtomicBool::new(false),
                 recalled: AtomicBool::new(false),
                 has_lost_thread: AtomicBool::new(false),
-                turns: AtomicUsize::new(0),
+                created_at: Instant::now(),
+                ran_at: AtomicU64::new(0),
                 io_thread: OnceLock::new(),
             }
         }))
@@ -125,17 +131,33 @@ impl Driving {
             Err(TryLockError::WouldBlock) => return None,
         };
         let running = reactor.as_mut()?;
-        self.turns.fetch_add(1, Ordering::Relaxed);
         let turn = catch_unwind(AssertUnwindSafe(|| work(running))).unwrap_or_else(|_| {
             // A bug that has escaped the fence around each connection.
             running.stop();
-            ShortTurn { wants_thread: true, ..ShortTurn::default() }
+            ShortTurn { wants_thread: true, ..ShortTurn::new(Instant::now()) }
         });
         drop(reactor);
-        if turn.wants_thread {
+        let has_stalled = self.has_stalled(turn.began_at);
+        self.note_run(turn.began_at);
+        if turn.wants_thread || has_stalled {
             self.recall();
         }
         Some(turn)
+    }
+
+    fn note_run(&self, at: Instant) {
+        self.ran_at.store(self.nanos_until(at), Ordering::Relaxed);
+    }
+
+    /// Whether nobody has run it for long.
+    fn has_stalled(&self, now: Instant) -> bool {
+        let idle = self.nanos_until(now).saturating_sub(self.ran_at.load(Ordering::Relaxed));
+        Duration::from_nanos(idle) >= STALL
+    }
+
+    fn nanos_until(&self, at: Instant) -> u64 {
+        let nanos = at.saturating_duration_since(self.created_at).as_nanos();
+        u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 
     fn ask(&self) {
@@ -173,6 +195,7 @@ impl Driving {
                 drop(ended);
                 return;
             }
+            self.note_run(Instant::now());
             self.lent.store(true, Ordering::Release);
             drop(reactor);
             self.park();
@@ -196,14 +219,13 @@ impl Driving {
     }
 
     fn park(&self) {
-        let mut seen = self.turns.load(Ordering::Relaxed);
+        let mut look = FIRST_LOOK;
         loop {
-            thread::park_timeout(LOOK);
-            let turns = self.turns.load(Ordering::Relaxed);
-            if turns == seen || self.recalled.load(Ordering::Acquire) {
+            thread::park_timeout(look);
+            if self.recalled.load(Ordering::Acquire) || self.has_stalled(Instant::now()) {
                 return;
             }
-            seen = turns;
+            look = (look * 2).min(LAST_LOOK);
         }
     }
 }

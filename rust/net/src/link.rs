@@ -95,9 +95,11 @@ impl Driver {
         let step = self.pace.polled(Instant::now);
         match (&self.driving, step) {
             (Some(driving), Step::Drive) if !has_some => {
-                let turn = driving.drive().unwrap_or_default();
-                self.pace.drove(turn.took, turn.has_copied_much);
-                self.give_way(turn.was_idle);
+                let turn = driving.drive();
+                if let Some(turn) = &turn {
+                    self.pace.drove(turn.took, turn.has_copied_much);
+                }
+                self.give_way(turn.is_some_and(|turn| turn.was_idle));
             }
             (Some(driving), Step::Leave) => driving.recall(),
             _ => {}

@@ -159,8 +159,9 @@ pub(crate) struct Reactor {
 }
 
 /// What a short turn has come to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct ShortTurn {
+    pub(crate) began_at: Instant,
     /// What it took, if there was something to do.
     pub(crate) took: Duration,
     /// The I/O thread has to go on.
@@ -169,6 +170,13 @@ pub(crate) struct ShortTurn {
     pub(crate) was_idle: bool,
     /// Much was copied from or to the kernel at once.
     pub(crate) has_copied_much: bool,
+}
+
+impl ShortTurn {
+    /// One in which nothing has happened so far.
+    pub(crate) fn new(began_at: Instant) -> Self {
+        Self { began_at, took: Duration::ZERO, wants_thread: false, was_idle: false, has_copied_much: false }
+    }
 }
 
 /// What short turns remember of the one before.

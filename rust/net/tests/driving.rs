@@ -36,7 +36,12 @@ fn spin(client: &mut Client, mut pauses: impl FnMut() -> bool, mut done: impl Fn
 
 /// A tight loop of messages, long enough for the polls to run the reactor.
 fn warm_up(client: &mut Client, server: &mut Server) {
-    let (end, deadline) = (Instant::now() + Duration::from_millis(50), Instant::now() + PATIENCE);
+    converse(client, server, Duration::from_millis(50));
+}
+
+/// A tight loop of messages.
+fn converse(client: &mut Client, server: &mut Server, time: Duration) {
+    let (end, deadline) = (Instant::now() + time, Instant::now() + PATIENCE);
     let echoes = std::mem::replace(&mut server.echoes, true);
     while Instant::now() < end {
         client.link.push(MessageKind::Binary, number(0), How::Now).unwrap();
@@ -100,7 +105,8 @@ fn both_threads_together_keep_the_order() {
 #[test]
 fn who_stops_polling_holds_nobody_up() {
     let (mut client, mut server) = pair(options(), options());
-    warm_up(&mut client, &mut server);
+    // Until the I/O thread looks seldom whether somebody still polls.
+    converse(&mut client, &mut server, Duration::from_millis(200));
     client.link.push(MessageKind::Text, Bytes::from_static(b"last words"), How::Now).unwrap();
     // Neither polls; the I/O thread has to find out by itself.
     thread::sleep(Duration::from_millis(50));

@@ -35,6 +35,7 @@ impl Reactor {
         self.release_compressor();
         self.lending_asked = false;
         ShortTurn {
+            began_at: begun,
             took: if was_idle { Duration::ZERO } else { begun.elapsed() },
             wants_thread: !self.running || self.ready.has_slow(),
             was_idle,
