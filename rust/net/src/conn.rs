@@ -3,6 +3,7 @@
 mod asking;
 mod beginning;
 mod newcomer;
+mod ordered;
 mod reporting;
 mod tracing;
 mod turn;
@@ -17,8 +18,7 @@ use std::{
 
 use mio::Token;
 use rust_websocket_proto::{
-    CloseCause, Closed, Compressor, ConnectPhase, Delivery, Endpoint, EndpointOptions, Farewell,
-    TransportEnd, admission,
+    CloseCause, Closed, ConnectPhase, Endpoint, EndpointOptions, Farewell, TransportEnd, admission,
 };
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     places::Place,
     race::{Outcome, Race},
     route::{Route, connect_to_file},
-    seam::{Arrivals, LinkEvent, Order, Orders, Reports, Shared, Tag},
+    seam::{Arrivals, LinkEvent, Orders, Reports, Shared, Tag},
     socket::{self, Sockets, UnsentLimit},
     tally::HandshakeEnd,
     tls::Received,
@@ -152,13 +152,15 @@ pub(crate) struct Conn {
     awaits_owner: bool,
     /// Nothing that is sent counts any more.
     refuses_sends: bool,
+    /// From the owner, not yet carried out.
+    orders: Orders,
 }
 
 impl fmt::Debug for Conn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Conn")
-            .field("id", &self.shared.id)
+            .field("id", &self.shared.id())
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }
@@ -166,7 +168,7 @@ impl fmt::Debug for Conn {
 
 impl Conn {
     pub(crate) fn id(&self) -> usize {
-        self.shared.id.0
+        self.shared.id().0
     }
 
     /// Whether there is neither a socket nor anything to report.
@@ -199,7 +201,7 @@ impl Conn {
         if let Stage::Connected(wire) = &mut self.stage {
             wire.note(readiness);
         }
-        self.carry_out_orders(turn.orders, turn.compressor, turn.now);
+        self.carry_out_orders(turn.compressor, turn.now);
         if self.is_late_for_tls(turn.now) {
             self.give_up_tls(turn);
             return false;
@@ -221,9 +223,8 @@ impl Conn {
         more |= self.can_read();
         self.book_read_ahead(turn);
         if let Some(offered) = self.endpoint.take_offered() {
-            self.shared.offered(offered, turn.orders);
+            self.shared.offered(offered);
         }
-        turn.orders.release_memory();
         if let Stage::Connected(wire) = &mut self.stage {
             wire.handle_timeout(turn.now);
             wire.turn_ends();
@@ -243,7 +244,7 @@ impl Conn {
 
     /// The I/O thread ends: offers what is left to the kernel once and closes.
     pub(crate) fn finish_now(&mut self, turn: &mut Turn<'_>) {
-        self.carry_out_orders(turn.orders, turn.compressor, turn.now);
+        self.carry_out_orders(turn.compressor, turn.now);
         if self.pending.is_some() {
             self.deliver_events(turn); // a decision
         }
@@ -280,75 +281,6 @@ impl Conn {
         self.refuse_sends();
         self.pending = None;
         self.place = None;
-    }
-
-    fn carry_out_orders(&mut self, orders: &mut Orders, compressor: &mut Compressor, now: Instant) {
-        self.shared.take_orders(orders);
-        for order in orders.drain() {
-            match order {
-                // Refused once the connection is over: its owner learns that from the close.
-                Order::Send(kind, payload, delivery) => {
-                    if let Delivery::Latest(_) = delivery {
-                        self.limit_kernel_queue(self.has_heartbeat, true);
-                    }
-                    _ = self.endpoint.send_accepted(kind, payload, delivery, compressor);
-                }
-                Order::Close(code, reason) => self.endpoint.close(code, &reason, now),
-                Order::Leave => self.endpoint.leave(),
-                Order::Decide(decided) => {
-                    let (decision, tag) = *decided;
-                    self.decide(decision, tag);
-                }
-                Order::Abandon => {
-                    self.owner = Owner::Gone;
-                    // Whoever is sent away makes room at once, whenever the close handshake is complete.
-                    self.place = None;
-                    self.endpoint.abandon();
-                }
-                Order::Resume => {} // `receive` looks for itself
-                Order::SettleFault => {
-                    self.awaits_owner = false;
-                    self.endpoint.settle(now);
-                }
-                Order::SetHeartbeatInterval(interval) => {
-                    self.limit_kernel_queue(self.has_heartbeat || interval.is_some(), self.sends_states);
-                    self.endpoint.set_heartbeat_interval(interval, now);
-                }
-                Order::SetCloseTimeout(timeout) => self.endpoint.set_close_timeout(timeout),
-                Order::SetNoDelay(enabled) => self.set_no_delay(enabled),
-                Order::SetTrace(trace) => self.set_trace(trace),
-                Order::SetUnreliableLifetime(lifetime) => {
-                    self.limit_kernel_queue(self.has_heartbeat, lifetime.is_some());
-                    self.endpoint.set_unreliable_lifetime(lifetime);
-                }
-            }
-        }
-    }
-
-    fn set_no_delay(&mut self, enabled: bool) {
-        self.no_delay = enabled;
-        if let Stage::Connected(wire) = &mut self.stage {
-            // Only a hint to the kernel; a socket that refuses it is about to report why.
-            _ = wire.transport.socket().set_no_delay(enabled);
-        }
-    }
-
-    /// Pings must not wait behind much that the kernel holds, nor must what is not worth sending for ever lie there.
-    fn limit_kernel_queue(&mut self, has_heartbeat: bool, sends_states: bool) {
-        (self.has_heartbeat, self.sends_states) = (has_heartbeat, sends_states);
-        let Stage::Connected(wire) = &mut self.stage else { return };
-        let limit = if sends_states {
-            UnsentLimit::States
-        } else if has_heartbeat {
-            UnsentLimit::Pings
-        } else {
-            UnsentLimit::None
-        };
-        if limit != self.unsent_limit {
-            self.unsent_limit = limit;
-            // As far as the system can do that: messages arrive all the same.
-            _ = wire.transport.socket().limit_unsent(limit);
-        }
     }
 
     /// Goes on with finding and reaching a client's host.

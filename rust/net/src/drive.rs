@@ -18,11 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use mio::Poll;
+use rust_websocket_proto::{Delivery, MessageKind};
 
 use crate::{
-    reactor::{Command, Reactor, ShortTurn},
-    seam::{Commands, LinkId, Notify, lock},
+    reactor::{Command, Copies, Reactor, ShortTurn},
+    seam::{Commands, LinkId, Order, Runner, lock},
 };
 
 /// A reactor that was lent and has not been run for so long is taken back.
@@ -63,7 +65,7 @@ impl Driving {
         let poll = Poll::new()?;
         let commands = Reactor::commands(&poll)?;
         Ok(Arc::new_cyclic(|driving: &Weak<Self>| {
-            let reactor = Reactor::new(poll, Weak::clone(driving) as Weak<dyn Notify>);
+            let reactor = Reactor::new(poll, Weak::clone(driving) as Weak<dyn Runner>);
             Self {
                 commands,
                 reactor: Mutex::new(Some(reactor)),
@@ -230,12 +232,31 @@ impl Driving {
     }
 }
 
-impl Notify for Driving {
+impl Runner for Driving {
     fn notify(&self, link: LinkId) {
         self.push(Command::Notify(link));
     }
 
-    fn notify_all(&self, links: Vec<LinkId>) {
-        self.push(Command::NotifyAll(links));
+    fn order(&self, link: LinkId, order: Order) {
+        if let Err(late) = self.commands.add(Command::Order(link, order)) {
+            late.discard();
+        }
+    }
+
+    fn send_copy(&self, link: LinkId, kind: MessageKind, payload: &Bytes, delivery: Delivery) {
+        self.commands.extend(|last| {
+            if let Some(Command::Copies(copies)) = last
+                && copies.is_of(kind, payload, delivery)
+            {
+                copies.links.push(link);
+                return None;
+            }
+            let payload = payload.clone();
+            Some(Command::Copies(Copies { links: vec![link], kind, payload, delivery }))
+        });
+    }
+
+    fn wake(&self) {
+        self.commands.wake();
     }
 }

@@ -159,7 +159,7 @@ impl Link {
             Err(error) => return Self::without_thread(reports, &error, &options),
         };
         let shared = Shared::new(next_id(), Arc::clone(&driving) as _, &options);
-        socket.attach(shared.runner(), shared.id);
+        socket.attach(Arc::clone(shared.runner()), shared.id());
         let transport = Transport::new(Box::new(socket), None, None);
         let conn = Conn::served(transport, Arc::clone(&shared), Arc::clone(&reports), options);
         driving.push(Command::Connect(Box::new(conn)));
@@ -193,7 +193,7 @@ impl Link {
 
     /// Its name.
     pub fn id(&self) -> LinkId {
-        self.claim.id
+        self.claim.id()
     }
 
     /// Accepts a message that arrives, in its place; `how` says who carries it out when.

@@ -10,7 +10,7 @@ use std::{
 use mio::{Interest, Registry, Token, event::Source};
 
 use crate::{
-    seam::{LinkId, Notify, lock},
+    seam::{LinkId, Runner, lock},
     socket::Socket,
 };
 
@@ -37,7 +37,7 @@ struct Middle {
     /// The connection has had the turn that was asked for.
     worked: Condvar,
     /// Whom to tell that there is something for the connection to do.
-    connection: OnceLock<(Arc<dyn Notify>, LinkId)>,
+    connection: OnceLock<(Arc<dyn Runner>, LinkId)>,
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +167,7 @@ impl PipeSocket {
     }
 
     /// Whose socket it is.
-    pub(crate) fn attach(&self, runner: Arc<dyn Notify>, link: LinkId) {
+    pub(crate) fn attach(&self, runner: Arc<dyn Runner>, link: LinkId) {
         _ = self.middle.connection.set((runner, link));
     }
 

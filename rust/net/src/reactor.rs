@@ -13,9 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rust_websocket_proto::{
-    Budget, Compressor,
+    Budget, Compressor, Delivery, MessageKind,
     admission::{AddressKey, Endpoint},
 };
 
@@ -26,7 +27,7 @@ use crate::{
     notices::{NoticeCause, say},
     outages::Outages,
     ready::{Handshake, ReadyList},
-    seam::{Commands, LinkId, Notify, Orders, Shared, Wakeup, io_thread_worked, next_id},
+    seam::{Commands, LinkId, Order, Runner, Shared, Wakeup, io_thread_worked, next_id},
     socket::{Socket, Sockets},
     wire::Readiness,
 };
@@ -35,6 +36,9 @@ use crate::{
 const WAKER: Token = Token(0);
 
 const EVENTS_PER_POLL: usize = 1024;
+
+/// So many commands do not have to allocate.
+const KEPT_COMMANDS: usize = 1024;
 
 /// Read buffer shared by all connections.
 const SCRATCH: usize = 64 * 1024;
@@ -53,10 +57,12 @@ const SHORT_TURN: Duration = Duration::from_micros(500);
 
 /// To whoever runs the reactor.
 pub(crate) enum Command {
-    /// Look at a link's orders.
+    /// Look at a link or listener.
     Notify(LinkId),
-    /// Look at those of several.
-    NotifyAll(Vec<LinkId>),
+    /// From a link's owner.
+    Order(LinkId, Order),
+    /// A message that goes to many.
+    Copies(Copies),
     /// A new connection without a listener: mostly a client.
     Connect(Box<Conn>),
     Listen(Acceptor),
@@ -72,6 +78,25 @@ pub(crate) enum Command {
     /// Somebody polls in a tight loop and wants to run the reactor.
     Lend,
     Shutdown,
+}
+
+/// One message to several links. As one command it costs whoever sends neither a count of the payload's users nor memory that the
+/// I/O thread has written, which another processor would have to give up first, for each of them.
+pub(crate) struct Copies {
+    pub(crate) links: Vec<LinkId>,
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: Bytes,
+    pub(crate) delivery: Delivery,
+}
+
+impl Copies {
+    /// Whether this is that message: the same bytes in the same place.
+    pub(crate) fn is_of(&self, kind: MessageKind, payload: &Bytes, delivery: Delivery) -> bool {
+        self.payload.as_ptr() == payload.as_ptr()
+            && self.payload.len() == payload.len()
+            && self.kind == kind
+            && self.delivery == delivery
+    }
 }
 
 impl Command {
@@ -129,7 +154,7 @@ pub(crate) struct Reactor {
     poll: Poll,
     events: Events,
     /// Whom connections notify of their owners' orders.
-    notify: Weak<dyn Notify>,
+    notify: Weak<dyn Runner>,
     conns: IdMap<usize, Entry>,
     acceptors: IdMap<usize, Acceptor>,
     /// What keeps them from accepting.
@@ -142,7 +167,6 @@ pub(crate) struct Reactor {
     /// Those whose handshake has failed, the oldest first; some are gone since.
     lingering: VecDeque<usize>,
     taken: Vec<Command>,
-    orders: Orders,
     scratch: Box<[u8]>,
     compressor: Compressor,
     /// What is left of [`READ_AHEAD`].
@@ -198,7 +222,7 @@ impl Reactor {
         Ok(Commands::new(Wakeup::new(Waker::new(poll.registry(), WAKER)?)))
     }
 
-    pub(crate) fn new(poll: Poll, notify: Weak<dyn Notify>) -> Self {
+    pub(crate) fn new(poll: Poll, notify: Weak<dyn Runner>) -> Self {
         Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_POLL),
@@ -211,7 +235,6 @@ impl Reactor {
             ready: ReadyList::default(),
             lingering: VecDeque::new(),
             taken: Vec::new(),
-            orders: Orders::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             compressor: Compressor::default(),
             read_ahead: READ_AHEAD,
@@ -324,8 +347,13 @@ impl Reactor {
     fn handle_commands(&mut self, commands: &Commands<Command>) {
         let mut taken = std::mem::take(&mut self.taken);
         commands.take(&mut taken);
+        let count = taken.len();
         for command in taken.drain(..) {
             self.handle_command(command);
+        }
+        // A burst does not keep its memory.
+        if taken.capacity() > KEPT_COMMANDS.max(count * 4) {
+            taken.shrink_to(KEPT_COMMANDS);
         }
         self.taken = taken;
     }
@@ -333,7 +361,8 @@ impl Reactor {
     fn handle_command(&mut self, command: Command) {
         match command {
             Command::Notify(link) => self.ready.push(link.0),
-            Command::NotifyAll(links) => links.into_iter().for_each(|link| self.ready.push(link.0)),
+            Command::Order(link, order) => self.order(link, order),
+            Command::Copies(copies) => self.send_copies(copies),
             Command::Connect(conn) => {
                 let id = conn.id();
                 self.conns.insert(id, Entry::new(conn));
@@ -350,6 +379,20 @@ impl Reactor {
             Command::CloseListener(id) => self.close_listener(id),
             Command::Lend => self.lending_asked = true,
             Command::Shutdown => self.running = false,
+        }
+    }
+
+    /// Orders for a connection that is gone are too late.
+    fn order(&mut self, link: LinkId, order: Order) {
+        if let Some(entry) = self.conns.get_mut(&link.0) {
+            entry.conn.order(order);
+            self.ready.push(link.0);
+        }
+    }
+
+    fn send_copies(&mut self, Copies { links, kind, payload, delivery }: Copies) {
+        for link in links {
+            self.order(link, Order::Send(kind, payload.clone(), delivery));
         }
     }
 
@@ -540,7 +583,6 @@ impl Reactor {
             now: Instant::now(),
             budget: Budget::new(share),
             read_ahead: &mut self.read_ahead,
-            orders: &mut self.orders,
             scratch: &mut self.scratch,
             compressor: &mut self.compressor,
             sockets: &mut sockets,
@@ -554,7 +596,8 @@ impl Reactor {
         for command in commands.stop() {
             match command {
                 // Orders given before the shutdown are still carried out below.
-                Command::Notify(_) | Command::NotifyAll(_) => {}
+                Command::Order(link, order) => self.order(link, order),
+                Command::Copies(copies) => self.send_copies(copies),
                 other => other.discard(),
             }
         }

@@ -16,6 +16,20 @@ pub struct SendLimits {
     pub messages: usize,
 }
 
+impl SendLimits {
+    /// Whether a message of `len` bytes may be accepted where `held` was accepted and not taken by the transport, of which it has
+    /// `refused` so much.
+    pub fn have_room(&self, held: Amount, refused: Amount, len: usize) -> bool {
+        let within_bytes = self.bytes == 0 || refused.bytes.saturating_add(len) <= self.bytes;
+        let within_messages = self.messages == 0 || refused.messages < self.messages;
+        // A message larger than the cap goes when nothing else waits: the limits above have allowed it.
+        let held_bytes = held.bytes.saturating_add(held.messages * MESSAGE_OVERHEAD);
+        let within_cap =
+            held.messages == 0 || held_bytes.saturating_add(len) <= UNOFFERED_CAP.max(self.bytes);
+        within_bytes && within_messages && within_cap
+    }
+}
+
 /// Inbound limits of a connection: no more is handed out while this much was handed out and not consumed.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceiveLimits {
@@ -77,13 +91,7 @@ impl SendAccount {
 
     /// Whether a message of `len` bytes may be accepted.
     pub fn has_room(&self, len: usize) -> bool {
-        let SendLimits { bytes, messages } = self.limits;
-        let within_bytes = bytes == 0 || self.refused.bytes.saturating_add(len) <= bytes;
-        let within_messages = messages == 0 || self.refused.messages < messages;
-        // A message larger than the cap goes when nothing else waits: the limits above have allowed it.
-        let held = self.held.bytes.saturating_add(self.held.messages * MESSAGE_OVERHEAD);
-        let within_cap = self.held.messages == 0 || held.saturating_add(len) <= UNOFFERED_CAP.max(bytes);
-        within_bytes && within_messages && within_cap
+        self.limits.have_room(self.held, self.refused, len)
     }
 
     /// Payload bytes accepted and not taken by the transport.

@@ -92,8 +92,7 @@ impl Conn {
     /// The listener is gone, and with it whoever decides. An answer that is under way still goes out, and a complete request gets
     /// one. False: there is nothing to wait for.
     pub(crate) fn listener_closed(&mut self, turn: &mut Turn<'_>) -> bool {
-        self.carry_out_orders(turn.orders, turn.compressor, turn.now);
-        turn.orders.release_memory();
+        self.carry_out_orders(turn.compressor, turn.now);
         self.owner = Owner::Gone;
         if !self.pending.take().is_some_and(|pending| pending.has_asked) {
             self.end(turn.sockets);

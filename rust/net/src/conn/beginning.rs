@@ -11,7 +11,7 @@ use super::{Conn, Owner, Pending, Stage};
 use crate::{
     listener::ListenerShared,
     route::Route,
-    seam::{LinkEvent, LinkOptions, Reports, Shared},
+    seam::{LinkEvent, LinkOptions, Orders, Reports, Shared},
     socket::UnsentLimit,
     trace::{way_from, way_to},
     transport::Transport,
@@ -73,7 +73,7 @@ impl Conn {
         let scheme = if transport.is_secure() { Scheme::Wss } else { Scheme::Ws };
         let mut endpoint = Endpoint::server(scheme, options.config, bounds, Instant::now());
         endpoint.set_connect_phase(transport.phase());
-        let token = Token(shared.id.0);
+        let token = Token(shared.id().0);
         let stage = Stage::Connected(Wire::new(transport, token, options.no_delay));
         let mut conn = Self::new(shared, endpoint, Owner::Link(reports), stage, options.no_delay);
         conn.begin_trace(|| "over a stream".to_owned());
@@ -96,6 +96,7 @@ impl Conn {
             booked: None,
             awaits_owner: false,
             refuses_sends: false,
+            orders: Orders::default(),
         }
     }
 }

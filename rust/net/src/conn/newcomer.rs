@@ -61,7 +61,6 @@ impl Conn {
         self.endpoint.handle_timeout(turn.now);
         self.deliver_events(turn);
         self.end(turn.sockets);
-        turn.orders.release_memory();
     }
 
     /// Whether its handshake has failed.

@@ -110,7 +110,7 @@ impl Conn {
             Owner::Gone => return,
         };
         if pending.is_owner_asked && !Arc::ptr_eq(arrivals, &listener.arrivals) {
-            listener.arrivals.reports.push(Arrival::Over(self.shared.id));
+            listener.arrivals.reports.push(Arrival::Over(self.shared.id()));
         }
         arrivals.reports.push(Arrival::Accepted(Box::new(Newcomer {
             claim: Claim::new(Arc::clone(&self.shared)),
@@ -118,7 +118,7 @@ impl Conn {
             opened,
             tag,
             reports,
-            _unseen: Unseen::new(Arc::clone(&listener.unseen), self.shared.runner(), listener.id),
+            _unseen: Unseen::new(Arc::clone(&listener.unseen), Arc::clone(self.shared.runner()), listener.id),
         })));
         self.owner = owner;
     }
@@ -138,7 +138,7 @@ impl Conn {
         match (&self.pending, &self.owner) {
             (None, _) => self.report(Event::Closed(closed)),
             (Some(pending), Owner::Listener(arrivals)) if pending.is_owner_asked => {
-                arrivals.reports.push(Arrival::Over(self.shared.id));
+                arrivals.reports.push(Arrival::Over(self.shared.id()));
             }
             (Some(_), _) => {}
         }
@@ -157,7 +157,7 @@ impl Conn {
     fn report(&self, event: Event) {
         match &self.owner {
             Owner::Link(reports) => reports.push(LinkEvent::Protocol(event)),
-            Owner::Listener(arrivals) => arrivals.reports.push(Arrival::Link(self.shared.id, event)),
+            Owner::Listener(arrivals) => arrivals.reports.push(Arrival::Link(self.shared.id(), event)),
             Owner::Gone => {}
         }
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rust_websocket_proto::{Budget, Compressor};
 
-use crate::{seam::Orders, socket::Sockets};
+use crate::socket::Sockets;
 
 /// Bytes of one system call that take the kernel as long as a change of threads does.
 const MUCH: usize = 32 * 1024;
@@ -16,8 +16,6 @@ pub(crate) struct Turn<'a> {
     pub(crate) budget: Budget,
     /// Bytes that the connections of listeners may still read ahead of their owners, all together.
     pub(crate) read_ahead: &'a mut usize,
-    /// Empty; for taking orders without an allocation each time.
-    pub(crate) orders: &'a mut Orders,
     pub(crate) scratch: &'a mut [u8],
     /// Shared by all connections, so that a broadcast is compressed once.
     pub(crate) compressor: &'a mut Compressor,

@@ -7,7 +7,7 @@ use std::sync::{
 
 use rust_websocket_proto::{Event, Opened, admission::Endpoint};
 
-use super::{Asked, Claim, LinkEvent, LinkId, Notify, Reports, Tag};
+use super::{Asked, Claim, LinkEvent, LinkId, Reports, Runner, Tag};
 
 /// A report of a listener's connection.
 #[derive(Debug)]
@@ -69,12 +69,12 @@ impl UnseenCount {
 pub(crate) struct Unseen {
     count: Arc<UnseenCount>,
     /// Asks the reactor to look at the listener, which has numbers of links.
-    runner: Arc<dyn Notify>,
+    runner: Arc<dyn Runner>,
     listener: LinkId,
 }
 
 impl Unseen {
-    pub(crate) fn new(count: Arc<UnseenCount>, runner: Arc<dyn Notify>, listener: usize) -> Self {
+    pub(crate) fn new(count: Arc<UnseenCount>, runner: Arc<dyn Runner>, listener: usize) -> Self {
         count.count.fetch_add(1, Ordering::SeqCst);
         Self { count, runner, listener: LinkId(listener) }
     }

@@ -52,7 +52,7 @@ impl Asked {
     }
 
     pub(crate) fn on(shared: Arc<Shared>, request: Arc<Request>, remote: Remote, tls: TlsFacts) -> Self {
-        Self::new(shared.id, request, remote, tls, move |decision, tag| {
+        Self::new(shared.id(), request, remote, tls, move |decision, tag| {
             shared.order(Order::Decide(Box::new((decision, tag))));
         })
     }

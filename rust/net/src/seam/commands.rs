@@ -58,12 +58,34 @@ impl<C> Commands<C> {
 
     /// Gives the command back if none is taken any more.
     pub(crate) fn push(&self, command: C) -> Result<(), C> {
-        match lock(&self.waiting).as_mut() {
-            Some(waiting) => waiting.push(command),
-            None => return Err(command),
-        }
-        self.wakeup.wake();
+        self.add(command)?;
+        self.wake();
         Ok(())
+    }
+
+    /// Like [`push`](Self::push), but leaves the thread asleep: it has to be [woken](Self::wake) after.
+    pub(crate) fn add(&self, command: C) -> Result<(), C> {
+        match lock(&self.waiting).as_mut() {
+            Some(waiting) => {
+                waiting.push(command);
+                Ok(())
+            }
+            None => Err(command),
+        }
+    }
+
+    /// Changes the last command that waits, or adds one if `change` returns it; leaves the thread asleep.
+    pub(crate) fn extend(&self, change: impl FnOnce(Option<&mut C>) -> Option<C>) {
+        if let Some(waiting) = lock(&self.waiting).as_mut()
+            && let Some(command) = change(waiting.last_mut())
+        {
+            waiting.push(command);
+        }
+    }
+
+    /// Wakes the thread, if it sleeps.
+    pub(crate) fn wake(&self) {
+        self.wakeup.wake();
     }
 
     /// The thread is about to sleep. False if there are commands: it must not.

@@ -19,7 +19,7 @@ pub(crate) use self::{
     census::io_thread_worked,
     commands::{Commands, Wakeup},
     orders::{Order, Orders},
-    outbox::{Claim, Notify, Shared, Stopped},
+    outbox::{Claim, Runner, Shared, Stopped},
     reports::Reports,
     types::next_id,
 };

@@ -31,7 +31,7 @@ pub(crate) enum Order {
     SetTrace(Option<ConnectionTrace>),
 }
 
-/// Orders in the order in which they were given. Mostly there is one, which needs no memory of its own.
+/// Orders of one connection in the order in which they were given. Mostly there is one, which needs no memory of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     first: Option<Order>,
@@ -39,9 +39,9 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
-    /// Memory for so many beside the first is kept by whoever mostly gives one.
+    /// Memory for so many beside the first is kept by whoever mostly gets one.
     const FEW: usize = 4;
-    /// And for so many by whoever gives more.
+    /// And for so many by whoever gets more.
     const MANY: usize = 256;
 
     pub(crate) fn push(&mut self, order: Order) {
@@ -51,93 +51,65 @@ impl Orders {
         }
     }
 
-    /// Takes the orders one by one; memory for about as many stays.
+    /// Takes the orders one by one.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Order> {
-        let kept = if self.others.len() > Self::FEW { Self::MANY } else { Self::FEW };
-        if self.others.len() <= kept && self.others.capacity() > kept {
-            self.others.shrink_to(kept);
-        }
         self.first.take().into_iter().chain(self.others.drain(..))
     }
 
-    /// Drops memory that is more than whoever mostly gives one order needs.
-    pub(crate) fn release_memory(&mut self) {
-        if self.others.capacity() > Self::FEW && self.others.is_empty() {
-            self.others = Vec::new();
+    /// Keeps memory for about as many as there were.
+    pub(crate) fn release_memory(&mut self, were: usize) {
+        let kept = if were > Self::FEW { Self::MANY } else { Self::FEW };
+        if self.others.capacity() > kept {
+            self.others.shrink_to(kept);
         }
     }
 
-    /// Takes over the memory of the empty `spare` if it is more than these orders have, unless that is a lot.
-    pub(crate) fn take_memory_of(&mut self, spare: &mut Self) {
-        let is_more = spare.others.capacity() > self.others.capacity();
-        if is_more && spare.others.capacity() <= Self::MANY && self.others.is_empty() {
-            std::mem::swap(&mut self.others, &mut spare.others);
-        }
-    }
-
-    pub(crate) fn forget_sends(&mut self) {
-        let orders = std::mem::take(self);
-        let others = orders.first.into_iter().chain(orders.others);
-        others.filter(|order| !matches!(order, Order::Send(..))).for_each(|order| self.push(order));
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.others.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use rust_websocket_proto::MessageKind;
 
-    fn numbered(number: u8) -> Order {
-        Order::Send(MessageKind::Binary, Bytes::copy_from_slice(&[number]), Delivery::Reliable)
-    }
+    use super::*;
 
     fn filled(count: usize) -> Orders {
         let mut orders = Orders::default();
         for number in 0..count {
-            orders.push(numbered(number as u8));
+            let payload = Bytes::copy_from_slice(&[number as u8]);
+            orders.push(Order::Send(MessageKind::Binary, payload, Delivery::Reliable));
         }
         orders
+    }
+
+    fn carry_out(orders: &mut Orders) -> Vec<u8> {
+        let count = orders.len();
+        let numbers = orders.drain().map(|order| match order {
+            Order::Send(_, payload, _) => payload[0],
+            _ => unreachable!(),
+        });
+        let numbers = numbers.collect();
+        orders.release_memory(count);
+        numbers
     }
 
     #[test]
     fn orders_keep_their_order() {
         for count in [0, 1, 2, 100] {
-            let numbers: Vec<u8> = filled(count)
-                .drain()
-                .map(|order| match order {
-                    Order::Send(_, payload, _) => payload[0],
-                    _ => unreachable!(),
-                })
-                .collect();
-            assert!(numbers.into_iter().eq(0..count as u8));
+            assert!(carry_out(&mut filled(count)).into_iter().eq(0..count as u8));
         }
     }
 
     #[test]
     fn a_burst_does_not_keep_its_memory() {
-        let mut burst = filled(10_000);
-        burst.drain().for_each(drop);
-        let mut outbox = Orders::default();
-        outbox.take_memory_of(&mut burst);
-        assert_eq!(outbox.others.capacity(), 0);
-        burst.release_memory();
-        assert_eq!(burst.others.capacity(), 0);
-
-        let mut some = filled(100);
-        some.drain().for_each(drop);
-        outbox.take_memory_of(&mut some);
-        assert!(outbox.others.capacity() >= 99, "memory changes hands");
-        outbox.push(numbered(0));
-        outbox.drain().for_each(drop);
-        assert!(outbox.others.capacity() <= Orders::FEW, "one order needs none");
-    }
-
-    #[test]
-    fn what_is_no_message_stays() {
-        let mut orders = filled(3);
+        let mut orders = filled(10_000);
+        carry_out(&mut orders);
+        assert!(orders.others.capacity() <= Orders::MANY);
         orders.push(Order::Leave);
-        orders.push(numbered(3));
-        orders.push(Order::Abandon);
-        orders.forget_sends();
-        assert!(matches!(orders.drain().collect::<Vec<_>>()[..], [Order::Leave, Order::Abandon]));
+        orders.drain().for_each(drop);
+        orders.release_memory(1);
+        assert!(orders.others.capacity() <= Orders::FEW, "one order needs none");
     }
 }

@@ -1,5 +1,8 @@
-//! What a connection and its owner share: the orders on their way down, what counts against the send limits,
-//! and what the owner can read at any time.
+//! What a connection and its owner share: the way of orders down, what counts against the send limits, and what the owner can
+//! read at any time.
+//!
+//! Orders wait in one queue for all connections, the reactor's (`Commands`), and not here: whoever sends to many touches nothing
+//! that the I/O thread writes, for which the processors would have to wait at each of them.
 
 use std::{
     fmt,
@@ -12,40 +15,45 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_proto::{Amount, Delivery, MessageKind, Offered, SendAccount, SendError, SendLimits};
+use rust_websocket_proto::{Amount, Delivery, MessageKind, Offered, SendError, SendLimits};
 
 use super::{
     Counters, LinkId, LinkOptions,
     census::{Counted, Membership, Phase, Standing},
     limits::Receiving,
     lock,
-    orders::{Order, Orders},
+    orders::Order,
 };
 use crate::trace::{ConnectionTrace, Trace};
 
 /// Whoever runs connections, as seen from here.
-pub(crate) trait Notify: fmt::Debug + Send + Sync {
-    /// Asks for a look at a connection's orders.
+pub(crate) trait Runner: fmt::Debug + Send + Sync {
+    /// Asks for a look at a connection.
     fn notify(&self, link: LinkId);
-    /// Asks for a look at the orders of several.
-    fn notify_all(&self, links: Vec<LinkId>);
+    /// Takes an order for a connection, in its place behind all earlier ones. It may wait until the next [`wake`](Self::wake).
+    fn order(&self, link: LinkId, order: Order);
+    /// Takes a message likewise, which may be one of many copies.
+    fn send_copy(&self, link: LinkId, kind: MessageKind, payload: &Bytes, delivery: Delivery);
+    /// Has what was ordered looked at.
+    fn wake(&self);
 }
 
 /// Nobody runs connections.
 #[derive(Debug)]
 pub(crate) struct Stopped;
 
-impl Notify for Stopped {
+impl Runner for Stopped {
     fn notify(&self, _link: LinkId) {}
-    fn notify_all(&self, _links: Vec<LinkId>) {}
+    fn order(&self, _link: LinkId, _order: Order) {}
+    fn send_copy(&self, _link: LinkId, _kind: MessageKind, _payload: &Bytes, _delivery: Delivery) {}
+    fn wake(&self) {}
 }
 
 /// What a connection and its owner share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) id: LinkId,
-    runner: Arc<dyn Notify>,
-    outbox: Mutex<Queue>,
+    outgoing: Outgoing,
+    taken: Taken,
     pub(crate) receiving: Receiving,
     pub(crate) counters: Arc<Counters>,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
@@ -58,18 +66,23 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(id: usize, runner: Arc<dyn Notify>, options: &LinkOptions) -> Arc<Self> {
+    pub(crate) fn new(id: usize, runner: Arc<dyn Runner>, options: &LinkOptions) -> Arc<Self> {
         let counters = Arc::default();
         Arc::new_cyclic(|shared: &Weak<Self>| Self {
-            id: LinkId(id),
-            runner,
-            outbox: Mutex::new(Queue {
-                orders: Orders::default(),
-                notified: false,
-                closed: false,
-                sent: Amount::default(),
-                sending: SendAccount::new(options.send_limits),
-            }),
+            outgoing: Outgoing {
+                account: Mutex::new(Account {
+                    closed: false,
+                    is_over: false,
+                    limits: options.send_limits,
+                    accepted: Amount::default(),
+                    taken: Amount::default(),
+                    counted: Amount::default(),
+                }),
+                left: Level::default(),
+                id: LinkId(id),
+                runner,
+            },
+            taken: Taken::default(),
             receiving: Receiving::new(options.receive_limits),
             _membership: Membership::new(&counters, Weak::clone(shared) as Weak<dyn Counted>),
             counters,
@@ -79,9 +92,14 @@ impl Shared {
         })
     }
 
+    /// Its name.
+    pub(crate) fn id(&self) -> LinkId {
+        self.outgoing.id
+    }
+
     /// Whoever runs the connection.
-    pub(crate) fn runner(&self) -> Arc<dyn Notify> {
-        Arc::clone(&self.runner)
+    pub(crate) fn runner(&self) -> &Arc<dyn Runner> {
+        &self.outgoing.runner
     }
 
     pub(crate) fn round_trip_time(&self) -> Option<Duration> {
@@ -110,84 +128,73 @@ impl Shared {
         delivery: Delivery,
         how: How<'_>,
     ) -> Result<(), SendError> {
-        let is_new = {
-            let mut outbox = self.lock_outbox();
-            outbox.check(payload.len())?;
-            outbox.push_send(kind, payload, delivery)
-        };
+        let len = payload.len();
+        self.accept(len, how, || self.runner().order(self.id(), Order::Send(kind, payload, delivery)))
+    }
+
+    /// Accepts a message of `len` bytes, which `hand_on` orders.
+    fn accept(&self, len: usize, how: How<'_>, hand_on: impl FnOnce()) -> Result<(), SendError> {
+        {
+            let mut account = self.outgoing.account();
+            account.accept(len, self.outgoing.left.get(), &self.taken)?;
+            // Under the lock: what is ordered last from another thread comes behind all that was accepted.
+            hand_on();
+        }
         match how {
-            _ if !is_new => {}
-            How::Now => self.notify(),
-            How::With(batch) => batch.push(self),
+            How::Now => self.runner().wake(),
+            How::With(batch) => batch.wakes_at_its_end(self.runner()),
         }
         Ok(())
     }
 
-    /// Looks at the outbox's memory, to no other end than to have it at hand.
-    pub(crate) fn fetch(&self) {
-        std::hint::black_box(self.outbox.is_poisoned());
-    }
-
-    fn lock_outbox(&self) -> MutexGuard<'_, Queue> {
-        lock(&self.outbox)
-    }
-
     pub(crate) fn order(&self, order: Order) {
-        let is_new = self.lock_outbox().push(order);
-        if is_new {
-            self.notify();
-        }
-    }
-
-    /// Asks the I/O thread to look at the connection.
-    pub(crate) fn notify(&self) {
-        self.runner.notify(self.id);
+        self.runner().order(self.id(), order);
+        self.runner().wake();
     }
 
     /// Like [`order`](Self::order), and nothing may be sent any more.
     pub(crate) fn order_last(&self, order: Order) {
-        self.lock_outbox().closed = true;
+        self.outgoing.account().closed = true;
         self.order(order);
     }
 
-    /// Swaps the waiting orders into the empty `orders`; an order that comes after notifies anew.
-    pub(crate) fn take_orders(&self, orders: &mut Orders) {
-        let mut outbox = self.lock_outbox();
-        outbox.notified = false;
-        std::mem::swap(&mut outbox.orders, orders);
+    /// Asks the I/O thread to look at the connection.
+    pub(crate) fn notify(&self) {
+        self.runner().notify(self.id());
     }
 
     /// Counts what was accepted for sending since the last call.
     pub(crate) fn count_sent(&self) {
-        let mut outbox = self.lock_outbox();
-        let Amount { bytes, messages } = std::mem::take(&mut outbox.sent);
+        let mut account = self.outgoing.account();
+        let Amount { bytes, messages } = account.count();
         self.counters.sent(messages, bytes);
     }
 
-    /// What was accepted for sending was offered to the kernel. The emptied `orders` that said so lend their
-    /// memory to those to come.
-    pub(crate) fn offered(&self, offered: Offered, orders: &mut Orders) {
-        let mut outbox = self.lock_outbox();
-        outbox.sending.offered(offered);
-        outbox.orders.take_memory_of(orders);
+    /// What was accepted for sending was offered to the kernel.
+    pub(crate) fn offered(&self, Offered { taken, left }: Offered) {
+        self.taken.add(taken);
+        if self.outgoing.left.get() != left {
+            self.outgoing.left.set(left);
+        }
     }
 
     pub(crate) fn set_send_limits(&self, limits: SendLimits) {
-        self.lock_outbox().sending.set_limits(limits);
+        self.outgoing.account().limits = limits;
     }
 
     /// Payload bytes accepted and not taken by the kernel.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.lock_outbox().sending.held_bytes()
+        let mut account = self.outgoing.account();
+        account.taken = self.taken.0.get();
+        if account.is_over { 0 } else { account.held().bytes }
     }
 
     /// The connection is over: later sends are refused.
     pub(crate) fn refuse_sends(&self) {
         self.phase.store(Phase::Over as u8, Ordering::Relaxed);
-        let mut outbox = self.lock_outbox();
-        outbox.closed = true;
-        outbox.orders.forget_sends();
-        outbox.sending.clear();
+        let mut account = self.outgoing.account();
+        account.closed = true;
+        account.is_over = true;
     }
 }
 
@@ -253,7 +260,7 @@ impl Outbox {
     /// one's memory in turn, since taking a lock lets nothing overtake it; looking at all of them before lets
     /// these waits overlap.
     pub fn prefetch(&self) {
-        self.0.fetch();
+        self.0.outgoing.fetch();
     }
 
     /// Like [`Link::push_as`](crate::Link::push_as), but a refusal is not counted: who sends copies asks again
@@ -268,72 +275,132 @@ impl Outbox {
         delivery: Delivery,
         how: How<'_>,
     ) -> Result<(), SendError> {
-        self.0.push(kind, payload.clone(), delivery, how)
+        let link = &self.0;
+        link.accept(payload.len(), how, || link.runner().send_copy(link.id(), kind, payload, delivery))
     }
 }
 
-/// Links that have something for the I/O thread, which is notified of all of them at once when this is
-/// dropped: waking it for the first of many would have it take its locks between ours.
+/// Messages to many links: the I/O thread is woken once, when this is dropped.
 #[derive(Default)]
 pub struct Batch {
-    links: Vec<LinkId>,
     /// All links of a process have the same, but for those that outlived an I/O thread, which nobody runs.
-    runner: Option<Arc<dyn Notify>>,
+    runner: Option<Arc<dyn Runner>>,
 }
 
 impl Batch {
-    fn push(&mut self, link: &Shared) {
-        self.runner.get_or_insert_with(|| Arc::clone(&link.runner));
-        self.links.push(link.id);
+    fn wakes_at_its_end(&mut self, runner: &Arc<dyn Runner>) {
+        self.runner.get_or_insert_with(|| Arc::clone(runner));
     }
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Batch").field("links", &self.links.len()).finish()
+        formatter.debug_struct("Batch").finish_non_exhaustive()
     }
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
         if let Some(runner) = &self.runner {
-            runner.notify_all(std::mem::take(&mut self.links));
+            runner.wake();
         }
     }
 }
 
-/// What a link's owner has ordered and the I/O thread has not taken. One lock for all of it: sending a
-/// message touches it and nothing else that the two threads share.
+/// What accepting a message touches, side by side: of many connections it is in no processor's cache.
 #[derive(Debug)]
-struct Queue {
-    orders: Orders,
-    /// A notification is under way.
-    notified: bool,
-    closed: bool,
-    /// What was accepted for sending and not yet counted.
-    sent: Amount,
-    sending: SendAccount,
+#[repr(align(128))]
+struct Outgoing {
+    account: Mutex<Account>,
+    /// What the kernel refuses at the moment. The I/O thread writes it where it changes alone, and it is mostly nothing.
+    left: Level,
+    id: LinkId,
+    runner: Arc<dyn Runner>,
 }
 
-impl Queue {
-    /// Whether a message of `len` bytes is taken.
-    fn check(&self, len: usize) -> Result<(), SendError> {
+impl Outgoing {
+    /// Has the processor fetch it.
+    fn fetch(&self) {
+        std::hint::black_box((self.account.is_poisoned(), self.left.get()));
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        lock(&self.account)
+    }
+}
+
+/// What was accepted, and what of it may still wait. The I/O thread takes this lock when the connection is over, and never before.
+#[derive(Debug)]
+struct Account {
+    /// Nothing may be sent any more.
+    closed: bool,
+    /// Nothing that was accepted waits any more.
+    is_over: bool,
+    limits: SendLimits,
+    /// So far.
+    accepted: Amount,
+    /// What the kernel had taken when the owner looked last.
+    taken: Amount,
+    /// What of `accepted` is in the counters.
+    counted: Amount,
+}
+
+impl Account {
+    /// Accepts a message of `len` bytes. What the kernel has taken is looked at if without it there is no room.
+    fn accept(&mut self, len: usize, left: Amount, taken: &Taken) -> Result<(), SendError> {
         if self.closed {
             return Err(SendError::NotOpen);
         }
-        if self.sending.has_room(len) { Ok(()) } else { Err(SendError::BufferFull) }
+        if !self.limits.have_room(self.held(), left, len) {
+            self.taken = taken.0.get();
+            if !self.limits.have_room(self.held(), left, len) {
+                return Err(SendError::BufferFull);
+            }
+        }
+        self.accepted.bytes += len;
+        self.accepted.messages += 1;
+        Ok(())
     }
 
-    fn push_send(&mut self, kind: MessageKind, payload: Bytes, delivery: Delivery) -> bool {
-        self.sending.accepted(payload.len());
-        self.sent.bytes += payload.len();
-        self.sent.messages += 1;
-        self.push(Order::Send(kind, payload, delivery))
+    fn held(&self) -> Amount {
+        self.accepted.without(self.taken)
     }
 
-    /// True if the I/O thread has to be notified.
-    fn push(&mut self, order: Order) -> bool {
-        self.orders.push(order);
-        !std::mem::replace(&mut self.notified, true)
+    fn count(&mut self) -> Amount {
+        let new = self.accepted.without(self.counted);
+        self.counted = self.accepted;
+        new
+    }
+}
+
+/// What the kernel has taken so far: written by the I/O thread, and seldom read by the owner, in a line of the processor's cache of its
+/// own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Taken(Level);
+
+impl Taken {
+    fn add(&self, amount: Amount) {
+        let before = self.0.get();
+        self.0
+            .set(Amount { bytes: before.bytes + amount.bytes, messages: before.messages + amount.messages });
+    }
+}
+
+/// An amount that one thread writes and others read. They may see its bytes before its messages, or the other way round.
+#[derive(Debug, Default)]
+struct Level {
+    bytes: AtomicUsize,
+    messages: AtomicUsize,
+}
+
+impl Level {
+    fn get(&self) -> Amount {
+        Amount { bytes: self.bytes.load(Ordering::Relaxed), messages: self.messages.load(Ordering::Relaxed) }
+    }
+
+    fn set(&self, amount: Amount) {
+        self.bytes.store(amount.bytes, Ordering::Relaxed);
+        self.messages.store(amount.messages, Ordering::Relaxed);
     }
 }
