@@ -111,7 +111,7 @@ impl Driving {
     fn has_lost_thread(&self) {
         self.has_lost_thread.store(true, Ordering::Release);
         self.recall();
-        self.commands.wake();
+        self.commands.interrupt();
     }
 
     /// Makes up for what may be lost with a thread that has ended.

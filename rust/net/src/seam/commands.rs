@@ -106,7 +106,7 @@ impl<C> Commands<C> {
     }
 
     /// Wakes the thread without a command, or has it not sleep the next time. Takes no lock.
-    pub(crate) fn wake(&self) {
+    pub(crate) fn interrupt(&self) {
         // For want of memory in the kernel it goes without.
         _ = self.wakeup.waker.wake();
     }
