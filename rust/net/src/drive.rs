@@ -246,13 +246,13 @@ impl Runner for Driving {
     fn send_copy(&self, link: LinkId, kind: MessageKind, payload: &Bytes, delivery: Delivery) {
         self.commands.extend(|last| {
             if let Some(Command::Copies(copies)) = last
-                && copies.is_of(kind, payload, delivery)
+                && copies.are_of(kind, payload, delivery)
             {
-                copies.links.push(link);
+                copies.others.push(link);
                 return None;
             }
             let payload = payload.clone();
-            Some(Command::Copies(Copies { links: vec![link], kind, payload, delivery }))
+            Some(Command::Copies(Copies { first: link, others: Vec::new(), kind, payload, delivery }))
         });
     }
 

@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Notify(LinkId),
     /// From a link's owner.
     Order(LinkId, Order),
-    /// A message that goes to many.
+    /// A message that may go to many.
     Copies(Copies),
     /// A new connection without a listener: mostly a client.
     Connect(Box<Conn>),
@@ -80,18 +80,19 @@ pub(crate) enum Command {
     Shutdown,
 }
 
-/// One message to several links. As one command it costs whoever sends neither a count of the payload's users nor memory that the
-/// I/O thread has written, which another processor would have to give up first, for each of them.
+/// One message to one link or several. As one command it costs whoever sends neither a count of the payload's users nor memory that
+/// the I/O thread has written, which another processor would have to give up first, for each of them.
 pub(crate) struct Copies {
-    pub(crate) links: Vec<LinkId>,
+    pub(crate) first: LinkId,
+    pub(crate) others: Vec<LinkId>,
     pub(crate) kind: MessageKind,
     pub(crate) payload: Bytes,
     pub(crate) delivery: Delivery,
 }
 
 impl Copies {
-    /// Whether this is that message: the same bytes in the same place.
-    pub(crate) fn is_of(&self, kind: MessageKind, payload: &Bytes, delivery: Delivery) -> bool {
+    /// Whether they are of that message: of the same bytes in the same place.
+    pub(crate) fn are_of(&self, kind: MessageKind, payload: &Bytes, delivery: Delivery) -> bool {
         self.payload.as_ptr() == payload.as_ptr()
             && self.payload.len() == payload.len()
             && self.kind == kind
@@ -390,8 +391,8 @@ impl Reactor {
         }
     }
 
-    fn send_copies(&mut self, Copies { links, kind, payload, delivery }: Copies) {
-        for link in links {
+    fn send_copies(&mut self, Copies { first, others, kind, payload, delivery }: Copies) {
+        for link in [first].into_iter().chain(others) {
             self.order(link, Order::Send(kind, payload.clone(), delivery));
         }
     }
