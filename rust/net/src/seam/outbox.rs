@@ -49,20 +49,23 @@ impl Runner for Stopped {
     fn wake(&self) {}
 }
 
-/// What a connection and its owner share.
+/// What a connection and its owner share. In this order: what the owner touches with each message, and, a line of the processor's
+/// cache or more behind it, what the I/O thread does.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Shared {
     outgoing: Outgoing,
-    taken: Taken,
-    pub(crate) receiving: Receiving,
     pub(crate) counters: Arc<Counters>,
+    /// Where what happens on it is written since it began.
+    pub(crate) trace: Option<ConnectionTrace>,
+    _membership: Membership,
+    pub(crate) receiving: Receiving,
     /// Microseconds between the last answered ping and its pong, plus one; 0 before the first.
     round_trip_time: AtomicUsize,
     /// A [`Phase`].
     phase: AtomicU8,
-    /// Where what happens on it is written since it began.
-    pub(crate) trace: Option<ConnectionTrace>,
-    _membership: Membership,
+    /// What the kernel has taken so far. The owner seldom looks.
+    taken: Level,
 }
 
 impl Shared {
@@ -82,7 +85,7 @@ impl Shared {
                 id: LinkId(id),
                 runner,
             },
-            taken: Taken::default(),
+            taken: Level::default(),
             receiving: Receiving::new(options.receive_limits),
             _membership: Membership::new(&counters, Weak::clone(shared) as Weak<dyn Counted>),
             counters,
@@ -185,7 +188,7 @@ impl Shared {
     /// Payload bytes accepted and not taken by the kernel.
     pub(crate) fn held_bytes(&self) -> usize {
         let mut account = self.outgoing.account();
-        account.taken = self.taken.0.get();
+        account.taken = self.taken.get();
         if account.is_over { 0 } else { account.held().bytes }
     }
 
@@ -307,9 +310,9 @@ impl Drop for Batch {
     }
 }
 
-/// What accepting a message touches, side by side: of many connections it is in no processor's cache.
+/// What accepting a message touches, side by side in two lines of a processor's cache, where that of many connections is not.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(C, align(64))]
 struct Outgoing {
     account: Mutex<Account>,
     /// What the kernel refuses at the moment. The I/O thread writes it where it changes alone, and it is mostly nothing.
@@ -347,12 +350,12 @@ struct Account {
 
 impl Account {
     /// Accepts a message of `len` bytes. What the kernel has taken is looked at if without it there is no room.
-    fn accept(&mut self, len: usize, left: Amount, taken: &Taken) -> Result<(), SendError> {
+    fn accept(&mut self, len: usize, left: Amount, taken: &Level) -> Result<(), SendError> {
         if self.closed {
             return Err(SendError::NotOpen);
         }
         if !self.limits.have_room(self.held(), left, len) {
-            self.taken = taken.0.get();
+            self.taken = taken.get();
             if !self.limits.have_room(self.held(), left, len) {
                 return Err(SendError::BufferFull);
             }
@@ -373,20 +376,6 @@ impl Account {
     }
 }
 
-/// What the kernel has taken so far: written by the I/O thread, and seldom read by the owner, in a line of the processor's cache of its
-/// own.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Taken(Level);
-
-impl Taken {
-    fn add(&self, amount: Amount) {
-        let before = self.0.get();
-        self.0
-            .set(Amount { bytes: before.bytes + amount.bytes, messages: before.messages + amount.messages });
-    }
-}
-
 /// An amount that one thread writes and others read. They may see its bytes before its messages, or the other way round.
 #[derive(Debug, Default)]
 struct Level {
@@ -397,6 +386,11 @@ struct Level {
 impl Level {
     fn get(&self) -> Amount {
         Amount { bytes: self.bytes.load(Ordering::Relaxed), messages: self.messages.load(Ordering::Relaxed) }
+    }
+
+    fn add(&self, more: Amount) {
+        let Amount { bytes, messages } = self.get();
+        self.set(Amount { bytes: bytes + more.bytes, messages: messages + more.messages });
     }
 
     fn set(&self, amount: Amount) {
