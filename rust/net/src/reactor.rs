@@ -154,8 +154,8 @@ struct Worked {
 pub(crate) struct Reactor {
     poll: Poll,
     events: Events,
-    /// Whom connections notify of their owners' orders.
-    notify: Weak<dyn Runner>,
+    /// To whom owners give their orders.
+    runner: Weak<dyn Runner>,
     conns: IdMap<usize, Entry>,
     acceptors: IdMap<usize, Acceptor>,
     /// What keeps them from accepting.
@@ -223,11 +223,11 @@ impl Reactor {
         Ok(Commands::new(Wakeup::new(Waker::new(poll.registry(), WAKER)?)))
     }
 
-    pub(crate) fn new(poll: Poll, notify: Weak<dyn Runner>) -> Self {
+    pub(crate) fn new(poll: Poll, runner: Weak<dyn Runner>) -> Self {
         Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_POLL),
-            notify,
+            runner,
             conns: IdMap::default(),
             acceptors: IdMap::default(),
             outages: Outages::default(),
@@ -552,8 +552,8 @@ impl Reactor {
             let transport = acceptor.transport(socket, from);
             transport.map(|transport| (token, transport)).inspect_err(|_| sockets.release(token))
         });
-        let ((token, transport), notify) = match (prepared, self.notify.upgrade()) {
-            (Ok(prepared), Some(notify)) => (prepared, notify),
+        let ((token, transport), runner) = match (prepared, self.runner.upgrade()) {
+            (Ok(prepared), Some(runner)) => (prepared, runner),
             (Ok((token, _)), None) => {
                 sockets.release(token);
                 return acceptor.pending_ended();
@@ -564,7 +564,7 @@ impl Reactor {
             }
         };
         let options = acceptor.shared.link_options();
-        let shared = Shared::new(id, notify, &options);
+        let shared = Shared::new(id, runner, &options);
         let listener = Arc::clone(&acceptor.shared);
         let conn = Conn::accepted(transport, token, (listener, from), shared, options);
         self.conns.insert(id, Entry::new(Box::new(conn)));

@@ -215,12 +215,12 @@ impl Counted for Shared {
     }
 }
 
-/// How the I/O thread comes to know of a message.
+/// When the I/O thread is told of a message.
 #[derive(Debug)]
 pub enum How<'a> {
-    /// It is notified, and writes the message without waiting for anything else.
+    /// At once: it is woken, if it sleeps, and waits for nothing else.
     Now,
-    /// It is notified with the batch, of all links in it at once.
+    /// At the end of the batch.
     With(&'a mut Batch),
 }
 
