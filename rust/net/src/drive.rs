@@ -27,8 +27,10 @@ use crate::{
     seam::{Commands, LinkId, Order, Runner, lock},
 };
 
-/// A reactor that was lent and has not been run for so long is taken back.
+/// A reactor that was lent and has not been run for so long when the I/O thread looks is taken back.
 const STALL: Duration = Duration::from_millis(2);
+/// Whoever polls again after so long hands it back himself: no longer in a tight loop, but once per frame.
+const PAUSE: Duration = Duration::from_millis(8);
 /// How often the I/O thread looks at first whether it is still run, and how seldom after a while: so long may what nobody runs
 /// wait. A look interrupts a conversation on which both sides wait, often on its own processor, and what the processors have
 /// learned about the time of an answer is lost: with one each 2 ms a round trip took a quarter longer.
@@ -138,10 +140,10 @@ impl Driving {
             running.stop();
             ShortTurn { wants_thread: true, ..ShortTurn::new(Instant::now()) }
         });
-        drop(reactor);
-        let has_stalled = self.has_stalled(turn.began_at);
+        let has_paused = self.idle_until(turn.began_at) >= PAUSE;
         self.note_run(turn.began_at);
-        if turn.wants_thread || has_stalled {
+        drop(reactor);
+        if turn.wants_thread || has_paused {
             self.recall();
         }
         Some(turn)
@@ -151,10 +153,10 @@ impl Driving {
         self.ran_at.store(self.nanos_until(at), Ordering::Relaxed);
     }
 
-    /// Whether nobody has run it for long.
-    fn has_stalled(&self, now: Instant) -> bool {
-        let idle = self.nanos_until(now).saturating_sub(self.ran_at.load(Ordering::Relaxed));
-        Duration::from_nanos(idle) >= STALL
+    /// For how long nobody has run it.
+    fn idle_until(&self, now: Instant) -> Duration {
+        let ran_at = self.ran_at.load(Ordering::Relaxed);
+        Duration::from_nanos(self.nanos_until(now).saturating_sub(ran_at))
     }
 
     fn nanos_until(&self, at: Instant) -> u64 {
@@ -224,7 +226,7 @@ impl Driving {
         let mut look = FIRST_LOOK;
         loop {
             thread::park_timeout(look);
-            if self.recalled.load(Ordering::Acquire) || self.has_stalled(Instant::now()) {
+            if self.recalled.load(Ordering::Acquire) || self.idle_until(Instant::now()) >= STALL {
                 return;
             }
             look = (look * 2).min(LAST_LOOK);
@@ -258,5 +260,9 @@ impl Runner for Driving {
 
     fn wake(&self) {
         self.commands.wake();
+    }
+
+    fn recall(&self) {
+        Self::recall(self);
     }
 }

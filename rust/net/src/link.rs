@@ -117,6 +117,15 @@ impl Driver {
     }
 }
 
+impl Drop for Driver {
+    /// What is left to do is not left to whoever may run the reactor next.
+    fn drop(&mut self) {
+        if let Some(driving) = self.driving.as_ref().filter(|_| self.pace.is_waiting()) {
+            driving.recall();
+        }
+    }
+}
+
 impl Link {
     /// Starts connecting. Failures, also those of starting the I/O thread, come as [`Event::Closed`].
     pub fn connect(request: ClientRequest, options: LinkOptions) -> Self {

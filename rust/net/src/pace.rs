@@ -99,6 +99,11 @@ impl Pace {
         self.has_copied_much |= has_copied_much;
     }
 
+    /// Whether this owner is one who runs the reactor.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_waiting
+    }
+
     /// There was something to take: more is to come.
     pub(crate) fn took(&mut self, messages: usize) {
         self.handling += PER_MESSAGE * u32::try_from(messages).unwrap_or(u32::MAX);

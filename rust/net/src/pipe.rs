@@ -10,7 +10,7 @@ use std::{
 use mio::{Interest, Registry, Token, event::Source};
 
 use crate::{
-    seam::{LinkId, Runner, lock},
+    seam::{LinkId, Order, Runner, lock},
     socket::Socket,
 };
 
@@ -138,7 +138,12 @@ impl Pipe {
         }
         state.turn = TurnAsked::Asked;
         drop(state);
-        self.notify();
+        if let Some((runner, link)) = self.0.connection.get() {
+            // Behind all that was ordered. This thread may be the one that runs connections, and will not while it waits.
+            runner.order(*link, Order::BeginTurn);
+            runner.recall();
+            runner.wake();
+        }
         let until = Instant::now() + patience;
         let mut state = lock(&self.0.state);
         while state.turn != TurnAsked::No && !state.is_output_ended {

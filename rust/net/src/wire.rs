@@ -70,6 +70,12 @@ impl Wire {
         self.writable |= readiness.writable;
         if self.is_in_memory {
             (self.readable, self.writable) = (true, true);
+        }
+    }
+
+    /// Somebody waits for the turn that has begun, with all that he has ordered before.
+    pub(crate) fn turn_begins(&mut self) {
+        if self.is_in_memory {
             self.transport.socket().turn_begins();
         }
     }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{How, ReceiveLimits, SendLimits};
+use rust_websocket_net::{How, Link, Pipe, ReceiveLimits, SendLimits};
 use rust_websocket_proto::{Delivery, MessageKind, SendError};
 use util::{Client, PATIENCE, Server, options, pair, wait_until};
 
@@ -240,4 +240,35 @@ fn no_connection_stands_still_when_a_thread_that_drove_ends() {
     }
     is_over.store(true, Ordering::Relaxed);
     staying.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Feeds frames by hand to a stream that is served in a tight loop, until the I/O thread looks seldom whether somebody still polls.
+#[test]
+fn last_words_after_a_tight_loop_are_said_while_somebody_waits_for_them() {
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    const MESSAGE: &[u8] = &[0x82, 0x81, 0, 0, 0, 0, 7];
+    let mut late = 0;
+    for _ in 0..6 {
+        let (pipe, socket) = Pipe::new(false);
+        let mut served = Client::of(Link::serve(socket, options()));
+        pipe.feed(REQUEST);
+        spin(&mut served, || false, |served| served.open);
+        let end = Instant::now() + Duration::from_millis(150);
+        while Instant::now() < end {
+            pipe.feed(MESSAGE);
+            spin(&mut served, || false, |served| served.messages.len() == 1);
+            served.messages.clear();
+        }
+        pipe.wrote(pipe.output(4096).len());
+        served.link.push(MessageKind::Text, "last words".into(), How::Now).unwrap();
+        served.link.close(4001, "bye");
+        drop(served);
+        let begun = Instant::now();
+        pipe.let_work(PATIENCE);
+        late += usize::from(begun.elapsed() > Duration::from_millis(15));
+        let said = String::from_utf8_lossy(&pipe.output(4096)).into_owned();
+        assert!(said.contains("last words") && said.ends_with("bye"), "{said}");
+    }
+    assert!(late <= 2, "{late} of 6 were waited for long"); // a loaded machine may be late by itself
 }

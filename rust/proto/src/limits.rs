@@ -67,8 +67,8 @@ impl Amount {
 /// Outbound accounting. The limits of the engine's properties count what the transport has refused; what nobody has offered to it yet
 /// is only capped.
 ///
-/// [`Endpoint::send`](crate::Endpoint::send) keeps one; where messages are accepted on another thread than the connection's,
-/// that thread's queue keeps one of its own and is told by [`Endpoint::take_offered`](crate::Endpoint::take_offered).
+/// [`Endpoint::send`](crate::Endpoint::send) keeps one; whoever accepts messages on another thread than the connection's keeps an
+/// account of its own by [`SendLimits::have_room`], and is told by [`Endpoint::take_offered`](crate::Endpoint::take_offered).
 #[derive(Debug)]
 pub struct SendAccount {
     limits: SendLimits,

@@ -48,6 +48,11 @@ impl Conn {
                 self.endpoint.abandon();
             }
             Order::Resume => {} // `receive` looks for itself
+            Order::BeginTurn => {
+                if let Stage::Connected(wire) = &mut self.stage {
+                    wire.turn_begins();
+                }
+            }
             Order::SettleFault => {
                 self.awaits_owner = false;
                 self.endpoint.settle(now);

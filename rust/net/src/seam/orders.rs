@@ -22,6 +22,8 @@ pub(crate) enum Order {
     Abandon,
     /// There is room for messages again.
     Resume,
+    /// Somebody waits until all that was ordered before is done.
+    BeginTurn,
     /// The owner has had the chance to answer what was reported.
     SettleFault,
     SetHeartbeatInterval(Option<Duration>),

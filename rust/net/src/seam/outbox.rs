@@ -36,6 +36,8 @@ pub(crate) trait Runner: fmt::Debug + Send + Sync {
     fn send_copy(&self, link: LinkId, kind: MessageKind, payload: &Bytes, delivery: Delivery);
     /// Has what was ordered looked at.
     fn wake(&self);
+    /// Has a thread of its own run connections again, and none that calls in here.
+    fn recall(&self);
 }
 
 /// Nobody runs connections.
@@ -47,6 +49,7 @@ impl Runner for Stopped {
     fn order(&self, _link: LinkId, _order: Order) {}
     fn send_copy(&self, _link: LinkId, _kind: MessageKind, _payload: &Bytes, _delivery: Delivery) {}
     fn wake(&self) {}
+    fn recall(&self) {}
 }
 
 /// What a connection and its owner share. In this order: what the owner touches with each message, and, a line of the processor's
@@ -332,7 +335,8 @@ impl Outgoing {
     }
 }
 
-/// What was accepted, and what of it may still wait. The I/O thread takes this lock when the connection is over, and never before.
+/// What was accepted, and what of it may still wait. The I/O thread takes this lock when the connection is over, and not for what it
+/// sends and receives.
 #[derive(Debug)]
 struct Account {
     /// Nothing may be sent any more.
@@ -360,17 +364,16 @@ impl Account {
                 return Err(SendError::BufferFull);
             }
         }
-        self.accepted.bytes += len;
-        self.accepted.messages += 1;
+        self.accepted = sum(self.accepted, Amount::message(len));
         Ok(())
     }
 
     fn held(&self) -> Amount {
-        self.accepted.without(self.taken)
+        difference(self.accepted, self.taken)
     }
 
     fn count(&mut self) -> Amount {
-        let new = self.accepted.without(self.counted);
+        let new = difference(self.accepted, self.counted);
         self.counted = self.accepted;
         new
     }
@@ -389,12 +392,54 @@ impl Level {
     }
 
     fn add(&self, more: Amount) {
-        let Amount { bytes, messages } = self.get();
-        self.set(Amount { bytes: bytes + more.bytes, messages: messages + more.messages });
+        self.set(sum(self.get(), more));
     }
 
     fn set(&self, amount: Amount) {
         self.bytes.store(amount.bytes, Ordering::Relaxed);
         self.messages.store(amount.messages, Ordering::Relaxed);
+    }
+}
+
+/// Sums since a connection began wrap around, where `usize` has 32 bits after 4 GiB.
+fn sum(one: Amount, other: Amount) -> Amount {
+    Amount { bytes: one.bytes.wrapping_add(other.bytes), messages: one.messages.wrapping_add(other.messages) }
+}
+
+/// Between two such sums.
+fn difference(later: Amount, earlier: Amount) -> Amount {
+    Amount {
+        bytes: later.bytes.wrapping_sub(earlier.bytes),
+        messages: later.messages.wrapping_sub(earlier.messages),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_websocket_proto::UNOFFERED_CAP;
+
+    use super::*;
+
+    #[test]
+    fn an_account_goes_on_where_its_sums_wrap_around() {
+        let limits = SendLimits { bytes: 0, messages: 0 };
+        let before = Amount { bytes: usize::MAX - 10, messages: usize::MAX };
+        let mut account = Account {
+            closed: false,
+            is_over: false,
+            limits,
+            accepted: before,
+            taken: before,
+            counted: before,
+        };
+        let taken = Level::default();
+        taken.set(before);
+        let nothing = Amount::default();
+        assert!(account.accept(100, nothing, &taken).is_ok());
+        assert_eq!(account.held(), Amount::message(100));
+        assert_eq!(account.count(), Amount::message(100));
+        taken.add(Amount::message(100));
+        assert_eq!(account.accept(UNOFFERED_CAP, nothing, &taken), Ok(()), "what was taken makes room");
+        assert_eq!(account.accept(1, nothing, &taken), Err(SendError::BufferFull));
     }
 }

@@ -110,7 +110,7 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Queues a message that another [`SendAccount`](super::SendAccount) has accepted and counted.
+    /// Queues a message that was accepted and counted on another account than this one.
     ///
     /// # Errors
     /// [`SendError::NotOpen`], as [`send`](Self::send).
