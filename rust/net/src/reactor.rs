@@ -1,6 +1,7 @@
 //! The loop over everything: waits for sockets, commands and deadlines, and lets each connection work. The
 //! only room that knows connections and listeners both.
 
+mod commands;
 mod newcomers;
 mod short_turn;
 mod watching;
@@ -13,10 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use mio::{Events, Interest, Poll, Token, Waker};
 use rust_websocket_proto::{
-    Budget, Compressor, Delivery, MessageKind,
+    Budget, Compressor,
     admission::{AddressKey, Endpoint},
 };
 
@@ -31,6 +31,8 @@ use crate::{
     socket::{Socket, Sockets},
     wire::Readiness,
 };
+
+pub(crate) use commands::{Command, Copies};
 
 /// The waker's token; links, listeners and sockets are numbered from 1.
 const WAKER: Token = Token(0);
@@ -54,60 +56,6 @@ const READ_AHEAD: usize = 64 * 1024 * 1024;
 /// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds
 /// it.
 const SHORT_TURN: Duration = Duration::from_micros(500);
-
-/// To whoever runs the reactor.
-pub(crate) enum Command {
-    /// Look at a link or listener.
-    Notify(LinkId),
-    /// From a link's owner.
-    Order(LinkId, Order),
-    /// A message that may go to many.
-    Copies(Copies),
-    /// A new connection without a listener: mostly a client.
-    Connect(Box<Conn>),
-    Listen(Acceptor),
-    /// A connection for that listener, under the number that it has, from somebody who has accepted it.
-    Adopt {
-        listener: usize,
-        id: usize,
-        socket: Box<dyn Socket>,
-        from: Endpoint,
-    },
-    ResumeAccepting(usize),
-    CloseListener(usize),
-    /// Somebody polls in a tight loop and wants to run the reactor.
-    Lend,
-    Shutdown,
-}
-
-/// One message to one link or several. As one command it costs whoever sends neither a count of the payload's users nor memory that
-/// the I/O thread has written, which another processor would have to give up first, for each of them.
-pub(crate) struct Copies {
-    pub(crate) first: LinkId,
-    pub(crate) others: Vec<LinkId>,
-    pub(crate) kind: MessageKind,
-    pub(crate) payload: Bytes,
-    pub(crate) delivery: Delivery,
-}
-
-impl Copies {
-    /// Whether they are of that message: of the same bytes in the same place.
-    pub(crate) fn are_of(&self, kind: MessageKind, payload: &Bytes, delivery: Delivery) -> bool {
-        self.payload.as_ptr() == payload.as_ptr()
-            && self.payload.len() == payload.len()
-            && self.kind == kind
-            && self.delivery == delivery
-    }
-}
-
-impl Command {
-    /// It comes too late.
-    pub(crate) fn discard(self) {
-        if let Self::Connect(mut conn) = self {
-            conn.report_stopped();
-        }
-    }
-}
 
 /// A connection with its place in the reactor's tables.
 struct Entry {
