@@ -47,8 +47,8 @@ done
 # Runs scenario $1 on $2 in round $3 with $4 clients (0: the scenario's own number) and notes what it measured.
 measure() {
   local scenario=$1 impl=$2 round=$3 clients=$4 log=$results/$1-$2-$3-$4.log
-  if ! timeout --kill-after=5 150 "$GODOT" --headless --path "$project" -s res://bench/run.gd -- "scenario=$scenario" \
-    "impl=$impl" "seconds=$seconds" "clients=$clients" "load=$target_dir/release/load" "dir=$results" >"$log" 2>&1 ||
+  if ! timeout --kill-after=5 150 "$target_dir/release/starter" "$GODOT" --headless --path "$project" -s res://bench/run.gd -- \
+    "scenario=$scenario" "impl=$impl" "seconds=$seconds" "clients=$clients" "dir=$results" >"$log" 2>&1 ||
     ! grep -q '^BENCH DONE$' "$log"; then
     say "  $impl did not finish; see ${log#"$root_dir/"}"
     return 0

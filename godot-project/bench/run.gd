@@ -1,8 +1,10 @@
 extends SceneTree
 ## Runs one scenario of the benchmark and prints what it measured, one `BENCH name value` per line.
 ##
-##   godot --headless --path godot-project -s res://bench/run.gd -- scenario=flood impl=rust
-##   seconds=3 load=PROGRAM dir=FOLDER
+##   starter godot --headless --path godot-project -s res://bench/run.gd -- scenario=flood impl=rust
+##   seconds=3 dir=FOLDER
+##
+## `starter`, a program of the benchmark, starts the load generator when a scenario asks for it.
 ##
 ## The scenarios are written for the engine's own classes; for `impl=rust` the class names in their
 ## source are replaced, and nothing else: that is what users of the addon do. `ci/bench.sh` runs
@@ -12,7 +14,7 @@ const SCENARIOS := "res://bench/scenarios/"
 
 
 func _process(_delta: float) -> bool:
-	var options := {"scenario": "", "impl": "builtin", "seconds": "3", "load": "", "dir": "",
+	var options := {"scenario": "", "impl": "builtin", "seconds": "3", "starter": "", "dir": "",
 		"clients": "0"}
 	for argument in OS.get_cmdline_user_args():
 		var parts := argument.split("=", true, 1)
