@@ -13,7 +13,7 @@ var metrics: Dictionary[String, float] = {}
 
 var _starter := StreamPeerTCP.new()
 var _result_file := ""
-var _is_load_running := false
+var _loads_running := 0
 
 
 func setup(options: Dictionary) -> void:
@@ -42,7 +42,8 @@ func start_load(role: String, arguments: Dictionary) -> void:
 	var words := PackedStringArray([role, "result=" + _result_file])
 	for name: String in arguments:
 		words.append("%s=%s" % [name, arguments[name]])
-	_is_load_running = true
+	DirAccess.remove_absolute(_result_file)
+	_loads_running += 1
 	_start("load", words)
 
 
@@ -67,9 +68,8 @@ func _start(program: String, arguments: PackedStringArray) -> void:
 func _is_running() -> bool:
 	_starter.poll()
 	var news := _starter.get_utf8_string(_starter.get_available_bytes())
-	if news.contains("ended load\n"):
-		_is_load_running = false
-	return _is_load_running and _starter.get_status() == StreamPeerTCP.STATUS_CONNECTED
+	_loads_running -= news.count("ended load\n")
+	return _loads_running > 0 and _starter.get_status() == StreamPeerTCP.STATUS_CONNECTED
 
 
 ## What it said, once it is done.

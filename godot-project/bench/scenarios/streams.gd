@@ -11,7 +11,6 @@ func run() -> void:
 func _measure(count: int, window: int) -> float:
 	var listener := TCPServer.new()
 	listener.listen(0, "127.0.0.1")
-	DirAccess.remove_absolute(_result_file)
 	start_load("clients", {
 		"port": listener.get_local_port(), "clients": count, "at-once": 4, "window": window,
 		"seconds": seconds,

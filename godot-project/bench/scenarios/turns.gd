@@ -35,4 +35,3 @@ func _measure(count: int, suffix: String, processors: String) -> void:
 		- cpu) * 1e6 / maxf(result.get("echoes", 1.0), 1.0)
 	server.close()
 	use_processors("0-%d" % (OS.get_processor_count() - 1))
-	finish()
