@@ -420,7 +420,7 @@ impl Conn {
         let phase = wire.transport.phase();
         // What decrypting costs shows in nothing but time.
         let begun = wire.transport.is_tls().then(Instant::now);
-        let received = wire.transport.read(turn.scratch);
+        let received = wire.transport.read(turn.room());
         if let Some(begun) = begun {
             turn.budget.charge_time(begun.elapsed());
         }
@@ -435,8 +435,7 @@ impl Conn {
             Ok(Received::Bytes(count)) => {
                 // Saves asking once more, unless the end is behind these bytes, which is not reported again.
                 wire.readable = wire.is_ending || !wire.transport.is_drained();
-                turn.budget.charge_read(count);
-                turn.note_copied(count);
+                turn.charge_read(count);
                 self.endpoint.handle_read(turn.scratch.get(..count).unwrap_or_default(), turn.now);
             }
             Ok(Received::Nothing) => turn.budget.charge_read(0),

@@ -531,6 +531,7 @@ impl Reactor {
         let mut turn = Turn {
             now: Instant::now(),
             budget: Budget::new(share),
+            share,
             read_ahead: &mut self.read_ahead,
             scratch: &mut self.scratch,
             compressor: &mut self.compressor,

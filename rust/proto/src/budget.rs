@@ -16,9 +16,12 @@ pub(crate) const CONTROL: u64 = 50;
 pub(crate) const INFLATE_CALL: u64 = 100;
 /// An inflater for one message, where no context is kept.
 pub(crate) const INFLATER: u64 = 500;
-/// A byte read from a transport; a call is an entry into the kernel.
+/// A call that reads from a transport is an entry into the kernel.
 const READ_CALL: u64 = 1_000;
-const READ_BYTES_PER_NANOSECOND: u64 = 4;
+/// A byte read: it is copied, and the kernel gives its memory back and tells the other side that there is room, which has it send.
+const READ_BYTE: u64 = 2;
+/// A read that is worth its call.
+const LEAST_READ: usize = 4 * 1024;
 
 /// What may be done in one turn. It may be exceeded by one step: a frame, or a small piece of a compressed payload.
 #[derive(Debug, Clone)]
@@ -47,9 +50,19 @@ impl Budget {
         Duration::from_nanos(self.left)
     }
 
+    /// How many bytes a read may ask for, so that one alone does not exceed what is left by much.
+    pub fn read_size(&self) -> usize {
+        usize::try_from(self.left / READ_BYTE).unwrap_or(usize::MAX).max(LEAST_READ)
+    }
+
+    /// No more than that is left: for a driver with a clock, which knows what its own calls have taken.
+    pub fn limit(&mut self, left: Duration) {
+        self.left = self.left.min(Self::new(left).left);
+    }
+
     /// Counts a read of the driver that brought `bytes`, whatever becomes of them.
     pub fn charge_read(&mut self, bytes: usize) {
-        self.charge(READ_CALL + bytes as u64 / READ_BYTES_PER_NANOSECOND);
+        self.charge(READ_CALL + bytes as u64 * READ_BYTE);
     }
 
     /// Counts time that the driver has measured.
@@ -68,5 +81,33 @@ impl Budget {
 
     pub(crate) fn charge(&mut self, cost: u64) {
         self.left = self.left.saturating_sub(cost);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_asks_for_no_more_than_is_left_to_spend_on_it() {
+        let mut budget = Budget::new(Duration::from_micros(50));
+        assert_eq!(budget.read_size(), 25_000);
+        budget.charge_read(20_000);
+        assert_eq!(budget.left(), Duration::from_micros(9));
+        assert_eq!(budget.read_size(), 4500);
+        budget.charge_read(4500);
+        assert!(budget.is_spent());
+        assert_eq!(budget.read_size(), LEAST_READ, "a call is worth that much");
+        assert_eq!(Budget::unlimited().read_size(), usize::MAX / usize::try_from(READ_BYTE).unwrap());
+    }
+
+    #[test]
+    fn what_a_clock_says_is_left_only_makes_it_less() {
+        let mut budget = Budget::new(Duration::from_micros(50));
+        budget.limit(Duration::from_micros(30));
+        budget.limit(Duration::from_micros(40));
+        assert_eq!(budget.left(), Duration::from_micros(30));
+        budget.limit(Duration::ZERO);
+        assert!(budget.is_spent());
     }
 }
