@@ -422,7 +422,9 @@ impl Conn {
         let begun = wire.transport.is_tls().then(Instant::now);
         let received = wire.transport.read(turn.room());
         if let Some(begun) = begun {
-            turn.budget.charge_time(begun.elapsed());
+            let took = begun.elapsed();
+            turn.budget.charge_time(took);
+            wire.transport.note_cost(took > turn.share);
         }
         if wire.transport.phase() != phase {
             self.endpoint.set_connect_phase(wire.transport.phase());

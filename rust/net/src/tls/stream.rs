@@ -13,6 +13,11 @@ use crate::seam::TlsFacts;
 /// Ciphertext that may wait for the kernel. More is not encrypted before it has gone.
 const MAX_PENDING: usize = 64 * 1024;
 
+/// Ciphertext that is taken from below at once: between a whole record and one that only asks for new keys, which takes more time
+/// than a thousand bytes of data.
+const MOST_AT_ONCE: usize = 17 * 1024;
+const LEAST_AT_ONCE: usize = 64;
+
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -58,11 +63,29 @@ pub(crate) struct TlsLayer {
     failure: Option<String>,
     close_notify_queued: bool,
     has_received: bool,
+    /// Ciphertext that the next read takes from below.
+    at_once: usize,
 }
 
 impl TlsLayer {
     pub(crate) fn new(TlsSession { session, situation }: TlsSession) -> Self {
-        Self { session, situation, failure: None, close_notify_queued: false, has_received: false }
+        Self {
+            session,
+            situation,
+            failure: None,
+            close_notify_queued: false,
+            has_received: false,
+            at_once: MOST_AT_ONCE,
+        }
+    }
+
+    /// Whether the last read has taken longer than this connection may have for one: then the next one takes less in.
+    pub(crate) fn note_cost(&mut self, is_too_much: bool) {
+        self.at_once = if is_too_much {
+            (self.at_once / 2).max(LEAST_AT_ONCE)
+        } else {
+            (self.at_once * 2).min(MOST_AT_ONCE)
+        };
     }
 
     /// Whether nothing has come in yet.
@@ -102,7 +125,7 @@ impl TlsLayer {
         if let Some(failure) = &self.failure {
             return Err(io::Error::new(io::ErrorKind::InvalidData, failure.clone()));
         }
-        let count = self.session.read_tls(below)?;
+        let count = self.session.read_tls(&mut Read::by_ref(below).take(self.at_once as u64))?;
         self.has_received = true;
         if count == 0 {
             // Whatever says that this was the orderly end has been said before.

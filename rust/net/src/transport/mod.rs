@@ -5,7 +5,10 @@ mod preamble;
 mod proxy;
 mod tunnel;
 
-use std::io::{self, IoSlice, Read, Write};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice, Read, Write},
+};
 
 use rust_websocket_proto::{ConnectPhase, admission::ProxyHeader};
 
@@ -31,7 +34,7 @@ pub(crate) struct Transport {
 #[derive(Debug)]
 struct Bottom {
     socket: Box<dyn Socket>,
-    leftover: Vec<u8>,
+    leftover: VecDeque<u8>,
     /// The last read took all there was, so that readiness will be reported anew.
     is_drained: bool,
 }
@@ -44,7 +47,7 @@ impl Transport {
         session: Option<TlsSession>,
     ) -> Self {
         Self {
-            bottom: Bottom { socket, leftover: Vec::new(), is_drained: false },
+            bottom: Bottom { socket, leftover: VecDeque::new(), is_drained: false },
             preamble,
             proxy_header: None,
             tls: session.map(TlsLayer::new),
@@ -77,7 +80,7 @@ impl Transport {
         if let Some(own) = preamble.handle_read(bytes).map_err(io::Error::other)? {
             self.proxy_header = preamble.header();
             self.preamble = None;
-            self.bottom.leftover = bytes.get(own..).unwrap_or_default().to_vec();
+            self.bottom.leftover = bytes.get(own..).unwrap_or_default().to_vec().into();
         }
         Ok(Received::Nothing)
     }
@@ -89,6 +92,13 @@ impl Transport {
             && self.bottom.is_drained
             && self.bottom.leftover.is_empty()
             && self.tls.is_none()
+    }
+
+    /// Whether the last read has taken longer than this connection may have for one. What TLS makes of its input differs widely.
+    pub(crate) fn note_cost(&mut self, is_too_much: bool) {
+        if let Some(tls) = &mut self.tls {
+            tls.note_cost(is_too_much);
+        }
     }
 
     /// Writes as much as the kernel takes; with no slices, what the transport itself has to say.
@@ -174,12 +184,8 @@ impl Transport {
 impl Read for Bottom {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.leftover.is_empty() {
-            let count = self.leftover.len().min(buffer.len());
-            let (taken, rest) = self.leftover.split_at(count);
-            buffer.get_mut(..count).unwrap_or_default().copy_from_slice(taken);
-            self.leftover = rest.to_vec();
             self.is_drained = false;
-            return Ok(count);
+            return self.leftover.read(buffer);
         }
         let count = self.socket.read(buffer)?;
         self.is_drained = count < buffer.len();

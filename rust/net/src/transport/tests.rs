@@ -55,7 +55,12 @@ impl Source for Wires {
 
 impl Socket for Wires {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let piece = lock(&self.0).arriving.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let mut carried = lock(&self.0);
+        let mut piece = carried.arriving.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
+        let rest = piece.split_off(piece.len().min(buffer.len()));
+        if !rest.is_empty() {
+            carried.arriving.push_front(rest);
+        }
         buffer[..piece.len()].copy_from_slice(&piece);
         Ok(piece.len())
     }
@@ -199,30 +204,32 @@ fn socks_replies_cut_at_every_byte() {
     }
 }
 
-#[test]
-fn tls_begins_behind_the_preamble_in_the_same_read() {
+/// A client, and a server that reads what it says behind that.
+fn tls_pair(preamble: Option<Box<dyn Preamble>>) -> (rustls::ClientConnection, Wires, Transport) {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let chain = CertificateChain::from_pem(key.cert.pem().as_bytes()).unwrap();
     let tls = ServerTls::new(key.signing_key.serialize_pem().as_bytes(), chain).unwrap();
-    let mut client =
+    let client =
         ClientTls::new(ServerTrust::Anything, ExpectedName::Any).unwrap().begin("localhost").unwrap();
     let wires = Wires::default();
     let session = TlsSession::server(&ServerSessions::new(tls)).unwrap();
-    let mut server =
-        Transport::new(Box::new(wires.clone()), Some(Box::new(Greeting::default())), Some(session));
-    while server.has_pending_output() {
-        server.write(&[]).unwrap();
-    }
-    assert_eq!(wires.take_sent(), b"hello");
+    let server = Transport::new(Box::new(wires.clone()), preamble, Some(session));
+    (client, wires, server)
+}
 
-    let mut first = b"PROXY\n".to_vec();
-    client.write_tls(&mut first).unwrap();
-    wires.arrives(&first);
-    let mut heard = None;
-    client.writer().write_all(b"frames").unwrap();
+/// Both say what they have to, until they have nothing more; what the server has read.
+fn exchange(client: &mut rustls::ClientConnection, wires: &Wires, server: &mut Transport) -> Vec<u8> {
+    let mut heard = Vec::new();
     for _ in 0..20 {
-        while heard.is_none() && !lock(&wires.0).arriving.is_empty() || !server.bottom.leftover.is_empty() {
-            heard = read(&mut server, 4096);
+        let mut more = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut more).unwrap();
+        }
+        if !more.is_empty() {
+            wires.arrives(&more);
+        }
+        while !lock(&wires.0).arriving.is_empty() || !server.bottom.leftover.is_empty() {
+            heard.extend(read(server, 4096).unwrap_or_default());
         }
         while server.has_pending_output() {
             _ = server.write(&[]).unwrap();
@@ -233,13 +240,52 @@ fn tls_begins_behind_the_preamble_in_the_same_read() {
             client.read_tls(&mut answer).unwrap();
             client.process_new_packets().unwrap();
         }
-        let mut more = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut more).unwrap();
-        }
-        if !more.is_empty() {
-            wires.arrives(&more);
-        }
     }
-    assert_eq!((heard.as_deref(), server.phase()), (Some(b"frames".as_slice()), ConnectPhase::Upgrade));
+    heard
+}
+
+#[test]
+fn tls_begins_behind_the_preamble_in_the_same_read() {
+    let (mut client, wires, mut server) = tls_pair(Some(Box::new(Greeting::default())));
+    while server.has_pending_output() {
+        server.write(&[]).unwrap();
+    }
+    assert_eq!(wires.take_sent(), b"hello");
+    let mut first = b"PROXY\n".to_vec();
+    client.write_tls(&mut first).unwrap();
+    wires.arrives(&first);
+    client.writer().write_all(b"frames").unwrap();
+    let heard = exchange(&mut client, &wires, &mut server);
+    assert_eq!((heard.as_slice(), server.phase()), (b"frames".as_slice(), ConnectPhase::Upgrade));
+}
+
+#[test]
+fn a_session_whose_records_take_long_is_given_fewer_at_once() {
+    let (mut client, wires, mut server) = tls_pair(None);
+    exchange(&mut client, &wires, &mut server);
+    let mut records = Vec::new();
+    let mut taken_at_once = |client: &mut rustls::ClientConnection, server: &mut Transport| {
+        client.refresh_traffic_keys().unwrap();
+        client.write_tls(&mut records).unwrap();
+        for _ in 0..100 {
+            client.writer().write_all(b"a record").unwrap();
+            client.write_tls(&mut records).unwrap();
+        }
+        wires.arrives(&records);
+        let before = std::mem::take(&mut records).len();
+        _ = server.read(&mut [0; 64]).unwrap();
+        let left: usize = lock(&wires.0).arriving.iter().map(Vec::len).sum();
+        let taken = before - left;
+        while server.read(&mut [0; 4096]).is_ok() {}
+        taken
+    };
+    let as_ever = taken_at_once(&mut client, &mut server);
+    for _ in 0..20 {
+        server.note_cost(true);
+    }
+    assert_eq!(taken_at_once(&mut client, &mut server), 64);
+    for _ in 0..20 {
+        server.note_cost(false);
+    }
+    assert_eq!(taken_at_once(&mut client, &mut server), as_ever);
 }
