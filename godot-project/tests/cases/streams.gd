@@ -1,6 +1,8 @@
 extends "res://tests/harness/request_case.gd"
 ## Streams of any kind, and streams of which somebody has read the beginning.
 
+## Of a client's frame with less than 126 bytes.
+const FRAME_HEAD := 6
 const TEXT_FRAME := [0x81, 0x82, 0, 0, 0, 0, 104, 105]
 
 
@@ -197,6 +199,24 @@ func test_how_streams_end() -> void:
 		equal(peer.get_close_code(), -1, "without a code")
 		if way == "break":
 			check("stream failed (error 27)" in peer.get_error_message(), peer.get_error_message())
+
+
+## One poll brings the last frames, which are as much as it asks for at once, and the end, before
+## the connection has looked at either. Nobody takes anything that would have it look again.
+func test_the_end_comes_at_once_behind_the_last_frames() -> void:
+	if is_builtin():
+		return
+	for attempt in 100:
+		var far := Far.new()
+		far.wire.inbox = request_bytes()
+		var peer: PacketPeer = watch(new_ws())
+		peer.accept_stream(far.wire)
+		check(until(func() -> bool: return state(peer) == OPEN), "open")
+		for i in 128:
+			far.say(RawPeer.PING, bytes(128 - FRAME_HEAD))
+		far.wire.has_ended = true
+		if not check(until_closed(peer), "the end is met (attempt %d)" % attempt):
+			return
 
 
 ## The far side is gone, or takes nothing any more: nobody keeps the stream for what it was still

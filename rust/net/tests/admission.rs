@@ -493,6 +493,34 @@ fn a_stream_that_is_served() {
     wait_until("its end", || pipe.is_over());
 }
 
+/// Whatever the stream brings last, and however soon it ends behind that: nobody says again that there is something to read.
+#[test]
+fn floods_over_a_stream_end_with_the_stream() {
+    for round in 1..=8 {
+        let (pipe, socket) = Pipe::new(false);
+        let mut served = Client::of(Link::serve(socket, options()));
+        pipe.feed(upgrade("").as_bytes());
+        wait_until("an open connection", || {
+            served.poll();
+            served.open
+        });
+        let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(113 * round);
+        for _ in 0..100 {
+            wait_until("room", || {
+                pipe.wrote(usize::MAX);
+                pipe.input_room() >= pings.len()
+            });
+            pipe.feed(&pings);
+        }
+        pipe.end_input(Ok(()));
+        wait_until("its end", || {
+            pipe.wrote(usize::MAX);
+            served.poll();
+            served.closed.is_some() && pipe.is_over()
+        });
+    }
+}
+
 /// What a client whose handshake fails is still told, and waiting for its end, is no pending handshake.
 #[test]
 fn failed_newcomers_free_their_place_while_they_linger() {

@@ -188,7 +188,8 @@ impl Read for Bottom {
             return self.leftover.read(buffer);
         }
         let count = self.socket.read(buffer)?;
-        self.is_drained = count < buffer.len();
+        // In memory the end may be behind that, or more in another piece, and nobody says so again.
+        self.is_drained = count < buffer.len() && !self.socket.is_in_memory();
         Ok(count)
     }
 }
