@@ -10,7 +10,10 @@ const STATES: Array[String] = ["idle", "connecting", "looking_up", "handshake", 
 	"data_in_flight",
 	"accepted_streams", "in_a_handler", "in_a_packet_of_scene_multiplayer", "in_a_thread",
 	"held_by_statics", "free_in_a_handler",
-	"tls_of_the_engine"]
+	"tls_of_the_engine", "streams_of_scripts", "streams_of_scripts_held_by_statics"]
+
+const REQUEST := ("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+	+ "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 
 static var _kept: Array = []
 
@@ -18,6 +21,26 @@ var _prefix := "Rust"
 var _held: Array = []
 var _is_quitting := false
 var _tcp := TCPServer.new()
+
+
+## What it holds can be freed only while there are scripts.
+class Wire:
+	extends StreamPeerExtension
+	var inbox := REQUEST.to_ascii_buffer()
+	var outbox := PackedByteArray()
+	var count_calls := Callable()
+
+	@warning_ignore("native_method_override")
+	func get_partial_data(bytes: int) -> Array:
+		count_calls.call()
+		var data := inbox.slice(0, bytes)
+		inbox = inbox.slice(data.size())
+		return [OK, data]
+
+	@warning_ignore("native_method_override")
+	func put_partial_data(data: PackedByteArray) -> Array:
+		outbox.append_array(data)
+		return [OK, data.size()]
 
 
 ## Everything happens in one frame: nothing of the script is left waiting when the engine ends.
@@ -208,7 +231,32 @@ func tls_of_the_engine() -> void:
 	_check(client.get_connection_status() == 2 and socket.get_ready_state() == 1, "both are in")
 
 
+func streams_of_scripts() -> void:
+	for i in 5:
+		_held.append(_over_a_script())
+
+
+func streams_of_scripts_held_by_statics() -> void:
+	for i in 5:
+		_kept.append(_over_a_script())
+
+
 # ---- peers
+
+func _over_a_script() -> PacketPeer:
+	var peer := _socket()
+	if _prefix.is_empty():
+		return peer
+	var wire := Wire.new()
+	var calls := [0]
+	wire.count_calls = func() -> void: calls[0] += 1
+	peer.accept_stream(wire)
+	var end := Time.get_ticks_msec() + 5000
+	while peer.get_ready_state() != 1 and Time.get_ticks_msec() < end:
+		peer.poll()
+	_check(peer.get_ready_state() == 1, "it is open")
+	return peer
+
 
 func _socket() -> PacketPeer:
 	return ClassDB.instantiate(_prefix + "WebSocketPeer")

@@ -7,13 +7,14 @@ use std::{
     cell::{Cell, RefCell},
     mem::ManuallyDrop,
     net::IpAddr,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-use godot::builtin::{GString, PackedByteArray, VarArray, Variant};
-use godot::classes::StreamPeer;
+use godot::builtin::{Callable, GString, PackedByteArray, VarArray, Variant};
+use godot::classes::{Engine, SceneTree, StreamPeer};
 use godot::meta::{FromGodot, ToGodot};
-use godot::obj::Gd;
+use godot::obj::{Gd, Singleton};
 use rust_websocket_net::{Pipe, PipeSocket};
 use rust_websocket_peers::Rotation;
 use rust_websocket_proto::admission::Endpoint;
@@ -52,6 +53,10 @@ thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(1) };
 }
 
+static IS_WATCHING: AtomicBool = AtomicBool::new(false);
+/// The scene tree goes, and nobody polls any more.
+static GAME_ENDS: AtomicBool = AtomicBool::new(false);
+
 /// A stream and the pipe that it is emptied into and filled from.
 pub(crate) struct Pump {
     number: u64,
@@ -61,6 +66,8 @@ pub(crate) struct Pump {
     is_tls: bool,
     /// And none of a script is below it.
     is_tls_over_tcp: bool,
+    /// It has a script, which can be freed only while there are scripts.
+    is_script: bool,
     has_poll: bool,
     has_status: bool,
     /// What a TLS stream has to be offered again: it holds that already, encrypted.
@@ -92,6 +99,7 @@ impl Pump {
             number: NEXT.replace(NEXT.get() + 1),
             has_poll: stream.has_method("poll"),
             has_status: stream.has_method("get_status"),
+            is_script: stream.get_script().is_some(),
             is_tls_over_tcp: is_tls && below(&stream).is_some_and(|below| is_class(&below, "StreamPeerTCP")),
             stream,
             pipe,
@@ -282,9 +290,22 @@ impl Pump {
 /// Moves its bytes from now on, in every poll on this thread. The answer is the number by which it can be [flushed](flush).
 pub(crate) fn start(pump: Pump) -> u64 {
     let number = pump.number;
+    if pump.is_script && !IS_WATCHING.swap(true, Ordering::Relaxed) {
+        watch_for_the_end_of_the_game();
+    }
     IS_IN_USE.set(true);
     PUMPS.with(|pumps| pumps.borrow_mut().push(pump));
     number
+}
+
+/// Peers that are freed with the scene tree are the last to say something while there are scripts.
+fn watch_for_the_end_of_the_game() {
+    let tree =
+        Engine::singleton().get_main_loop().and_then(|main_loop| main_loop.try_cast::<SceneTree>().ok());
+    if let Some(mut root) = tree.and_then(|tree| tree.get_root()) {
+        let note = Callable::from_sync_fn("the game ends", |_| GAME_ENDS.store(true, Ordering::Relaxed));
+        root.connect("tree_exiting", &note);
+    }
 }
 
 /// Moves what can be moved now, as long as this thread's share of the frame lasts; streams take turns, so that those that are left
@@ -328,9 +349,18 @@ pub(crate) fn flush(number: u64) {
         if pump.number != number {
             return true;
         }
+        if pump.is_script && Engine::singleton().get_main_loop().is_none() {
+            // The scripts are going: none can be called any more.
+            return false;
+        }
         pump.take_in();
         pump.pipe.let_work(PATIENCE);
-        pump.run()
+        let goes_on = pump.run();
+        if goes_on && pump.is_script && GAME_ENDS.load(Ordering::Relaxed) {
+            pump.let_go();
+            return false;
+        }
+        goes_on
     };
     with_all(|pumps| pumps.turn(flush, || false));
 }
@@ -338,6 +368,11 @@ pub(crate) fn flush(number: u64) {
 /// The library ends, and the connections have said their last words.
 pub(crate) fn end() {
     let end = |pump: &mut Pump| {
+        if pump.is_script {
+            // There are no scripts any more: what a script's variables hold could not be freed, and is left to the system.
+            std::mem::forget(pump.stream.clone());
+            return false;
+        }
         _ = pump.give_out();
         disconnect(&mut pump.stream);
         false
