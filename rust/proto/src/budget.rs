@@ -16,6 +16,8 @@ pub(crate) const CONTROL: u64 = 50;
 pub(crate) const INFLATE_CALL: u64 = 100;
 /// An inflater for one message, where no context is kept.
 pub(crate) const INFLATER: u64 = 500;
+/// A stream begun anew behind a final block, with the window of the one before.
+const INFLATE_RESTART: u64 = 1_500;
 /// A call that reads from a transport is an entry into the kernel.
 const READ_CALL: u64 = 1_000;
 /// A byte read: it is copied, and the kernel gives its memory back and tells the other side that there is room, which has it send.
@@ -72,11 +74,12 @@ impl Budget {
 
     /// Counts a piece of a compressed payload. What becomes longer costs by its length; what does not is made of block headers,
     /// each of which costs as much as hundreds of bytes.
-    pub(crate) fn charge_inflation(&mut self, input: usize, output: usize) {
+    pub(crate) fn charge_inflation(&mut self, input: usize, output: usize, restarts: usize) {
         const INPUT_BYTE: u64 = 4;
         const BARREN_BYTE: u64 = 80;
         let barren = input.saturating_sub(output) as u64;
         self.charge(INFLATE_CALL + input as u64 * INPUT_BYTE + output as u64 + barren * BARREN_BYTE);
+        self.charge(restarts as u64 * INFLATE_RESTART);
     }
 
     pub(crate) fn charge(&mut self, cost: u64) {

@@ -5,7 +5,7 @@ use crate::{
     Budget, CloseCause, Message, MessageKind, ProtocolError,
     budget::{CONTROL, FRAME, INFLATER, MESSAGE},
     buffer::ReceiveBuffer,
-    deflate::{InflateError, Inflater},
+    deflate::{InflateError, Inflater, MOST_INFLATED_AT_ONCE},
     frame::{self, CloseFrame, FrameKind, Header, Side},
     mask::Mask,
     trace::{Received, Trace},
@@ -13,9 +13,6 @@ use crate::{
 
 /// A declared length reserves at most this much, or as much again as has really been received.
 const RESERVE_STEP: usize = 64 * 1024;
-/// Compressed payloads are unmasked and inflated in pieces of this size: as large a step as a spent budget can be exceeded by. It
-/// becomes at most a thousand times larger.
-const INFLATED_PIECE: usize = 512;
 /// Most frames of one message, empty ones included: they cost time and count against no limit of bytes.
 pub(crate) const MAX_FRAGMENTS: usize = 131_072;
 
@@ -208,16 +205,17 @@ impl Decoder {
             return 0;
         };
         let mut taken = 0;
-        for piece in frame.claim(data).chunks(INFLATED_PIECE) {
-            if budget.is_spent() {
-                break;
-            }
+        let data = frame.claim(data);
+        while taken < data.len() && !budget.is_spent() {
+            let rest = data.get(taken..).unwrap_or_default();
+            let piece = rest.get(..inflater.at_once()).unwrap_or(rest);
             if self.inflate_error.is_none() {
                 let before = assembly.payload.len();
                 let inflated =
                     inflate(inflater, piece, frame.mask.as_mut(), &mut assembly.payload, self.limit);
                 self.inflate_error = inflated.err();
-                budget.charge_inflation(piece.len(), assembly.payload.len() - before);
+                let restarts = inflater.take_restarts();
+                budget.charge_inflation(piece.len(), assembly.payload.len() - before, restarts);
             }
             taken += piece.len();
         }
@@ -374,7 +372,7 @@ impl Decoder {
         }
         let before = assembly.payload.len();
         self.inflate_error = inflater.finish(&mut assembly.payload, self.limit).err();
-        budget.charge_inflation(0, assembly.payload.len() - before);
+        budget.charge_inflation(0, assembly.payload.len() - before, inflater.take_restarts());
         if !inflater.keeps_context() {
             budget.charge(INFLATER);
         }
@@ -442,7 +440,7 @@ fn inflate(
     limit: usize,
 ) -> Result<(), InflateError> {
     let Some(mask) = mask else { return inflater.inflate(data, output, limit) };
-    let mut piece = [0; INFLATED_PIECE];
+    let mut piece = [0; MOST_INFLATED_AT_ONCE];
     let Some(piece) = piece.get_mut(..data.len()) else { return Ok(()) };
     piece.copy_from_slice(data);
     mask.apply(piece);

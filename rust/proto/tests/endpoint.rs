@@ -239,6 +239,20 @@ fn a_budget_ends_every_kind_of_work_and_nothing_is_lost() {
     }
 }
 
+/// Two bytes end a stream, and the next begins with the whole window: what takes that long is not done at once.
+#[test]
+fn few_streams_that_begin_anew_behind_final_blocks_fit_into_a_turn() {
+    const STREAMS: usize = 10_000;
+    let mut ends = lossless(frame(0xc2, &[3, 0].repeat(STREAMS), true));
+    let mut turns = 0;
+    while let (_, Polled::BudgetSpent) = polled(&mut ends.server, &mut Budget::new(20 * MS / 1000), ends.now)
+    {
+        turns += 1;
+    }
+    assert!(turns > STREAMS / 25, "{} at once", STREAMS / turns);
+    assert!(ends.server.wants_read());
+}
+
 #[test]
 fn at_most_32_pongs_wait_and_the_latest_ping_is_answered() {
     let mut ends = Ends::new(options(WIDE, 0));

@@ -209,6 +209,12 @@ pub(crate) enum InflateError {
     Corrupt,
 }
 
+/// Compressed payloads are unmasked and inflated in pieces of this size: as large a step as a spent budget can be exceeded by. It
+/// becomes at most a thousand times larger.
+pub(crate) const MOST_INFLATED_AT_ONCE: usize = 512;
+/// The same behind a piece in which streams have begun anew, for which two bytes are enough.
+const LEAST_INFLATED_AT_ONCE: usize = 16;
+
 /// Inflates the other side's messages.
 #[derive(Debug)]
 pub(crate) struct Inflater {
@@ -218,16 +224,40 @@ pub(crate) struct Inflater {
     is_ended: bool,
     /// The message at hand had a payload.
     is_begun: bool,
+    /// Streams that were begun behind a final block and not counted yet.
+    restarts: usize,
+    /// Of a payload, what the next call should be given.
+    at_once: usize,
 }
 
 impl Inflater {
     pub(crate) fn new(agreed: Agreed) -> Self {
-        Self { keeps_context: agreed.peer_context, codec: None, is_ended: false, is_begun: false }
+        Self {
+            keeps_context: agreed.peer_context,
+            codec: None,
+            is_ended: false,
+            is_begun: false,
+            restarts: 0,
+            at_once: MOST_INFLATED_AT_ONCE,
+        }
     }
 
     /// Whether one codec serves all messages; otherwise each has its own.
     pub(crate) fn keeps_context(&self) -> bool {
         self.keeps_context
+    }
+
+    /// How many streams were begun anew since this was asked last: each takes as long as a page of text.
+    pub(crate) fn take_restarts(&mut self) -> usize {
+        let restarts = std::mem::take(&mut self.restarts);
+        self.at_once =
+            if restarts > 1 { LEAST_INFLATED_AT_ONCE } else { (self.at_once * 2).min(MOST_INFLATED_AT_ONCE) };
+        restarts
+    }
+
+    /// How much of a payload to hand in before the budget is asked again.
+    pub(crate) fn at_once(&self) -> usize {
+        self.at_once
     }
 
     /// Appends what the next part of a message says; never more than one byte beyond `limit`.
@@ -249,6 +279,7 @@ impl Inflater {
     fn step(&mut self, input: &[u8], output: &mut Vec<u8>, limit: usize) -> Result<usize, InflateError> {
         let codec = self.codec.get_or_insert_with(|| Decompress::new(false));
         if std::mem::take(&mut self.is_ended) {
+            self.restarts += 1;
             codec.reset(false);
             let window = output.get(output.len().saturating_sub(LARGEST_WINDOW)..).unwrap_or_default();
             if !window.is_empty() {

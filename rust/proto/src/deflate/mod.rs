@@ -4,5 +4,5 @@ mod codec;
 mod offer;
 
 pub use codec::Compressor;
-pub(crate) use codec::{Deflater, InflateError, Inflater};
+pub(crate) use codec::{Deflater, InflateError, Inflater, MOST_INFLATED_AT_ONCE};
 pub(crate) use offer::{Agreed, check_answer, offer, select};

@@ -55,6 +55,24 @@ pub(crate) fn empty_fixed(size: usize) -> Vec<u8> {
     })
 }
 
+/// A window full of zeros, and final blocks behind it that end at once: behind each a new stream begins with that window.
+pub(crate) fn final_blocks(size: usize) -> Vec<u8> {
+    let mut bits = Bits::default();
+    bits.put(0b01 << 1 | 1, 3);
+    bits.put(0b0000_1100, 8); // the literal 0 is 00110000, its highest bit first
+    for _ in 0..130 {
+        bits.put(0b1010_0011, 8); // length 258 is code 285: 11000101
+        bits.put(0, 5); // distance 1
+    }
+    bits.put(0, 7);
+    let mut stream = bits.bytes;
+    while stream.len() < size {
+        stream.extend([0b011, 0]);
+    }
+    stream.push(0);
+    stream
+}
+
 /// Blocks that describe a code of their own and then end at once: the table is the work.
 pub(crate) fn empty_dynamic(size: usize) -> Vec<u8> {
     repeated(size, |bits| {
@@ -116,6 +134,11 @@ mod tests {
             assert_eq!(inflated(&blocks), b"");
         }
         assert_eq!(inflated(ONE_LETTER), b"a");
+    }
+
+    #[test]
+    fn the_first_of_the_final_blocks_fills_a_window() {
+        assert!(inflated(&final_blocks(10_000)).len() > 32 * 1024);
     }
 
     #[test]
