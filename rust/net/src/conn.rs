@@ -40,6 +40,9 @@ pub(crate) use turn::Turn;
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
+/// Bytes written in one turn, after which it is others' turn.
+const MOST_WRITTEN: usize = 256 * 1024;
+
 /// How far a connection has come.
 #[derive(Debug)]
 enum Stage {
@@ -208,6 +211,10 @@ impl Conn {
         }
         self.note_admission();
         self.connect(turn);
+        // For whom the race has been won with that.
+        if let Stage::Connected(wire) = &mut self.stage {
+            wire.note(readiness);
+        }
         self.book_read_ahead(turn);
         let mut more = self.receive(turn);
         // Also behind a share of input that never ends: a peer that floods must not keep its connection for ever.
@@ -215,7 +222,7 @@ impl Conn {
             self.endpoint.handle_timeout(turn.now);
             more |= self.deliver_events(turn);
         }
-        self.write(turn);
+        more |= self.write(turn);
         more |= self.deliver_events(turn);
         self.part(turn);
         self.report_waiting(turn.now);
@@ -236,9 +243,10 @@ impl Conn {
     fn book_read_ahead(&mut self, turn: &mut Turn<'_>) {
         let Some(booked) = &mut self.booked else { return };
         let size = self.endpoint.read_ahead_size();
-        *turn.read_ahead = (*turn.read_ahead + *booked).saturating_sub(size);
+        // Below zero where messages end behind what was left.
+        *turn.read_ahead += booked.cast_signed() - size.cast_signed();
         *booked = size;
-        let most = size.saturating_add(*turn.read_ahead);
+        let most = size.saturating_add(usize::try_from(*turn.read_ahead).unwrap_or(0));
         self.endpoint.set_read_ahead(most.min(EndpointOptions::SERVER_READ_AHEAD));
     }
 
@@ -248,7 +256,7 @@ impl Conn {
         if self.pending.is_some() {
             self.deliver_events(turn); // a decision
         }
-        self.write(turn);
+        while self.write(turn) {}
         if let Stage::Connected(wire) = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
@@ -440,7 +448,7 @@ impl Conn {
                 turn.charge_read(count);
                 self.endpoint.handle_read(turn.scratch.get(..count).unwrap_or_default(), turn.now);
             }
-            Ok(Received::Nothing) => turn.budget.charge_read(0),
+            Ok(Received::Nothing) => turn.charge_unknown_read(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wire.readable = false;
                 return false;
@@ -454,23 +462,29 @@ impl Conn {
         true
     }
 
-    /// Writes until the protocol has nothing more or the kernel takes no more.
-    fn write(&mut self, turn: &mut Turn<'_>) {
-        let Stage::Connected(wire) = &mut self.stage else { return };
+    /// Writes until the protocol has nothing more or the kernel takes no more, but to a reader that is as quick as this no more than
+    /// [`MOST_WRITTEN`]. True in the last case.
+    fn write(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Stage::Connected(wire) = &mut self.stage else { return false };
+        let mut written = 0;
         while wire.writable {
+            if written >= MOST_WRITTEN {
+                return true;
+            }
             let is_established = wire.transport.is_established();
             if is_established {
                 self.endpoint.fill_output(turn.now, turn.compressor);
             }
             let has_output = self.endpoint.has_output() && is_established;
             if !has_output && !wire.transport.has_pending_output() {
-                return;
+                return false;
             }
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = if has_output { self.endpoint.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
                 Ok(count) => {
                     turn.note_copied(count);
+                    written += count;
                     self.endpoint.wrote(count, turn.now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -486,6 +500,7 @@ impl Conn {
                 }
             }
         }
+        false
     }
 
     /// After the end of the protocol: leaves the transport as far as that can be done without waiting.

@@ -417,7 +417,7 @@ impl Listener {
     fn show(&self, arrival: Arrival) -> ListenerEvent {
         match arrival {
             Arrival::Link(link, event) => ListenerEvent::Link(link, event),
-            Arrival::Asked(asked) => ListenerEvent::Asked(asked),
+            Arrival::Asked { asked, .. } => ListenerEvent::Asked(asked),
             Arrival::Over(link) => ListenerEvent::Over(link),
             Arrival::Accepted(newcomer) => {
                 let Newcomer { claim, client, opened, tag, reports, .. } = *newcomer;

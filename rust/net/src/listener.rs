@@ -398,12 +398,13 @@ impl Acceptor {
         let mut aborted = 0;
         while self.readable && self.shared.is_accepting() {
             let max_pending = self.shared.admission().max_pending;
-            if self.pending + self.shared.unseen.get() >= max_pending {
+            let unseen = self.shared.unseen.get();
+            if self.pending + unseen >= max_pending {
                 if max_pending >= MANY_PENDING && self.pending >= max_pending / 2 {
                     self.retry_at = Some(now + RETRY_DELAY);
                     return Accepted::NoRoom;
                 }
-                if self.shared.unseen.hold_back() {
+                if self.shared.unseen.hold_back(unseen) {
                     return Accepted::Nothing;
                 }
                 continue;

@@ -165,6 +165,13 @@ impl Pipe {
     }
 }
 
+/// Nobody brings anything more.
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.end_input(Err("the stream was let go".to_owned()));
+    }
+}
+
 impl PipeSocket {
     /// Bytes that were read from the stream before.
     pub fn prefill(&self, bytes: &[u8]) {
@@ -230,6 +237,10 @@ impl Socket for PipeSocket {
 
     fn is_in_memory(&self) -> bool {
         true
+    }
+
+    fn is_ending(&self) -> bool {
+        lock(&self.middle.state).input_end.is_some()
     }
 
     fn is_secure(&self) -> bool {

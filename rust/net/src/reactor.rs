@@ -51,7 +51,7 @@ const TURN: Duration = Duration::from_millis(1);
 const LEAST_SHARE: Duration = Duration::from_micros(20);
 
 /// Bytes that the connections of listeners may read ahead of their owners, all together.
-const READ_AHEAD: usize = 64 * 1024 * 1024;
+const READ_AHEAD: isize = 64 * 1024 * 1024;
 
 /// How long a turn on the thread of somebody who polls may take. It ends behind the connection that exceeds
 /// it.
@@ -119,7 +119,7 @@ pub(crate) struct Reactor {
     scratch: Box<[u8]>,
     compressor: Compressor,
     /// What is left of [`READ_AHEAD`].
-    read_ahead: usize,
+    read_ahead: isize,
     /// What a connection's turn may cost.
     share: Duration,
     running: bool,
@@ -454,7 +454,7 @@ impl Reactor {
     fn remove(&mut self, id: usize) {
         let Some(entry) = self.conns.remove(&id) else { return };
         self.ready.forget_handshake(id);
-        self.read_ahead += entry.conn.booked();
+        self.read_ahead += entry.conn.booked().cast_signed();
         if let Some(armed) = entry.armed {
             self.deadlines.remove(&(armed, id));
         }

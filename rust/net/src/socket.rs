@@ -90,6 +90,10 @@ pub(crate) trait Socket: Source + fmt::Debug + Send {
     fn is_in_memory(&self) -> bool {
         false
     }
+    /// Of a socket in memory: whether its end is there, behind what is to be read.
+    fn is_ending(&self) -> bool {
+        false
+    }
     /// Whether what passes is encrypted below.
     fn is_secure(&self) -> bool {
         false

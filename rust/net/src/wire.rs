@@ -90,6 +90,7 @@ impl Wire {
     /// Nothing is read for now. On Windows mio reports nothing more of a socket, its end included, until an operation on it would
     /// have blocked, so it is asked again from time to time: at once it would answer with what is there to be read.
     pub(crate) fn pause(&mut self, now: Instant) {
+        self.is_ending |= self.is_in_memory && self.transport.socket().is_ending();
         if cfg!(windows) && !self.is_ending && self.looks_at.is_none() {
             self.looks_at = Some(now + LOOK_INTERVAL);
         }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use rust_websocket_net::{How, LinkOptions, ReceiveLimits};
+use rust_websocket_net::{How, Link, LinkOptions, Pipe, ReceiveLimits};
 use rust_websocket_proto::MessageKind;
 use util::*;
 
@@ -319,4 +319,33 @@ fn a_peer_that_is_gone_is_let_go_although_its_messages_are_not_taken() {
             server.only().closed.is_some()
         });
     }
+}
+
+/// The same over a stream whose end nobody reports by itself.
+#[test]
+fn a_stream_that_has_ended_is_let_go_although_its_messages_are_not_taken() {
+    let mut hasty = small_window();
+    Arc::make_mut(&mut hasty.config).close_timeout = Duration::from_millis(200);
+    let (pipe, socket) = Pipe::new(false);
+    let mut served = Client::of(Link::serve(socket, hasty));
+    served.consumes = false;
+    pipe.feed(
+        b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    );
+    let messages = frame(0x82, &[7; 1000]).repeat(20);
+    let mut fed_at = Instant::now();
+    while fed_at.elapsed() < Duration::from_millis(200) {
+        served.poll();
+        if pipe.input_room() >= messages.len() {
+            pipe.feed(&messages);
+            fed_at = Instant::now();
+        }
+    }
+    assert!(!served.messages.is_empty(), "some have come, and the rest waits");
+    pipe.end_input(Ok(()));
+    wait_until("the end", || {
+        served.poll();
+        served.closed.is_some()
+    });
 }

@@ -14,7 +14,7 @@ mod util;
 use std::{
     io::{self, Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -73,6 +73,38 @@ fn where_descriptors_are_used_up_those_that_hang_make_way() {
     let lines = take_notices();
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!((lines[0].cause, lines[0].times), (NoticeCause::DescriptorsScarce, 1));
+    limit_files(before);
+}
+
+/// Whoever has been sent away has given up his place, but not his descriptor while he keeps the other end open.
+#[test]
+fn where_descriptors_are_used_up_those_that_were_open_make_way() {
+    const COMING: usize = 100;
+    const ACCEPTED: u64 = 45;
+    let _alone = alone();
+    let mut patient = options();
+    Arc::make_mut(&mut patient.config).close_timeout = Duration::from_secs(600);
+    let mut server = Server::new(patient);
+    server.listener.set_accepting(false);
+    let mut clients: Vec<_> = (0..COMING)
+        .map(|_| {
+            let mut client = connect(server.address(), 2);
+            client.write_all(REQUEST).unwrap();
+            client
+        })
+        .collect();
+    let before = limit_files(limit_with_room_for(ACCEPTED));
+    server.listener.set_accepting(true);
+    wait_until("all of them in their turn", || {
+        server.poll();
+        // Each says goodbye once it has been let in, and waits.
+        for client in &mut clients {
+            if client.read(&mut [0; 1024]).is_ok_and(|count| count > 100) {
+                client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).unwrap();
+            }
+        }
+        server.links.values().filter(|link| link.closed.is_some()).count() == COMING
+    });
     limit_files(before);
 }
 

@@ -180,6 +180,21 @@ fn no_more_than_max_pending_wait() {
     wait_for_requests(&mut server, 3);
 }
 
+/// Who asks and goes leaves no more behind than may wait, however long nobody looks.
+#[test]
+fn requests_of_clients_that_have_gone_count_until_they_are_seen() {
+    let mut server = Server::new(options());
+    let admission = Admission { asks_owner: Some(PATIENCE), max_pending: 3, ..Admission::default() };
+    server.listener.set_admission(admission);
+    for _ in 0..12 {
+        drop(raw(&server, PLAIN));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.poll();
+    assert!((1..=3).contains(&server.asked.len()), "{}", server.asked.len());
+    wait_for_requests(&mut server, 12);
+}
+
 fn routed() -> Server {
     let listener = Listener::bind(ListenOptions {
         address: Some("127.0.0.1".parse().unwrap()),

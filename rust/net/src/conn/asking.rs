@@ -10,7 +10,7 @@ use rust_websocket_proto::{
 
 use super::{Conn, Owner, Pending, Stage, Turn};
 use crate::{
-    seam::{Arrival, Asked, Tag, TlsFacts},
+    seam::{Arrival, Asked, Tag, TlsFacts, Unseen},
     tally::HandshakeEnd,
 };
 
@@ -61,16 +61,17 @@ impl Conn {
     }
 
     fn ask_owner(&mut self, request: Arc<Request>, remote: Remote) {
-        if let Some(pending) = &mut self.pending {
-            pending.is_owner_asked = true;
-        }
-        let Owner::Listener(arrivals) = &self.owner else { return };
+        let (Some(pending), Owner::Listener(arrivals)) = (&mut self.pending, &self.owner) else { return };
+        pending.is_owner_asked = true;
+        // It counts twice until the owner looks: who asks and leaves is pending no longer.
+        let listener = &pending.listener;
+        let unseen = Unseen::new(Arc::clone(&listener.unseen), Arc::clone(self.shared.runner()), listener.id);
         let tls = match &self.stage {
             Stage::Connected(wire) => wire.transport.tls_facts(),
             _ => TlsFacts::default(),
         };
         let asked = Asked::on(Arc::clone(&self.shared), request, remote, tls);
-        arrivals.reports.push(Arrival::Asked(asked));
+        arrivals.reports.push(Arrival::Asked { asked, _unseen: unseen });
     }
 
     /// The owner has decided.

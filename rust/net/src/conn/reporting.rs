@@ -25,18 +25,19 @@ impl Conn {
     pub(super) fn deliver_events(&mut self, turn: &mut Turn<'_>) -> bool {
         self.note_consumed(turn.now);
         loop {
-            let is_spent = match self.endpoint.poll_event(&mut turn.budget, turn.now) {
+            let (is_spent, is_full) = match self.endpoint.poll_event(&mut turn.budget, turn.now) {
                 Polled::Event(event) => {
                     self.report_event(event);
                     continue;
                 }
-                Polled::BudgetSpent => true,
-                Polled::Idle | Polled::Full => false,
+                Polled::BudgetSpent => (true, false),
+                Polled::Full => (false, true),
+                Polled::Idle => (false, false),
             };
             if self.pending.is_some() && self.consider_request() {
                 continue;
             }
-            let waits = self.endpoint.is_holding() || self.endpoint.is_paused();
+            let waits = is_full || self.endpoint.is_holding() || self.endpoint.is_paused();
             // What was consumed since the last look makes room now; what is consumed from here on is ordered (`Resume`).
             if waits && !self.shared.receiving.pause() && self.note_consumed(turn.now) {
                 continue;

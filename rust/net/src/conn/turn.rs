@@ -19,7 +19,7 @@ pub(crate) struct Turn<'a> {
     /// The same when the turn began.
     pub(crate) share: Duration,
     /// Bytes that the connections of listeners may still read ahead of their owners, all together.
-    pub(crate) read_ahead: &'a mut usize,
+    pub(crate) read_ahead: &'a mut isize,
     pub(crate) scratch: &'a mut [u8],
     /// Shared by all connections, so that a broadcast is compressed once.
     pub(crate) compressor: &'a mut Compressor,
@@ -42,6 +42,11 @@ impl Turn<'_> {
             self.budget.limit(self.share.saturating_sub(self.now.elapsed()));
         }
         self.note_copied(count);
+    }
+
+    /// Counts a read that brought something, but not for the protocol.
+    pub(super) fn charge_unknown_read(&mut self) {
+        self.charge_read(WORTH_A_LOOK);
     }
 
     /// `count` bytes went through one system call.

@@ -74,13 +74,9 @@ impl Reactor {
     /// There is no room for others: cuts off those who linger, and the handshakes that hang for long of one address. True if there is
     /// room now.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
-        let lingering = std::mem::take(&mut self.lingering);
-        let (idle, busy) = lingering
-            .into_iter()
-            .filter(|id| self.conns.contains_key(id))
-            .partition(|id| self.conns.get(id).is_some_and(|entry| entry.conn.lingers()));
-        self.lingering = busy;
-        let mut victims: Vec<usize> = idle.into();
+        // Also those that were open, and over which the place of another stands by now.
+        let lingering = self.conns.iter().filter(|(_, entry)| entry.conn.lingers());
+        let mut victims: Vec<usize> = lingering.map(|(id, _)| *id).collect();
         let hanging = self.conns.iter().filter_map(|(id, entry)| {
             let since = entry.conn.hangs_since()?;
             Some((entry.address, *id, now.saturating_duration_since(since)))
@@ -88,6 +84,7 @@ impl Reactor {
         victims.extend(those_who_make_way(hanging));
         let has_room = !victims.is_empty();
         victims.into_iter().for_each(|id| self.cut(id));
+        self.lingering.retain(|id| self.conns.contains_key(id));
         has_room
     }
 
@@ -97,6 +94,7 @@ impl Reactor {
         self.remove(id);
         if let Some(acceptor) = listener.and_then(|listener| self.acceptors.get_mut(&listener)) {
             acceptor.pending_ended();
+            self.ready.push(acceptor.id());
         }
     }
 }

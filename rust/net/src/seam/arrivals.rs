@@ -13,7 +13,7 @@ use super::{Asked, Claim, LinkEvent, LinkId, Reports, Runner, Tag};
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// Its request waits for the owner's decision.
-    Asked(Asked),
+    Asked { asked: Asked, _unseen: Unseen },
     /// Nothing more comes of a request that was reported: its connection ended before it was open, or is somebody else's.
     /// Without a decision it is too late for one.
     Over(LinkId),
@@ -56,9 +56,8 @@ impl UnseenCount {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Announces that accepting stops until connections are taken; false if some have been meanwhile.
-    pub(crate) fn hold_back(&self) -> bool {
-        let unseen = self.get();
+    /// Announces that accepting stops until connections are taken; false if some of the `unseen` ones have been meanwhile.
+    pub(crate) fn hold_back(&self, unseen: usize) -> bool {
         self.held_back.store(true, Ordering::SeqCst);
         self.get() >= unseen
     }

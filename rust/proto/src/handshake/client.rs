@@ -15,7 +15,7 @@ use crate::{
     buffer::ReceiveBuffer,
     deflate,
     fields::is_named,
-    http::{HeadError, HeadScan, Headers},
+    http::{HeadError, HeadScan, Headers, MAX_INTERIM},
     token::is_token,
     trace::Trace,
 };
@@ -44,6 +44,8 @@ pub(crate) struct ClientHandshake {
     protocols: Vec<String>,
     deflate: Option<DeflateConfig>,
     scan: HeadScan,
+    /// Interim answers so far.
+    interim: usize,
     refusal: Option<Refusal>,
 }
 
@@ -65,7 +67,7 @@ impl ClientHandshake {
         protocols.retain(|protocol| is_token(protocol.as_bytes()));
         let request = request(target, config, &key, &protocols);
         let deflate = config.deflate.clone();
-        (Self { key, protocols, deflate, scan: HeadScan::default(), refusal: None }, request)
+        (Self { key, protocols, deflate, scan: HeadScan::default(), interim: 0, refusal: None }, request)
     }
 
     /// Reads on. `is_over`: nothing more comes in, or has been waited for long enough.
@@ -91,7 +93,11 @@ impl ClientHandshake {
             self.scan = HeadScan::default();
             match answer {
                 Ok(Answer::Upgrade(upgraded)) => return ClientProgress::Done(Ok(upgraded)),
-                Ok(Answer::Interim) => {}
+                Ok(Answer::Interim) if self.interim < MAX_INTERIM => self.interim += 1,
+                Ok(Answer::Interim) => {
+                    let error = ResponseError::Malformed("too many interim answers");
+                    return ClientProgress::Done(Err(error.into()));
+                }
                 Ok(Answer::Refusal(refusal)) => self.refusal = Some(refusal),
                 Err(error) => return ClientProgress::Done(Err(error.into())),
             }

@@ -4,6 +4,8 @@
 pub(crate) const MAX_HEAD: usize = 16 * 1024;
 /// Most header lines of a request taken.
 pub(crate) const MAX_LINES: usize = 124;
+/// Most interim answers (RFC 9110 section 15.2) before the one that is waited for.
+pub(crate) const MAX_INTERIM: usize = 16;
 
 /// Why a head's end cannot be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,6 @@ mod status;
 
 pub use answer::{Answer, AnswerError, EncodedAnswer};
 pub use decision::{Decision, DecisionError};
-pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_LINES, is_key};
+pub(crate) use headers::{HeadError, HeadScan, Headers, MAX_INTERIM, MAX_LINES, is_key};
 pub use request::{Method, Request};
 pub use status::status_name;

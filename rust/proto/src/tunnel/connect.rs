@@ -3,7 +3,7 @@
 use super::{Proxy, TunnelFailure};
 use crate::{
     Target,
-    http::{HeadError, HeadScan, MAX_LINES, status_name},
+    http::{HeadError, HeadScan, MAX_INTERIM, MAX_LINES, status_name},
     trace::Trace,
 };
 
@@ -16,6 +16,8 @@ pub(super) struct Connect {
     scan: HeadScan,
     /// Where the head begins that is being read: behind interim answers.
     start: usize,
+    /// Interim answers so far.
+    interim: usize,
 }
 
 impl Connect {
@@ -53,7 +55,8 @@ impl Connect {
                 // Whatever its header says: what follows is the server's.
                 (200..300, _) => return Ok(Some(self.start)),
                 // RFC 9110 section 15.2: another head follows.
-                (100..200, _) => {}
+                (100..200, _) if self.interim < MAX_INTERIM => self.interim += 1,
+                (100..200, _) => return Err(TunnelFailure::Malformed("too many interim answers")),
                 (status, reason) => return Err(TunnelFailure::Status(status, reason)),
             }
         }
@@ -126,6 +129,14 @@ mod tests {
         assert!(tunnel.output().is_empty());
         tunnel.advance_output(5);
         assert!(tunnel.output().is_empty());
+    }
+
+    #[test]
+    fn a_proxy_may_not_put_off_its_answer_for_ever() {
+        let interim = |count: usize| "HTTP/1.1 102 Processing\r\n\r\n".repeat(count).into_bytes();
+        assert_eq!(answered(&interim(16)), Ok(TunnelProgress::Pending));
+        let refused = answered(&interim(17)).unwrap_err();
+        assert_eq!(refused.reason, TunnelFailure::Malformed("too many interim answers"));
     }
 
     #[test]
