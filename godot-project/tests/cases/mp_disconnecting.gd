@@ -58,6 +58,21 @@ func test_server_disconnects_by_force() -> void:
 	same("send", mp_send(session.server, session.ids[0], "x"), ERR_INVALID_PARAMETER)
 
 
+func test_close_codes_by_force() -> void:
+	var session := mp_session(2)
+	var seen := PackedStringArray()
+	var client := session.clients[0]
+	client.peer_disconnected.connect(func(_id: int) -> void: seen.append(ending(client.get_peer(1))))
+	session.server.disconnect_peer(session.ids[0], true)
+	until(func() -> bool: return disconnected(client))
+	same("client_sees", seen, PackedStringArray(["CLOSED 1000 \"\""]))
+	session.server.peer_disconnected.connect(func(id: int) -> void:
+		seen.append(ending(session.server.get_peer(id))))
+	session.clients[1].disconnect_peer(1, true)
+	until(func() -> bool: return seen.size() == 2)
+	same("server_sees", seen.slice(1), PackedStringArray(["CLOSED 1000 \"\""]))
+
+
 func test_client_disconnects_by_force() -> void:
 	var session := mp_session()
 	session.clients[0].disconnect_peer(1, true)

@@ -222,6 +222,10 @@ fn f23_who_takes_nothing_is_shown_the_end() {
     remote.closes(1000);
     assert_eq!(poll(&mut client, &clock), [""; 0]);
     assert_eq!(poll(&mut client, &clock), ["disconnected 1"]);
+    // A loop that takes packets while there are some must come to its end.
+    assert_eq!((client.available_packets(), client.next_packet().unwrap()), (1, Some("a".into())));
+    assert_eq!(client.available_packets(), 0);
+    assert!(matches!(client.next_packet(), Err(Refused::NotConnected { call: "get_packet", .. })));
 }
 
 #[test]
@@ -240,7 +244,8 @@ fn leaving_the_server() {
     let (mut client, remote, clock) = connected();
     client.disconnect_peer(1, true, &clock.now()).unwrap();
     assert_eq!((client.status(), poll(&mut client, &clock)), (Status::Disconnected, vec![]));
-    assert!(remote.with(|wire| wire.dropped));
+    let (dropped, closed) = remote.with(|wire| (wire.dropped, wire.closed.clone()));
+    assert_eq!((dropped, closed), (true, Some((1000, String::new()))), "as the built-in says it");
     assert!(matches!(client.disconnect_peer(1, false, &clock.now()), Err(Refused::UnknownPeer { .. })));
 }
 

@@ -255,7 +255,8 @@ fn kicking_with_force() {
     poll(&mut server, &clock);
     server.disconnect_peer(ids[0], true, &clock.now()).unwrap();
     assert!(server.peer(ids[0]).is_none() && server.available_packets() == 0);
-    assert!(visitors[0].remote.with(|wire| wire.dropped && wire.closed.is_none()));
+    let (dropped, closed) = visitors[0].remote.with(|wire| (wire.dropped, wire.closed.clone()));
+    assert_eq!((dropped, closed), (true, Some((1000, String::new()))), "as the built-in says it");
     visitors[0].closes(1000);
     assert_eq!(poll(&mut server, &clock), [], "no signal on this side");
 }

@@ -359,13 +359,15 @@ impl<L: Listening> Multiplayer<L> {
         self.incoming.next_sender().unwrap_or(SERVER_ID)
     }
 
-    /// The next packet, `None` if there is none.
+    /// The next packet, `None` if there is none. What came before the end of the session can be taken behind it.
     ///
     /// # Errors
     /// [`Refused::NotConnected`].
     pub fn next_packet(&mut self) -> Result<Option<Bytes>, Refused> {
-        self.check_connected("get_packet")?;
-        Ok(self.take_packet().map(|(_, payload)| payload))
+        if let Some((_, payload)) = self.take_packet() {
+            return Ok(Some(payload));
+        }
+        self.check_connected("get_packet").map(|()| None)
     }
 
     fn take_packet(&mut self) -> Option<(i32, Bytes)> {
@@ -408,7 +410,7 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
-    /// Ends the connection to one peer, with `force` at once and without a signal.
+    /// Ends the connection to one peer with 1000, with `force` at once and without a signal.
     ///
     /// # Errors
     /// [`Refused::UnknownPeer`].
@@ -420,7 +422,10 @@ impl<L: Listening> Multiplayer<L> {
             Session::Server(server) => server.drop_member(id, &mut self.incoming, now),
             Session::Client(client) if id == SERVER_ID => {
                 self.incoming = Incoming::default();
-                client.server().with(Peer::release);
+                client.server().with(|peer| {
+                    _ = peer.close(1000, "", now); // a code that is never refused
+                    peer.release();
+                });
                 self.end_session();
                 Ok(())
             }

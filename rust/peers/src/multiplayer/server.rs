@@ -464,9 +464,8 @@ impl<L: Listening> Server<L> {
         incoming: &mut Incoming,
         now: Now<'_>,
     ) -> Result<(), Refused> {
-        if !self.members.contains_key(&id) {
-            return Err(unknown_peer(id));
-        }
+        let member = self.members.get(&id).ok_or_else(|| unknown_peer(id))?;
+        _ = member.state.with(|peer| peer.close(1000, "", now)); // a code that is never refused
         incoming.forget(id);
         self.remove(id, incoming, now);
         Ok(())
@@ -480,14 +479,15 @@ impl<L: Listening> Server<L> {
         let checked = checked_close_code(code);
         let sent = *checked.as_ref().unwrap_or(&Some(1000));
         self.begin_poll(false);
-        self.requests.close();
         for event in self.events.drain(..) {
-            let ListenerEvent::Accepted(mut link, ..) = event else { continue };
-            match sent {
-                Some(code) => link.close(code, reason, now),
-                None => link.leave(),
+            match (event, sent) {
+                (ListenerEvent::Accepted(mut link, ..), Some(code)) => link.close(code, reason, now),
+                (ListenerEvent::Accepted(mut link, ..), None) => link.leave(),
+                (ListenerEvent::Asked(asked), _) => self.requests.come(asked),
+                _ => {}
             }
         }
+        self.requests.close();
         for member in self.members.values() {
             member.state.with(|peer| {
                 _ = peer.close(sent.map_or(-1, i64::from), reason, now); // a code that is never refused
