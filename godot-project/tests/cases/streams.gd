@@ -219,6 +219,39 @@ func test_the_end_comes_at_once_behind_the_last_frames() -> void:
 			return
 
 
+## The script looks, and takes nothing; a connection whose other side has gone is not kept for that.
+func test_who_is_gone_is_let_go_although_nothing_is_taken() -> void:
+	if is_builtin():
+		return
+	var tcp := listen()
+	var raw := StreamPeerTCP.new()
+	raw.connect_to_host("127.0.0.1", tcp.get_local_port())
+	var peer: PacketPeer = new_ws()
+	peer.close_timeout = 0.2
+	equal(peer.accept_stream(take(tcp)), OK, "accept_stream")
+	raw.poll()
+	raw.put_data(request_bytes())
+	var is_open := func() -> bool:
+		peer.poll()
+		return state(peer) == OPEN
+	check(until(is_open), "open")
+	var frames := RawPeer.new(raw)
+	frames.masks = true
+	var message := frames.frame(RawPeer.BINARY, bytes(60_000))
+	var is_full := func() -> bool:
+		peer.poll()
+		return raw.put_partial_data(message)[1] == 0
+	check(until(is_full), "more than anybody takes")
+	# Closing over what it has not read resets the connection.
+	peer.send_text("unread")
+	settle(0.02)
+	raw.disconnect_from_host()
+	var is_gone := func() -> bool:
+		peer.poll()
+		return state(peer) == CLOSED
+	check(until(is_gone), "and let go")
+
+
 ## The far side is gone, or takes nothing any more: nobody keeps the stream for what it was still
 ## to be sent.
 func test_streams_that_take_nothing_are_let_go() -> void:

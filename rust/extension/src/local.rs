@@ -221,7 +221,11 @@ impl Local {
         let has_read = was_open && self.read_available(stream, budget, events, now);
         // The engine notices an end only in its own poll, and drops what was not read by then. Where something was
         // read the next poll is early enough for that: each of these calls is a system call or two.
-        if has_read || budget.is_spent() || !self.endpoint.wants_read() {
+        if has_read || budget.is_spent() {
+            return;
+        }
+        if !self.endpoint.wants_read() {
+            self.look_for_the_end(stream);
             return;
         }
         // An open TLS stream has been polled to read it.
@@ -237,6 +241,17 @@ impl Local {
             StreamState::Failed(error) => self.endpoint.handle_end(TransportEnd::Error(error)),
         }
         self.take_events(budget, events, now);
+    }
+
+    /// Nothing is read for want of room. That the other side has reset the connection shows all the same, and so does a write that
+    /// failed; behind either there is nothing more to be read.
+    fn look_for_the_end(&mut self, stream: &mut OpenStream) {
+        if !self.stream.is_tls() {
+            stream.poll();
+        }
+        if matches!(stream.state(), StreamState::Ended | StreamState::Failed(_)) {
+            self.endpoint.handle_hangup();
+        }
     }
 
     /// True if there was something.

@@ -53,13 +53,16 @@ thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(1) };
 }
 
+/// Whether the end of the game is watched for.
 static IS_WATCHING: AtomicBool = AtomicBool::new(false);
-/// The scene tree goes, and nobody polls any more.
+/// The scene tree goes: nobody polls any more, and soon there are no scripts.
 static GAME_ENDS: AtomicBool = AtomicBool::new(false);
 
 /// A stream and the pipe that it is emptied into and filled from.
 pub(crate) struct Pump {
     number: u64,
+    /// A peer of the script is the connection's from the beginning, and has it [flushed](flush) when it is freed.
+    has_peer: bool,
     stream: Gd<StreamPeer>,
     pipe: Pipe,
     /// A TLS stream has to be asked for exactly what it has.
@@ -97,6 +100,7 @@ impl Pump {
         }
         let pump = Self {
             number: NEXT.replace(NEXT.get() + 1),
+            has_peer: false,
             has_poll: stream.has_method("poll"),
             has_status: stream.has_method("get_status"),
             is_script: stream.get_script().is_some(),
@@ -137,7 +141,14 @@ impl Pump {
             return;
         }
         let has_read = matches!(self.state(), State::Open) && self.read();
-        if has_read || self.has_input_ended || self.pipe.input_room() == 0 {
+        if has_read || self.has_input_ended {
+            return;
+        }
+        if self.pipe.input_room() == 0 {
+            // Polled it would drop what is not read yet, if this is its end.
+            if matches!(self.state(), State::Ended) {
+                self.end_input(Ok(()));
+            }
             return;
         }
         if self.has_poll {
@@ -287,25 +298,47 @@ impl Pump {
     }
 }
 
-/// Moves its bytes from now on, in every poll on this thread. The answer is the number by which it can be [flushed](flush).
-pub(crate) fn start(pump: Pump) -> u64 {
-    let number = pump.number;
+/// Moves its bytes from now on, in every poll on this thread, for a connection that comes in through a server.
+pub(crate) fn start(pump: Pump) {
     if pump.is_script && !IS_WATCHING.swap(true, Ordering::Relaxed) {
         watch_for_the_end_of_the_game();
     }
     IS_IN_USE.set(true);
     PUMPS.with(|pumps| pumps.borrow_mut().push(pump));
+}
+
+/// The same for a peer's connection. The answer is the number by which it can be [flushed](flush).
+pub(crate) fn start_for_peer(mut pump: Pump) -> u64 {
+    let number = pump.number;
+    pump.has_peer = true;
+    start(pump);
     number
 }
 
-/// Peers that are freed with the scene tree are the last to say something while there are scripts.
+/// What a script's variables hold can be freed only while there are scripts, and nobody polls once the tree is gone.
 fn watch_for_the_end_of_the_game() {
     let tree =
         Engine::singleton().get_main_loop().and_then(|main_loop| main_loop.try_cast::<SceneTree>().ok());
     if let Some(mut root) = tree.and_then(|tree| tree.get_root()) {
-        let note = Callable::from_sync_fn("the game ends", |_| GAME_ENDS.store(true, Ordering::Relaxed));
-        root.connect("tree_exiting", &note);
+        let ends = Callable::from_sync_fn("the game ends", |_| fence((), the_game_ends));
+        root.connect("tree_exiting", &ends);
     }
+}
+
+/// Streams of scripts are let go, but those of peers: they are flushed when these are freed, which is later.
+fn the_game_ends() {
+    GAME_ENDS.store(true, Ordering::Relaxed);
+    let end = |pump: &mut Pump| {
+        fenced(pump, |pump| {
+            if !pump.is_script || (pump.has_peer && pump.run()) {
+                return true;
+            }
+            _ = pump.give_out();
+            pump.let_go();
+            false
+        })
+    };
+    with_all(|pumps| pumps.turn(end, || false));
 }
 
 /// Moves what can be moved now, as long as this thread's share of the frame lasts; streams take turns, so that those that are left
@@ -316,13 +349,13 @@ pub(crate) fn run() {
     }
     let begun = Instant::now();
     let share = frame_share::left(begun);
-    with_all(|pumps| pumps.turn(run_fenced, || begun.elapsed() >= share));
+    with_all(|pumps| pumps.turn(|pump| fenced(pump, Pump::run), || begun.elapsed() >= share));
     frame_share::spend(begun, begun.elapsed());
 }
 
 /// A stream whose functions cannot be called ends its connection, and no other.
-fn run_fenced(pump: &mut Pump) -> bool {
-    fence(None, || Some(pump.run())).unwrap_or_else(|| {
+fn fenced(pump: &mut Pump, work: impl FnOnce(&mut Pump) -> bool) -> bool {
+    fence(None, || Some(work(pump))).unwrap_or_else(|| {
         pump.end_input(Err("the stream's functions cannot be called".to_owned()));
         false
     })
@@ -353,14 +386,21 @@ pub(crate) fn flush(number: u64) {
             // The scripts are going: none can be called any more.
             return false;
         }
-        pump.take_in();
-        pump.pipe.let_work(PATIENCE);
-        let goes_on = pump.run();
-        if goes_on && pump.is_script && GAME_ENDS.load(Ordering::Relaxed) {
-            pump.let_go();
-            return false;
-        }
-        goes_on
+        fenced(pump, |pump| {
+            let begun = Instant::now();
+            pump.take_in();
+            pump.pipe.let_work(PATIENCE);
+            while pump.give_out() && begun.elapsed() < PATIENCE {
+                pump.pipe.let_work(PATIENCE);
+            }
+            // All is said, and what the other side answers would be heard by nobody.
+            if pump.pipe.output(1).is_empty() || (pump.is_script && GAME_ENDS.load(Ordering::Relaxed)) {
+                pump.let_go();
+                return false;
+            }
+            pump.has_peer = false;
+            pump.run()
+        })
     };
     with_all(|pumps| pumps.turn(flush, || false));
 }
@@ -373,9 +413,11 @@ pub(crate) fn end() {
             std::mem::forget(pump.stream.clone());
             return false;
         }
-        _ = pump.give_out();
-        disconnect(&mut pump.stream);
-        false
+        fenced(pump, |pump| {
+            _ = pump.give_out();
+            disconnect(&mut pump.stream);
+            false
+        })
     };
     with_all(|pumps| pumps.turn(end, || false));
 }

@@ -146,7 +146,7 @@ impl RustWebSocketPeer {
             };
             if error == Error::OK {
                 monitors::add();
-                this.bind().holder.hold_stream(stream, pump.map_or(0, pump::start));
+                this.bind().holder.hold_stream(stream, pump.map_or(0, pump::start_for_peer));
             }
             error
         })
