@@ -50,7 +50,8 @@ signal reconnecting(attempt: int, delay: float)
 ## There will be no further attempt: [member reconnect_max_attempts] is reached, or the server has
 ## refused in a way that will not change (see [member reconnect]).
 signal reconnect_failed
-## All that was sent has left, after a send was refused with [constant ERR_OUT_OF_MEMORY].
+## All that was sent or kept has left, after a send was refused with [constant ERR_OUT_OF_MEMORY];
+## over a later connection, if what is kept (see [member queue_limit]) outlasts this one.
 signal drained
 
 # Underscores keep these out of completion and documentation.
@@ -249,7 +250,7 @@ func connect_to_url(new_url: String = "", tls_client_options: TLSOptions = null)
 func close(code: int = 1000, reason: String = "") -> void:
 	_reconnects = 0
 	_is_reconnecting = false
-	_queue.clear()
+	_drop_kept()
 	if _phase == _Phase.OPEN:
 		_phase = _Phase.CLOSING
 		_current.close_deadline = _now() + _CLOSE_TIMEOUT
@@ -478,7 +479,8 @@ func _end(next: _Next, report: Callable, retry_after := 0.0) -> void:
 	_epoch += 1
 	var epoch := _epoch
 	_phase = _Phase.IDLE
-	_was_refused = false
+	# What was refused because too much is kept may come again when that has left.
+	_was_refused = _was_refused and not _queue.is_empty()
 	_is_reconnecting = next == _Next.RECONNECT
 	report.call()
 	if _is_over(epoch):
@@ -513,7 +515,7 @@ static func _backoff(
 func _give_up() -> void:
 	_phase = _Phase.IDLE
 	_is_reconnecting = false
-	_queue.clear()
+	_drop_kept()
 	reconnect_failed.emit()
 
 
@@ -559,12 +561,11 @@ func _leave() -> void:
 	_current = null
 	_superseded = null
 	_leaving.clear()
-	_queue.clear()
+	_drop_kept()
 	_epoch += 1
 	_phase = _Phase.IDLE
 	_reconnects = 0
 	_is_reconnecting = false
-	_was_refused = false
 
 
 func _poll_leaving() -> void:
@@ -641,6 +642,11 @@ func _flush() -> void:
 		sent += 1
 	if sent > 0:
 		_queue = _queue.slice(sent)
+
+
+func _drop_kept() -> void:
+	_queue.clear()
+	_was_refused = false
 
 
 func _is_too_large(payload: Variant) -> bool:

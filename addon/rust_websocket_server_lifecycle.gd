@@ -44,8 +44,9 @@ extends Node
 ## The first request to end has come, or [method start_drain] was called. Everybody is still
 ## connected: the place to tell them, and to end what takes time.
 signal drain_started
-## Nobody is connected any more. [method SceneTree.quit] follows, if [member quits] is set, when all
-## handlers have returned; a handler that awaits something is not waited for.
+## Nobody is connected any more, but for clients that have not answered in five seconds.
+## [method SceneTree.quit] follows, if [member quits] is set, when all handlers have returned; a
+## handler that awaits something is not waited for.
 signal drained
 
 # Underscores keep these out of completion and documentation.
@@ -55,6 +56,8 @@ enum _Phase { SERVING, DRAINING, CLOSING, DRAINED }
 const _CODE := 1012
 ## Seconds that a client has to answer a close frame, behind what it has not read yet.
 const _CLOSE_SECONDS := 5.0
+## So many peers are kept without a look at which of them are gone.
+const _FEW_PEERS := 64
 
 ## How many seconds those who are connected may stay when a drain has begun. It ends earlier when
 ## all have left. Keep it below what the system waits before it kills: 90 s for systemd
@@ -75,11 +78,12 @@ const _CLOSE_SECONDS := 5.0
 var _phase := _Phase.SERVING
 var _signals := Callable()
 var _deadline := 0
-# By instance id, so that they live no longer than without this node. Servers: ids of their members,
-# as keys (none for a RustWebSocketServer, whose rooms and peers are named too).
+# By instance id, so that they live no longer than without this node.
 var _servers: Dictionary = {}
 var _peers: Dictionary = {}
-# Those that were sent away, until they have answered.
+# When there are so many, those that are gone are forgotten.
+var _most_peers := _FEW_PEERS
+# Peers of a RustWebSocketServer that were sent away, until they have answered.
 var _leaving: Array[Object] = []
 
 
@@ -103,8 +107,8 @@ func _notification(what: int) -> void:
 
 
 ## Names a server to drain: a [RustWebSocketMultiplayerPeer] (a room, say), a
-## [RustWebSocketServer], or a [RustWebSocketPeer] that the latter has handed out. To be called
-## before the server's first client comes. This node does not keep it alive.
+## [RustWebSocketServer], or a [RustWebSocketPeer] that the latter has handed out. This node does
+## not keep it alive.
 ## [codeblock]
 ## var server := RustWebSocketServer.new()
 ## server.listen(9080)
@@ -116,8 +120,11 @@ func _notification(what: int) -> void:
 func add_server(server: Object) -> void:
 	if server != null and server.has_method(&"get_ready_state"):
 		_peers[server.get_instance_id()] = true
+		# One for each connection, as long as the server lives.
+		if _peers.size() >= _most_peers:
+			_most_peers = maxi(2 * _living(_peers).size(), _FEW_PEERS)
 	elif server != null and &"max_clients" in server:
-		_add(server, PackedInt32Array())
+		_add(server)
 	else:
 		push_error("RustWebSocketServerLifecycle: add_server() takes a RustWebSocketMultiplayerPeer, "
 			+ "a RustWebSocketServer or a RustWebSocketPeer, not %s" % server)
@@ -158,7 +165,8 @@ func _advance() -> void:
 				_send_away()
 		_Phase.CLOSING:
 			_leaving = _leaving.filter(_is_still_there)
-			if _leaving.is_empty() or Time.get_ticks_msec() >= _deadline:
+			var is_over := _leaving.is_empty() and _unfinished() == 0
+			if is_over or Time.get_ticks_msec() >= _deadline:
 				_end()
 
 
@@ -167,19 +175,11 @@ func _find_own_server() -> void:
 	if own == null or _servers.has(own.get_instance_id()) or not own.has_method(&"close_with_code"):
 		return
 	if own.get_connection_status() == MultiplayerPeer.CONNECTION_CONNECTED and multiplayer.is_server():
-		_add(own, multiplayer.get_peers())
+		_add(own)
 
 
-func _add(server: Object, members: PackedInt32Array) -> void:
-	if _servers.has(server.get_instance_id()):
-		return
-	var ids: Dictionary = {}
-	for id: int in members:
-		ids[id] = true
-	_servers[server.get_instance_id()] = ids
-	if server is MultiplayerPeer:
-		server.peer_connected.connect(func(id: int) -> void: ids[id] = true)
-		server.peer_disconnected.connect(func(id: int) -> void: ids.erase(id))
+func _add(server: Object) -> void:
+	_servers[server.get_instance_id()] = true
 	if is_draining():
 		server.max_clients = 0
 
@@ -197,7 +197,7 @@ func _living(ids: Dictionary) -> Array[Object]:
 
 func _is_empty() -> bool:
 	for server: Object in _living(_servers):
-		if not _members(server).is_empty() and server.get_connection_status() != 0:
+		if not _members(server).is_empty():
 			return false
 	return not _living(_peers).any(_is_still_there)
 
@@ -208,8 +208,18 @@ func _is_still_there(peer: Object) -> bool:
 	return peer.get_ready_state() != 3 # STATE_CLOSED
 
 
-func _members(server: Object) -> Array:
-	return _servers[server.get_instance_id()].keys()
+# Asked, not counted by signals: some leave without one. A RustWebSocketServer has none, its rooms
+# and peers are named too.
+func _members(server: Object) -> PackedInt32Array:
+	if _signals.is_valid() and server is MultiplayerPeer:
+		return _signals.call("members", server)
+	return PackedInt32Array()
+
+
+# How many connections of the process have lost their owner and are not over: a member that is sent
+# away is gone for the script, while what it was sent is under way.
+func _unfinished() -> int:
+	return _signals.call("leaving") if _signals.is_valid() else 0
 
 
 # Each by a handshake, which is waited for: quitting would cut off what a slow client has not read.
@@ -217,12 +227,10 @@ func _send_away() -> void:
 	_phase = _Phase.CLOSING
 	_deadline = Time.get_ticks_msec() + int(_CLOSE_SECONDS * 1000.0)
 	for server: Object in _living(_servers):
-		for id: int in _members(server):
-			var peer: Object = server.get_peer(id)
-			if peer:
-				_leaving.append(peer)
+		var members := _members(server)
+		for id: int in members:
 			server.disconnect_peer_with_code(id, _CODE, close_reason)
-		if not _members(server).is_empty():
+		if not members.is_empty():
 			server.poll() # Nobody who processes after this node still takes them for members.
 	for peer: Object in _living(_peers):
 		_leaving.append(peer)

@@ -7,8 +7,8 @@
 #   ci/test-lifecycle.sh [quit] [reload] [flood] [endurance] [monitors] [descriptors] [drain]    all of them, or some
 #   CYCLES=N ci/test-lifecycle.sh endurance             N connections after the warm-up instead of 10 000
 #
-# Needs the addon in godot-project/addons (ci/build.sh puts it there) and, for name lookups that are not answered, a C
-# compiler and glibc. The last line is "N passed, N failed".
+# Needs the addon in godot-project/addons (ci/build.sh puts it there), cargo for the slow link of rust/bench and, for name
+# lookups that are not answered, a C compiler and glibc. The last line is "N passed, N failed".
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -131,19 +131,32 @@ exits_with() {
   ((code == $1)) || { echo "exit code $code instead of $1" >&2; return 1; }
 }
 
-# A signal $2 during traffic, at a server in the mode $3 whose clients have the arguments from $4 on.
+# Starts a link to the port $1 that takes so many bytes a second of what a server sends, and sets $port to its own.
+slow_link_to() {
+  local result=$scratch/slow-link-$1
+  start "$scratch/slow-link-$1.log" "$SLOW_LINK" "to=$1" "rate=$2" buffer=65536 seconds=60 "result=$result"
+  wait_for_line "$result" '^port ' 10 "$pid" || die "the slow link does not listen."
+  port=$(sed -n 's/^port //p' "$result")
+}
+
+# A signal $2 during traffic, at a server with the mode and arguments $3 whose clients have the arguments from $4 on; with
+# `link=N` they are behind a link of N bytes a second each.
 drains_on() {
-  local name=$1 signal=$2 mode=$3 log=$scratch/drain-$1.log theirs=$scratch/drain-$1-clients.log compared=2-3 answer
+  local name=$1 signal=$2 log=$scratch/drain-$1.log theirs=$scratch/drain-$1-clients.log compared=2-3 answer direct
+  local -a mode
+  read -ra mode <<<"$3"
   shift 3
-  [[ $mode != listener ]] || compared=3 # no ids
-  drain_server "$log" "$mode" grace=1
+  [[ ${mode[0]} != listener ]] || compared=3 # no ids
+  drain_server "$log" "${mode[@]}" grace=1
+  direct=$port
+  if [[ ${1:-} == link=* ]]; then slow_link_to "$port" "${1#link=}" && shift; fi
   start "$theirs" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/drain.gd -- \
     clients "port=$port" count=4 "$@"
   wait_for_line "$theirs" '^IN$' 40 "$pid" || true # judged below
   sleep 0.5 # traffic of some frames
   kill "-$signal" "$server"
   check "$name: the drain starts" wait_for_line "$log" '^DRAINING$' 5
-  answer=$(python3 "$root_dir/ci/fleet/client.py" "$port" 127.0.0.1 "" || true)
+  answer=$(python3 "$root_dir/ci/fleet/client.py" "$direct" 127.0.0.1 "" || true)
   check "$name: a newcomer is told to come back" test "${answer#* }" = "503 Retry-After: 5"
   check "$name: exit code 0" exits_with 0 "$server"
   wait "$pid" || true # judged by what it printed
@@ -162,10 +175,17 @@ run_drain() {
   drains_on SIGTERM TERM server
   drains_on SIGINT INT server
   drains_on "a slow reader" TERM server slow=yes
+  # 3 s of the link, of which the grace period is one; more than the system takes off the process at once.
+  drains_on "a slow link" TERM "server last=190" link=2000000
   drains_on RustWebSocketServer TERM listener raw=yes
   drain_server "$scratch/drain-empty.log" server grace=60
   kill -TERM "$server"
   check "nobody is in: the drain ends at once" exits_with 0 "$server"
+  drain_server "$scratch/drain-many.log" many grace=60
+  check "members that left without a signal: nobody waits for them" exits_with 0 "$server"
+  add_oks "$scratch/drain-many.log"
+  count_failures "$(grep '^FAIL' "$scratch/drain-many.log")"
+  count_failures "$(complaints "$scratch/drain-many.log")"
   for mode in plain freed; do
     drain_server "$scratch/drain-$mode.log" "$mode"
     if [[ -d /proc/self ]]; then check "$mode: no handler" is_uncaught "$server"; fi
@@ -214,5 +234,6 @@ ensure_addon
 prepare_project "$project"
 make_scratch
 slow_lookups
+if [[ " ${parts[*]} " == *" drain "* ]]; then build_slow_link; fi
 for part in "${parts[@]}"; do "run_$part"; done
 finish

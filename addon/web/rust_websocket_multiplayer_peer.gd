@@ -88,8 +88,9 @@ var proxy_protocol: bool = false:
 	get = get_proxy_protocol
 
 var _packets_peers := PackedInt32Array()
-# A client's connection, for what it says when it has ended.
+# A client's connection, for what it says when it has ended, until the next session.
 var _server: RustWebSocketPeer
+var _is_watching := false
 
 
 func set_trace(path: String, payload_bytes: int = 75) -> Error:
@@ -146,10 +147,12 @@ func close_with_code(code: int = 1001, reason: String = "") -> void:
 
 
 func get_close_code() -> int:
+	_forget_if_connecting()
 	return _server.get_close_code() if _server else -1
 
 
 func get_close_reason() -> String:
+	_forget_if_connecting()
 	return _server.get_close_reason() if _server else ""
 
 
@@ -361,6 +364,30 @@ func _dress(id: int) -> void:
 		peer.set_script(RustWebSocketPeer)
 	if id == TARGET_PEER_SERVER:
 		_server = peer as RustWebSocketPeer
+		if not _is_watching:
+			_watch()
+
+
+# The engine's create_client() begins the next session and tells nobody. A browser answers between
+# frames, so that a look at the end of each frame finds every attempt, also one that fails at once.
+func _watch() -> void:
+	var tree := Engine.get_main_loop() as SceneTree
+	_is_watching = tree != null
+	if tree:
+		# Deferred: behind whatever else the frame brings.
+		tree.create_timer(0.0).timeout.connect(_look, CONNECT_DEFERRED)
+
+
+func _look() -> void:
+	_forget_if_connecting()
+	_is_watching = false
+	if _server:
+		_watch()
+
+
+func _forget_if_connecting() -> void:
+	if get_connection_status() == CONNECTION_CONNECTING:
+		_server = null
 
 
 # gdlint:ignore = unused-argument

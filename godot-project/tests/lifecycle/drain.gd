@@ -6,10 +6,13 @@ extends SceneTree
 ##   listener  the same with RustWebSocketServer and the peers that it hands out
 ##   plain     a server without the node
 ##   freed     one whose node was freed
+##   many      a server whose members leave without a signal, and a node that is told of many
+##             peers: prints "ok" for what holds
 ##   clients   port=N count=N slow=yes: prints IN when all are in, and GOT id count code reason for
 ##             each; raw=yes: of a listener, where there is no id (0)
 ##
-##   grace=SECONDS
+##   grace=SECONDS; last=N: a server sends each member N messages when the drain begins, and none
+##   before
 
 ## Much more than sockets hold, where a client is slow.
 const BYTES := 32000
@@ -42,10 +45,22 @@ func _initialize() -> void:
 		_lifecycle = RustWebSocketServerLifecycle.new()
 		_lifecycle.grace_period = _arguments.get("grace", "1").to_float()
 		_lifecycle.close_reason = "an update"
-		_lifecycle.drain_started.connect(func() -> void: print("DRAINING"))
+		_lifecycle.drain_started.connect(_begin_drain)
 		_lifecycle.drained.connect(_show_sent)
 		root.add_child(_lifecycle)
 	_listen.call_deferred()
+
+
+func _begin_drain() -> void:
+	print("DRAINING")
+	for _index in _arguments.get("last", "0").to_int():
+		_send_to_all()
+
+
+func _send_to_all() -> void:
+	for id in root.multiplayer.get_peers():
+		if root.multiplayer.send_bytes(_payload(_counts[id] + 1), id) == OK:
+			_counts[id] += 1
 
 
 func _listen() -> void:
@@ -57,6 +72,12 @@ func _listen() -> void:
 		_lifecycle.add_server(_server)
 		print("LISTENING ", _server.get_local_port())
 		return
+	_listen_for_members()
+	if _arguments.has("many"):
+		_try_many()
+
+
+func _listen_for_members() -> void:
 	_peer = RustWebSocketMultiplayerPeer.new()
 	_peer.outbound_buffer_size = 1 << 24
 	_peer.create_server(0, "127.0.0.1")
@@ -67,10 +88,8 @@ func _listen() -> void:
 
 func _process(_delta: float) -> bool:
 	if _peer:
-		for id in root.multiplayer.get_peers():
-			for _index in 3:
-				if root.multiplayer.send_bytes(_payload(_counts[id] + 1), id) == OK:
-					_counts[id] += 1
+		for _index in 0 if _arguments.has("last") or _arguments.has("many") else 3:
+			_send_to_all()
 	elif _server:
 		_serve()
 	else:
@@ -92,6 +111,39 @@ func _serve() -> void:
 			var count: int = _counts.get(index, 0) + 1
 			if _taken[index].send(_payload(count)) == OK:
 				_counts[index] = count
+
+
+func _try_many() -> void:
+	# The engine would tell newcomers to those who left without a signal.
+	(root.multiplayer as SceneMultiplayer).server_relay = false
+	for _index in 1000:
+		_lifecycle.add_server(RustWebSocketPeer.new())
+	_tell("whoever is gone is forgotten", _lifecycle._peers.size() < 100)
+	var first := await _come_in()
+	_peer.disconnect_peer(first.get_unique_id(), true)
+	var second := await _come_in()
+	_peer.close()
+	_tell("a second session", _peer.create_server(0, "127.0.0.1") == OK)
+	_tell("a member of the first", second.get_unique_id() > 1)
+	var third := await _come_in()
+	_lifecycle.start_drain()
+	await create_timer(0.2).timeout
+	_tell("it waits for who is in", not _lifecycle._phase == _lifecycle._Phase.DRAINED)
+	third.close()
+
+
+## A client that is a member.
+func _come_in() -> RustWebSocketMultiplayerPeer:
+	var client := RustWebSocketMultiplayerPeer.new()
+	client.create_client("ws://127.0.0.1:%d/" % _peer.get_local_port())
+	while client.get_connection_status() != MultiplayerPeer.CONNECTION_CONNECTED:
+		client.poll()
+		await process_frame
+	return client
+
+
+func _tell(what: String, holds: bool) -> void:
+	print("%s %s" % ["ok" if holds else "FAIL", what])
 
 
 func _show_sent() -> void:

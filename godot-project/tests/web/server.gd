@@ -1,6 +1,6 @@
 extends SceneTree
 ## The native server that the packs of `ci/test-web.sh` play against: single peers that greet and
-## echo, and a multiplayer server that echoes.
+## echo, and a multiplayer server that echoes, too, but sends away who says "leave".
 ##
 ##   godot --headless --path godot-project -s res://tests/web/server.gd
 
@@ -26,8 +26,13 @@ func _process(_delta: float) -> bool:
 		_serve(peer)
 	_multiplayer.poll()
 	while _multiplayer.get_available_packet_count() > 0:
-		_multiplayer.set_target_peer(_multiplayer.get_packet_peer())
-		_multiplayer.put_packet(_multiplayer.get_packet())
+		var sender := _multiplayer.get_packet_peer()
+		var packet := _multiplayer.get_packet()
+		if packet.get_string_from_utf8() == "leave":
+			_multiplayer.disconnect_peer(sender)
+			continue
+		_multiplayer.set_target_peer(sender)
+		_multiplayer.put_packet(packet)
 	return false
 
 

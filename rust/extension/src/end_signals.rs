@@ -1,6 +1,7 @@
 //! Requests of the system to end the process (SIGTERM and SIGINT, a console's events on Windows), for the addon's node
 //! `RustWebSocketServerLifecycle`: a Callable in the engine's metadata, since a class of ours would be offered by code
-//! completion. Nothing is installed before the node asks for it, and what was there before comes back.
+//! completion. Nothing is installed before the node asks for it, and what was there before comes back. The node also asks here for
+//! what no class tells: who is in, and how many the I/O thread is still seeing off.
 //!
 //! The system is asked with `libc` and `windows-sys`, which the sockets need anyhow: crates made for signals chain handlers
 //! and cannot give back the one that was there, which has to happen before the library is unloaded.
@@ -10,12 +11,12 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use rust_websocket_net::lock;
+use rust_websocket_net::{ProcessSums, lock};
 
 use godot::classes::Engine;
 use godot::prelude::*;
 
-use crate::report::fence;
+use crate::{multiplayer_peer::RustWebSocketMultiplayerPeer, report::fence};
 
 const NAME: &str = "rust_websocket_end_signals";
 
@@ -33,7 +34,9 @@ struct Watch {
 pub(crate) fn offer() {
     // Not in the editor, whose end is its own: the node runs in games.
     if !Engine::singleton().is_editor_hint() {
-        let callable = Callable::from_sync_fn(NAME, |arguments: &[&Variant]| fence(0, || answer(arguments)));
+        let callable = Callable::from_sync_fn(NAME, |arguments: &[&Variant]| {
+            fence(Variant::nil(), || answer_any(arguments))
+        });
         Engine::singleton().set_meta(NAME, &callable.to_variant());
     }
 }
@@ -51,12 +54,26 @@ pub(crate) fn withdraw() {
     }
 }
 
+/// `"members"` of a multiplayer peer: the ids of a server's clients. `"leaving"`: how many connections of the process nobody owns any
+/// more that are not over yet. Anything else is about signals.
+fn answer_any(arguments: &[&Variant]) -> Variant {
+    let command = arguments.first().map(|command| command.stringify().to_string()).unwrap_or_default();
+    match command.as_str() {
+        "members" => {
+            let peer =
+                arguments.get(1).and_then(|peer| peer.try_to::<Gd<RustWebSocketMultiplayerPeer>>().ok());
+            peer.map_or_else(PackedInt32Array::new, |peer| peer.bind().member_ids()).to_variant()
+        }
+        "leaving" => i64::try_from(ProcessSums::now().leaving).unwrap_or(i64::MAX).to_variant(),
+        _ => answer(&command).to_variant(),
+    }
+}
+
 /// `"watch"` and `"unwatch"`, once for each node; anything else only asks. Answers how many requests have come, or -1 where the
 /// system does not tell.
-fn answer(arguments: &[&Variant]) -> i64 {
-    let command = arguments.first().map(|command| command.stringify().to_string()).unwrap_or_default();
+fn answer(command: &str) -> i64 {
     let mut watch = lock(&WATCH);
-    match command.as_str() {
+    match command {
         "watch" => watch.begin(),
         "unwatch" => watch.end(),
         _ => {}

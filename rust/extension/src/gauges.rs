@@ -29,6 +29,7 @@ impl Counted for Shown {
         let micros = self.round_trip_time.load(Relaxed).checked_sub(1);
         Standing {
             phase: [Phase::Pending, Phase::Open].into_iter().find(|known| is(*known)).unwrap_or(Phase::Over),
+            is_left: false, // it ends with its owner
             unsent_bytes: self.unsent_bytes.load(Relaxed),
             unread: Amount {
                 bytes: self.unread_bytes.load(Relaxed),

@@ -173,6 +173,11 @@ impl RustWebSocketMultiplayerPeer {
         fence(on_panic, || self.state.with(|multiplayer| call(multiplayer)))
     }
 
+    /// A server's clients, as of the last poll.
+    pub(crate) fn member_ids(&self) -> PackedInt32Array {
+        self.read(PackedInt32Array::new(), |multiplayer| PackedInt32Array::from(multiplayer.member_ids()))
+    }
+
     /// A property's getter.
     pub(crate) fn property<P: Property, R: Default>(&self, show: impl FnOnce(&P::Value) -> R) -> R {
         self.read(R::default(), |multiplayer| show(multiplayer.get::<P>()))

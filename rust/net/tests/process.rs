@@ -35,6 +35,8 @@ fn sums_follow_the_connections() {
     assert!(ProcessSums::now().io_busy > Duration::ZERO);
     what_is_unsent(&mut server);
 
+    server.links.clear();
+    assert_eq!(ProcessSums::now().leaving, 1, "what was accepted is under way");
     drop(client);
     wait_until("both are over", || {
         server.poll();

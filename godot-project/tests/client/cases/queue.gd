@@ -32,6 +32,40 @@ func test_kept_messages_go_in_order_behind_the_handlers() -> void:
 	await until_event("drained")
 
 
+func test_drained_after_an_attempt_that_failed() -> void:
+	var server := serve()
+	server.stop()
+	var client := make_client({"queue_limit": 1})
+	equal(client.send_text("kept"), OK, "the first")
+	equal(client.send_text("refused"), ERR_OUT_OF_MEMORY, "one too many")
+	client.connect_to_url(server.url())
+	await until_event("connection_failed")
+	server.start()
+	await until_event("connection_opened")
+	equal(await arrived(server, 1), PackedStringArray(["text:kept"]), "messages")
+	await until_event("drained")
+
+
+func test_a_refusal_is_forgotten_with_what_was_kept() -> void:
+	for deed: String in ["close", "give up"]:
+		var server := serve()
+		var client := make_client({"queue_limit": 1, "reconnect_max_attempts": 0})
+		client.send_text("kept")
+		equal(client.send_text("refused"), ERR_OUT_OF_MEMORY, "one too many")
+		if deed == "close":
+			client.close()
+		else:
+			client.connect_to_url(deaf_url())
+			await until_event("reconnect_failed")
+		events.clear()
+		client.connect_to_url(server.url())
+		await until_event("connection_opened")
+		equal(client.send_text("new"), OK, "while open")
+		await arrived(server, 1)
+		await settle()
+		equal(events.size(), 1, "signals after %s: %s" % [deed, events])
+
+
 func test_kept_messages_survive_a_reconnect() -> void:
 	var server := serve()
 	var client := await open_client(server, {"queue_limit": 100})

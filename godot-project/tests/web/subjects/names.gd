@@ -141,7 +141,21 @@ func _play_multiplayer(url: String) -> void:
 	)
 	_check("the echo", packets[0].get_string_from_utf8() == "hello")
 	_check("its sender", player.get_packets_peers() == PackedInt32Array([1]))
-	player.close()
+	player.put_packet("leave".to_utf8_buffer())
+	await _until(_has_ended)
+	_check("its end", player.get_close_code() == 1000 and player.get_error_message().is_empty())
+	# The next session on the same object, which finds nobody. Nothing is asked until it has failed.
+	player.create_client(OS.get_environment("WEB_DEAF_URL"))
+	# A browser answers between frames; the engine's own sockets may at once.
+	await get_tree().process_frame
+	await _until(_has_ended)
+	_check("it is not told the last one's", player.get_close_code() == -1)
+	_check("it has a message", not player.get_error_message().is_empty())
+
+
+func _has_ended() -> bool:
+	player.poll()
+	return player.get_connection_status() == MultiplayerPeer.CONNECTION_DISCONNECTED
 
 
 ## Nobody listens there.

@@ -32,6 +32,8 @@ pub enum Phase {
 pub struct Standing {
     /// How far it is.
     pub phase: Phase,
+    /// Whether its owner has let go of it.
+    pub is_left: bool,
     /// Payload bytes accepted for sending and not yet taken by the system.
     pub unsent_bytes: usize,
     /// What arrived and was not taken by its owner.
@@ -55,6 +57,9 @@ pub struct ProcessSums {
     pub open: usize,
     /// How many are not open yet.
     pub pending: usize,
+    /// How many of the open ones nobody owns any more: what was accepted still goes out, and the other side has time to answer
+    /// the close.
+    pub leaving: usize,
     /// Payload bytes accepted for sending and not yet taken by the system.
     pub unsent_bytes: usize,
     /// What arrived and was not taken by the owners.
@@ -96,7 +101,10 @@ impl ProcessSums {
     fn add(&mut self, standing: &Standing) {
         match standing.phase {
             Phase::Pending => self.pending += 1,
-            Phase::Open => self.open += 1,
+            Phase::Open => {
+                self.open += 1;
+                self.leaving += usize::from(standing.is_left);
+            }
             Phase::Over => {}
         }
         self.unsent_bytes += standing.unsent_bytes;

@@ -9,7 +9,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, Weak,
-        atomic::{AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     round_trip_time: AtomicUsize,
     /// A [`Phase`].
     phase: AtomicU8,
+    /// The owner has let go.
+    is_left: AtomicBool,
     /// What the kernel has taken so far. The owner seldom looks.
     taken: Level,
 }
@@ -94,6 +96,7 @@ impl Shared {
             counters,
             round_trip_time: AtomicUsize::new(0),
             phase: AtomicU8::new(Phase::Pending as u8),
+            is_left: AtomicBool::new(false),
             trace: options.trace.as_ref().map(Trace::connection),
         })
     }
@@ -211,6 +214,7 @@ impl Counted for Shared {
         let is = |known: Phase| phase == known as u8;
         Standing {
             phase: [Phase::Pending, Phase::Open].into_iter().find(|known| is(*known)).unwrap_or(Phase::Over),
+            is_left: self.is_left.load(Ordering::Relaxed),
             unsent_bytes: self.held_bytes(),
             unread: self.receiving.unread(),
             round_trip_time: self.round_trip_time(),
@@ -252,6 +256,7 @@ impl Deref for Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.0.count_sent();
+        self.0.is_left.store(true, Ordering::Relaxed);
         self.0.order(Order::Abandon);
     }
 }

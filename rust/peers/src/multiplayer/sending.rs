@@ -94,6 +94,14 @@ impl<L: Listening> Multiplayer<L> {
         }
     }
 
+    /// Who is in, on a server.
+    pub fn member_ids(&self) -> Vec<i32> {
+        match &self.session {
+            Session::Server(server) => server.member_ids().collect(),
+            Session::Client(_) | Session::Idle => Vec::new(),
+        }
+    }
+
     /// What became of those who came to this server, or to the last one; `None` for a client.
     pub fn admissions(&self) -> Option<AdmissionCounts> {
         match &self.session {

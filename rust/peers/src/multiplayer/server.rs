@@ -157,6 +157,10 @@ impl<L: Listening> Server<L> {
         self.members.values().map(|member| &member.state)
     }
 
+    pub(crate) fn member_ids(&self) -> impl Iterator<Item = i32> {
+        self.members.keys().copied()
+    }
+
     pub(crate) fn local_port(&self) -> u16 {
         self.listener.local_port()
     }
