@@ -239,18 +239,21 @@ fn a_budget_ends_every_kind_of_work_and_nothing_is_lost() {
     }
 }
 
-/// Two bytes end a stream, and the next begins with the whole window: what takes that long is not done at once.
+/// Two bytes end a stream, and the next begins with the whole window: what takes that long is not done at once, nor without end.
 #[test]
-fn few_streams_that_begin_anew_behind_final_blocks_fit_into_a_turn() {
-    const STREAMS: usize = 10_000;
-    let mut ends = lossless(frame(0xc2, &[3, 0].repeat(STREAMS), true));
-    let mut turns = 0;
-    while let (_, Polled::BudgetSpent) = polled(&mut ends.server, &mut Budget::new(20 * MS / 1000), ends.now)
-    {
-        turns += 1;
+fn few_streams_that_begin_anew_behind_final_blocks_fit_into_a_turn_and_1024_into_a_message() {
+    for (streams, is_refused) in [(1024, false), (1025, false), (1026, true)] {
+        let mut ends = lossless(frame(0xc2, &[3, 0].repeat(streams), true));
+        let mut turns = 0;
+        let end = loop {
+            match polled(&mut ends.server, &mut Budget::new(20 * MS / 1000), ends.now) {
+                (_, Polled::BudgetSpent) => turns += 1,
+                (events, _) => break end_of(&events).cloned(),
+            }
+        };
+        assert!(turns > streams / 25, "{} at once", streams / turns);
+        assert_eq!(end.map(|closed| closed.code), is_refused.then_some(Some(1007)), "{streams}");
     }
-    assert!(turns > STREAMS / 25, "{} at once", STREAMS / turns);
-    assert!(ends.server.wants_read());
 }
 
 #[test]

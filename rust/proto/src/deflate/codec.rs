@@ -215,6 +215,9 @@ pub(crate) const MOST_INFLATED_AT_ONCE: usize = 512;
 /// The same behind a piece in which streams have begun anew, for which two bytes are enough.
 const LEAST_INFLATED_AT_ONCE: usize = 16;
 
+/// A message is one stream, or with senders that end each of its pieces, one for each of these.
+const MOST_STREAMS: usize = 1024;
+
 /// Inflates the other side's messages.
 #[derive(Debug)]
 pub(crate) struct Inflater {
@@ -224,8 +227,9 @@ pub(crate) struct Inflater {
     is_ended: bool,
     /// The message at hand had a payload.
     is_begun: bool,
-    /// Streams that were begun behind a final block and not counted yet.
+    /// Streams that were begun behind a final block in the message at hand, and how many of them are counted.
     restarts: usize,
+    counted: usize,
     /// Of a payload, what the next call should be given.
     at_once: usize,
 }
@@ -238,6 +242,7 @@ impl Inflater {
             is_ended: false,
             is_begun: false,
             restarts: 0,
+            counted: 0,
             at_once: MOST_INFLATED_AT_ONCE,
         }
     }
@@ -249,7 +254,7 @@ impl Inflater {
 
     /// How many streams were begun anew since this was asked last: each takes as long as a page of text.
     pub(crate) fn take_restarts(&mut self) -> usize {
-        let restarts = std::mem::take(&mut self.restarts);
+        let restarts = self.restarts - std::mem::replace(&mut self.counted, self.restarts);
         self.at_once =
             if restarts > 1 { LEAST_INFLATED_AT_ONCE } else { (self.at_once * 2).min(MOST_INFLATED_AT_ONCE) };
         restarts
@@ -280,6 +285,9 @@ impl Inflater {
         let codec = self.codec.get_or_insert_with(|| Decompress::new(false));
         if std::mem::take(&mut self.is_ended) {
             self.restarts += 1;
+            if self.restarts > MOST_STREAMS {
+                return Err(InflateError::Corrupt);
+            }
             codec.reset(false);
             let window = output.get(output.len().saturating_sub(LARGEST_WINDOW)..).unwrap_or_default();
             if !window.is_empty() {
@@ -325,6 +333,7 @@ impl Inflater {
             self.codec = None;
             self.is_ended = false;
         }
+        (self.restarts, self.counted) = (0, 0);
         Ok(())
     }
 }
