@@ -35,8 +35,9 @@ fn sums_follow_the_connections() {
     assert!(ProcessSums::now().io_busy > Duration::ZERO);
     what_is_unsent(&mut server);
 
+    server.only().link.close(1012, "");
     server.links.clear();
-    assert_eq!(ProcessSums::now().leaving, 1, "what was accepted is under way");
+    assert_eq!(ProcessSums::now().leaving, 1, "what was accepted is under way, and the close behind it");
     drop(client);
     wait_until("both are over", || {
         server.poll();
