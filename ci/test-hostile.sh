@@ -11,7 +11,7 @@
 #                                                        with what it held behind the first
 #   ci/test-hostile.sh --implementation builtin          the engine's own classes; nothing but the table is asked of them
 #
-# Time is the processor's, of the thread that serves sockets, so that a busy machine does not count. Servers: a multiplayer
+# Time is the processor's, of the threads that serve sockets, so that a busy machine does not count. Servers: a multiplayer
 # server (plain), one with TLS, one that may open few files, peers over accept_stream (streams), and streams that a
 # RustWebSocketServer takes in (pipes). Linux only. Results go to
 # build/hostile/. The last line is "N passed, N failed".
@@ -99,9 +99,15 @@ attack() {
   fi
 }
 
-# What was measured on the thread that serves: the I/O thread, or the main thread where there is none.
+# What $1 (ping or message) has cost on the threads that serve. That is the I/O thread, and the main thread: it serves sockets too
+# while its script polls in a tight loop, and alone where there is no I/O thread. Where the script is kept busy ($message is -), its
+# thread's time says nothing.
 serving() {
-  if [[ $impl == builtin || $2 == *streams || $2 == *pipes ]]; then echo "${measured[$1_main_ms]:-}"; else echo "${measured[$1_io_ms]:-}"; fi
+  local io=${measured[$1_io_ms]:-} main=${measured[$1_main_ms]:-}
+  if [[ -z $io$main ]]; then return; fi
+  if [[ $impl == builtin || $2 == *streams ]]; then echo "$main"
+  elif [[ $message == - ]]; then echo "$io"
+  else awk -v io="$io" -v main="$main" 'BEGIN { printf "%.3f\n", io + main }'; fi
 }
 
 exceeds() { [[ $2 != - ]] && awk -v got="${1:-0}" -v limit="$2" -v factor="${3:-1}" 'BEGIN { exit !(got > limit * factor) }'; }

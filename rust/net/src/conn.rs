@@ -40,9 +40,6 @@ pub(crate) use turn::Turn;
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
-/// Bytes written in one turn, after which it is others' turn.
-const MOST_WRITTEN: usize = 256 * 1024;
-
 /// How far a connection has come.
 #[derive(Debug)]
 enum Stage {
@@ -222,7 +219,7 @@ impl Conn {
             self.endpoint.handle_timeout(turn.now);
             more |= self.deliver_events(turn);
         }
-        more |= self.write(turn);
+        self.write(turn);
         more |= self.deliver_events(turn);
         self.part(turn);
         self.report_waiting(turn.now);
@@ -256,7 +253,7 @@ impl Conn {
         if self.pending.is_some() {
             self.deliver_events(turn); // a decision
         }
-        while self.write(turn) {}
+        self.write(turn);
         if let Stage::Connected(wire) = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
@@ -462,29 +459,23 @@ impl Conn {
         true
     }
 
-    /// Writes until the protocol has nothing more or the kernel takes no more, but to a reader that is as quick as this no more than
-    /// [`MOST_WRITTEN`]. True in the last case.
-    fn write(&mut self, turn: &mut Turn<'_>) -> bool {
-        let Stage::Connected(wire) = &mut self.stage else { return false };
-        let mut written = 0;
+    /// Writes until the protocol has nothing more or the kernel takes no more: what is left then counts as what it has refused.
+    fn write(&mut self, turn: &mut Turn<'_>) {
+        let Stage::Connected(wire) = &mut self.stage else { return };
         while wire.writable {
-            if written >= MOST_WRITTEN {
-                return true;
-            }
             let is_established = wire.transport.is_established();
             if is_established {
                 self.endpoint.fill_output(turn.now, turn.compressor);
             }
             let has_output = self.endpoint.has_output() && is_established;
             if !has_output && !wire.transport.has_pending_output() {
-                return false;
+                return;
             }
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = if has_output { self.endpoint.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
                 Ok(count) => {
                     turn.note_copied(count);
-                    written += count;
                     self.endpoint.wrote(count, turn.now);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -500,7 +491,6 @@ impl Conn {
                 }
             }
         }
-        false
     }
 
     /// After the end of the protocol: leaves the transport as far as that can be done without waiting.
