@@ -99,13 +99,13 @@ attack() {
   fi
 }
 
-# What $1 (ping or message) has cost on the threads that serve. That is the I/O thread, and the main thread: it serves sockets too
-# while its script polls in a tight loop, and alone where there is no I/O thread. Where the script is kept busy ($message is -), its
-# thread's time says nothing.
+# What $1 (ping or message) has cost on the threads that serve. That is the I/O thread, and the main thread, which serves sockets too
+# while its script polls in a tight loop. Where the script is kept busy ($message is -), its thread's time says nothing. Over streams
+# that polls move, a round trip waits for the main thread's next frame, and its time alone counts.
 serving() {
   local io=${measured[$1_io_ms]:-} main=${measured[$1_main_ms]:-}
   if [[ -z $io$main ]]; then return; fi
-  if [[ $impl == builtin || $2 == *streams ]]; then echo "$main"
+  if [[ $impl == builtin || $2 == *streams || $2 == *pipes ]]; then echo "$main"
   elif [[ $message == - ]]; then echo "$io"
   else awk -v io="$io" -v main="$main" 'BEGIN { printf "%.3f\n", io + main }'; fi
 }
