@@ -472,9 +472,8 @@ fn streams_that_are_handed_over() {
     });
 }
 
-/// The server's end of a stream without a listener; leaving it says goodbye while somebody waits for that.
-#[test]
-fn a_stream_that_is_served() {
+/// A stream without a listener, and the server's end of it.
+fn open_stream() -> (Pipe, Client) {
     let (pipe, socket) = Pipe::new(true);
     let mut served = Client::of(Link::serve(socket, options()));
     pipe.feed(upgrade("").as_bytes());
@@ -482,6 +481,13 @@ fn a_stream_that_is_served() {
         served.poll();
         served.open
     });
+    (pipe, served)
+}
+
+/// The server's end of a stream without a listener; leaving it says goodbye while somebody waits for that.
+#[test]
+fn a_stream_that_is_served() {
+    let (pipe, served) = open_stream();
     pipe.wrote(pipe.output(4096).len());
     served.link.push(MessageKind::Text, "last words".into(), How::Now).unwrap();
     served.link.close(4001, "bye");
@@ -497,13 +503,7 @@ fn a_stream_that_is_served() {
 #[test]
 fn floods_over_a_stream_end_with_the_stream() {
     for round in 1..=8 {
-        let (pipe, socket) = Pipe::new(false);
-        let mut served = Client::of(Link::serve(socket, options()));
-        pipe.feed(upgrade("").as_bytes());
-        wait_until("an open connection", || {
-            served.poll();
-            served.open
-        });
+        let (pipe, mut served) = open_stream();
         let pings = [0x89, 0x80, 0, 0, 0, 0].repeat(113 * round);
         for _ in 0..100 {
             wait_until("room", || {

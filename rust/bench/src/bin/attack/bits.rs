@@ -20,6 +20,18 @@ impl Bits {
         }
     }
 
+    /// Zeros, with the fixed code: one, and runs of 258 until there are `size` bytes of it or `runs` of them.
+    fn put_zeros(&mut self, size: usize, runs: usize) {
+        self.put(0b0000_1100, 8); // the literal 0 is 00110000, its highest bit first
+        for _ in 0..runs {
+            if self.bytes.len() >= size {
+                return;
+            }
+            self.put(0b1010_0011, 8); // length 258 is code 285: 11000101
+            self.put(0, 5); // distance 1
+        }
+    }
+
     fn is_aligned(&self) -> bool {
         self.used.is_multiple_of(8)
     }
@@ -59,11 +71,7 @@ pub(crate) fn empty_fixed(size: usize) -> Vec<u8> {
 pub(crate) fn final_blocks(size: usize) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.put(0b01 << 1 | 1, 3);
-    bits.put(0b0000_1100, 8); // the literal 0 is 00110000, its highest bit first
-    for _ in 0..130 {
-        bits.put(0b1010_0011, 8); // length 258 is code 285: 11000101
-        bits.put(0, 5); // distance 1
-    }
+    bits.put_zeros(usize::MAX, 130);
     bits.put(0, 7);
     let mut stream = bits.bytes;
     while stream.len() < size {
@@ -101,11 +109,7 @@ pub(crate) const ONE_LETTER: &[u8] = &[0x4a, 0x04, 0x00];
 pub(crate) fn bomb(size: usize) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.put(0b01 << 1, 3);
-    bits.put(0b0000_1100, 8); // the literal 0 is 00110000, its highest bit first
-    while bits.bytes.len() < size {
-        bits.put(0b1010_0011, 8); // length 258 is code 285: 11000101
-        bits.put(0, 5); // distance 1
-    }
+    bits.put_zeros(size, usize::MAX);
     bits.put(0, 7);
     bits.put(0, 3); // the stored block whose end is left out
     bits.bytes
