@@ -148,6 +148,54 @@ fn a_transport_that_ended_behind_unread_input_is_given_up() {
     assert_eq!(ends.server.farewell(ends.now), Some(Farewell::Done));
 }
 
+/// Writing may find that the transport is broken before reading does; what had come and was not decoded counts all the same.
+#[test]
+fn a_transport_that_broke_behind_unread_input_is_given_up() {
+    let mut ends = Ends::new(options(NARROW, 0));
+    for _ in 0..20 {
+        send(&mut ends.client, b"x");
+    }
+    assert_eq!(messages(&ends.drive_server()), 4);
+    ends.server.handle_end(TransportEnd::Error("it was reset".to_owned()));
+    assert!(end_of(&events(&mut ends.server, ends.now)).is_none(), "sixteen messages are before it");
+    assert!(ends.server.awaits_owner());
+    assert_eq!(ends.server.next_deadline(), None, "an owner that is stuck loses nothing");
+    ends.server.settle(ends.now);
+    assert!(!ends.server.awaits_owner());
+    ends.now += 3 * SECOND;
+    assert_eq!(messages(&ends.consume(1, 1)), 1);
+    assert!(ends.server.awaits_owner(), "it takes some");
+    ends.server.settle(ends.now);
+    assert_eq!(ends.server.next_deadline(), Some(ends.now + 5 * SECOND));
+    ends.now += 5 * SECOND;
+    ends.server.handle_timeout(ends.now);
+    let rest = events(&mut ends.server, ends.now);
+    assert!(matches!(end_of(&rest).unwrap().cause, CloseCause::TransportLost(_)));
+    assert_eq!(ends.server.farewell(ends.now), Some(Farewell::Done));
+}
+
+#[test]
+fn a_transport_that_broke_behind_input_that_is_taken_ends_after_all_of_it() {
+    let mut ends = Ends::new(options(NARROW, 0));
+    for _ in 0..20 {
+        send(&mut ends.client, b"x");
+    }
+    assert_eq!(messages(&ends.drive_server()), 4);
+    ends.server.handle_end(TransportEnd::Error("it was reset".to_owned()));
+    let mut seen = 4;
+    while seen < 20 {
+        let events = ends.consume(4, 1);
+        assert!(messages(&events) == 4 && end_of(&events).is_none(), "{events:?}");
+        seen += 4;
+    }
+    let rest = ends.consume(4, 1);
+    assert_eq!(end_of(&rest).unwrap().cause.to_string(), lost("it was reset"));
+}
+
+fn lost(error: &str) -> String {
+    CloseCause::TransportLost(error.to_owned()).to_string()
+}
+
 #[test]
 fn our_own_close_drops_what_nobody_expects_any_more() {
     let mut ends = Ends::new(options(NARROW, 64 * 1024));

@@ -229,6 +229,8 @@ fn refused_requests() {
         ("X", "X: a\rb", 400, Malformed("header value")),
         ("X", "X: a\n", 400, Malformed("bare line feed")),
         ("X", "X: a\nY: b", 400, Malformed("bare line feed")),
+        ("X", "Content-Length: 5", 400, Body),
+        ("X", "Transfer-Encoding: chunked", 400, Body),
         ("GET", "\u{1} something else", 400, NotHttp),
         ("GET", "\u{16}\u{3}\u{1} a TLS greeting", 400, Tls),
         ("GET", "\u{15}\u{3}\u{1} a TLS alert", 400, Tls),

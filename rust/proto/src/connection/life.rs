@@ -41,6 +41,8 @@ impl Connection {
         }
     }
 
+    /// Behind our own close frame none is answered, as in the engine: section 5.5.2 asks for it, but there are clients (Chromium) to
+    /// whom whatever follows a close frame is an error.
     pub(super) fn answer_ping(&mut self, payload: Vec<u8>) {
         if !matches!(self.state, State::Open(_)) {
             return;

@@ -51,6 +51,11 @@ impl Connection {
         }
     }
 
+    /// Whether a client was let in only to be told by a close frame why it is sent away; nobody is told of it.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
     /// Whether nothing more should be read until the request is decided on.
     pub(crate) fn has_read_enough(&self) -> bool {
         self.pending_request().is_some() && self.input.bytes().len() >= MAX_BEHIND

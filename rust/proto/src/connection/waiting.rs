@@ -161,6 +161,11 @@ impl Connection {
         self.dropped += waiting.dropped;
     }
 
+    /// Bytes that are framed and not written.
+    pub(crate) fn output_size(&self) -> u64 {
+        self.output.len()
+    }
+
     /// What waits to be framed.
     pub(super) fn waiting_amount(&self) -> Amount {
         self.waiting.as_ref().map_or(Amount::default(), |waiting| waiting.amount)

@@ -13,6 +13,12 @@ impl Endpoint {
         self.protocol.pending_request()
     }
 
+    /// Whether a client was let in only to be told by a close frame why it is sent away (to browsers, which show no status). Nobody
+    /// is told of it, and what it sends is thrown away.
+    pub fn is_refused(&self) -> bool {
+        self.protocol.is_refused()
+    }
+
     /// Decides on the pending request; then ask for events. See [`Connection::decide`](crate::Connection::decide).
     pub fn decide(&mut self, decision: Decision) {
         self.protocol.decide(decision);

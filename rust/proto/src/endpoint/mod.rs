@@ -89,10 +89,19 @@ enum Reading {
     /// There is no room.
     Paused(Hangup),
     /// The transport has nothing more, or is broken in both directions.
-    Ended { is_broken: bool },
+    Ended { is_broken: bool, behind: Hangup },
 }
 
-/// What is known of the transport's end while nothing is read.
+impl Reading {
+    fn hangup(&mut self) -> Option<&mut Hangup> {
+        match self {
+            Self::Paused(hangup) | Self::Ended { behind: hangup, .. } => Some(hangup),
+            Self::Pending | Self::Wanted | Self::NextTurn => None,
+        }
+    }
+}
+
+/// What is known of the transport's end while there is no room for what came before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Hangup {
     Unknown,
@@ -215,8 +224,8 @@ impl Endpoint {
     fn end(&mut self, closed: Closed, now: Instant) {
         let mut leaving = Leaving::new(&closed.cause, self.half_close, self.close_timeout, now);
         match self.reading {
-            Reading::Ended { is_broken: true } => leaving.broken(),
-            Reading::Ended { is_broken: false } => leaving.other_ended(),
+            Reading::Ended { is_broken: true, .. } => leaving.broken(),
+            Reading::Ended { is_broken: false, .. } => leaving.other_ended(),
             _ => {}
         }
         self.sending.clear();
@@ -235,8 +244,16 @@ impl Endpoint {
 
     /// Silence while we do not read does not count against the heartbeat.
     fn set_paused(&mut self, paused: bool, now: Instant) {
-        let is_paused = matches!(self.reading, Reading::Paused(_));
-        if paused == is_paused || self.has_input_ended() {
+        if let Reading::Ended { behind, .. } = &mut self.reading {
+            // It broke where what had come was not all decoded: somebody has to make room for the rest, or it is given up.
+            match (paused, *behind) {
+                (true, Hangup::Unknown) => *behind = Hangup::Noted,
+                (true, _) => {}
+                (false, _) => *behind = Hangup::Unknown,
+            }
+            return;
+        }
+        if paused == self.is_paused() {
             return;
         }
         self.reading = if paused { Reading::Paused(Hangup::Unknown) } else { Reading::Pending };
@@ -273,7 +290,7 @@ impl Endpoint {
     /// The transport ended; what was received before is decoded first. An error is the end of both directions.
     pub fn handle_end(&mut self, end: TransportEnd) {
         let is_broken = matches!(end, TransportEnd::Error(_));
-        self.reading = Reading::Ended { is_broken };
+        self.reading = Reading::Ended { is_broken, behind: Hangup::Unknown };
         match &mut self.course {
             Course::Running => self.protocol.handle_transport_end(end),
             Course::Over { leaving, .. } if is_broken => leaving.broken(),
@@ -291,11 +308,11 @@ impl Endpoint {
 
     /// Acts on every deadline that has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if let Reading::Paused(Hangup::WaitsUntil(Some(until))) = self.reading
+        if let Some(Hangup::WaitsUntil(Some(until))) = self.reading.hangup().copied()
             && until <= now
         {
             let error = "the other side ended it while what it had sent was not taken".to_owned();
-            self.reading = Reading::Ended { is_broken: true };
+            self.reading = Reading::Ended { is_broken: true, behind: Hangup::Unknown };
             self.protocol.give_up(CloseCause::TransportLost(error));
         }
         match &self.course {
@@ -312,7 +329,8 @@ impl Endpoint {
         match &self.course {
             Course::Running => {
                 let hangup = match self.reading {
-                    Reading::Paused(Hangup::WaitsUntil(until)) => until,
+                    Reading::Paused(Hangup::WaitsUntil(until))
+                    | Reading::Ended { behind: Hangup::WaitsUntil(until), .. } => until,
                     _ => None,
                 };
                 [hangup, self.protocol.next_deadline()].into_iter().flatten().min()
@@ -388,8 +406,10 @@ impl Endpoint {
     pub fn awaits_owner(&self) -> bool {
         match &self.course {
             Course::Running => {
-                self.reading == Reading::Paused(Hangup::Noted)
-                    || (self.protocol.has_fault() && !self.window.is_holding())
+                matches!(
+                    self.reading,
+                    Reading::Paused(Hangup::Noted) | Reading::Ended { behind: Hangup::Noted, .. }
+                ) || (self.protocol.has_fault() && !self.window.is_holding())
             }
             Course::Over { end, .. } => {
                 matches!(end, End::Waiting { until: None, .. }) && self.window.is_holding()
@@ -400,7 +420,7 @@ impl Endpoint {
     /// The owner has taken everything that was reported, and has had the chance to answer. If it consumes none of it for `close_timeout`
     /// after the end of the connection, it gets what is held and the end whatever its limits.
     pub fn settle(&mut self, now: Instant) {
-        if let Reading::Paused(hangup @ Hangup::Noted) = &mut self.reading {
+        if let Some(hangup @ Hangup::Noted) = self.reading.hangup() {
             *hangup = Hangup::WaitsUntil(deadline(now, self.close_timeout));
         }
         match &mut self.course {

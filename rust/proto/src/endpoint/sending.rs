@@ -27,6 +27,11 @@ impl Endpoint {
         self.protocol.has_output()
     }
 
+    /// Bytes that are to be written, as far as they are framed.
+    pub fn output_size(&self) -> u64 {
+        self.protocol.output_size()
+    }
+
     /// `count` bytes of the output were written.
     pub fn wrote(&mut self, count: usize, now: Instant) {
         self.statistics.wire_bytes_out += count as u64;

@@ -144,6 +144,8 @@ fn read_request(head: &[u8], config: &Config) -> Result<Request, RequestError> {
     let request = Request::parse(head);
     if config.request_timeout.is_none() {
         return request.and_then(|request| match request.method() {
+            // Whoever is in front takes the body for one, and we would take it for frames.
+            Method::Get if request.has_body() => Err(RequestError::Body),
             Method::Get => Ok(request),
             Method::Head => Err(RequestError::Method),
         });
