@@ -37,6 +37,8 @@ use crate::{
 
 pub(crate) use turn::Turn;
 
+use newcomer::SentAway;
+
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
@@ -137,6 +139,8 @@ pub(crate) struct Conn {
     endpoint: Endpoint,
     owner: Owner,
     pending: Option<Box<Pending>>,
+    /// Its handshake has come to nothing, or to an answer.
+    sent_away: Option<Box<SentAway>>,
     /// Among the listener's clients.
     place: Option<Place>,
     stage: Stage,

@@ -45,9 +45,6 @@ const DECIDED_AT_ONCE: Duration = Duration::from_secs(1);
 /// How long to wait when the process has no file descriptors to spare, or accepting fails otherwise.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// With places for as many handshakes, one that hangs makes way where they are all taken.
-const MANY_PENDING: usize = 256;
-
 /// Connections that were gone again before they were accepted, in one turn.
 const ABORTED_PER_TURN: usize = 256;
 
@@ -333,6 +330,8 @@ pub(crate) struct Acceptor {
     /// Connections whose handshake is pending.
     pending: usize,
     retry_at: Option<Instant>,
+    /// All places are taken, and by then somebody may have to make way.
+    full_until: Option<Instant>,
 }
 
 /// What one turn of accepting came to.
@@ -347,7 +346,7 @@ pub(crate) enum Accepted {
 
 impl Acceptor {
     pub(crate) fn new(shared: Arc<ListenerShared>) -> Self {
-        Self { shared, token: None, readable: true, pending: 0, retry_at: None }
+        Self { shared, token: None, readable: true, pending: 0, retry_at: None, full_until: None }
     }
 
     pub(crate) fn id(&self) -> usize {
@@ -364,7 +363,7 @@ impl Acceptor {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.retry_at
+        [self.retry_at, self.full_until].into_iter().flatten().min()
     }
 
     /// Stacks the transport of an accepted connection on its socket; a stream in memory comes as its own client, without layers of
@@ -395,13 +394,15 @@ impl Acceptor {
             return Accepted::Nothing;
         }
         self.retry_at = None;
+        self.full_until = self.full_until.filter(|until| *until > now);
         let mut aborted = 0;
         while self.readable && self.shared.is_accepting() {
             let max_pending = self.shared.admission().max_pending;
             let unseen = self.shared.unseen.get();
             if self.pending + unseen >= max_pending {
-                if max_pending >= MANY_PENDING && self.pending >= max_pending / 2 {
-                    self.retry_at = Some(now + RETRY_DELAY);
+                // Not at each that comes: who makes way is looked for among all.
+                if self.full_until.is_none() && self.pending >= (max_pending / 2).max(1) {
+                    self.full_until = Some(now + RETRY_DELAY);
                     return Accepted::NoRoom;
                 }
                 if self.shared.unseen.hold_back(unseen) {

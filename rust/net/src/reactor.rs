@@ -57,6 +57,9 @@ const READ_AHEAD: isize = 64 * 1024 * 1024;
 /// it.
 const SHORT_TURN: Duration = Duration::from_micros(500);
 
+/// kqueue of macOS refuses to wait for years, and scripts write a very long timeout for "never".
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
 /// A connection with its place in the reactor's tables.
 struct Entry {
     conn: Box<Conn>,
@@ -115,6 +118,8 @@ pub(crate) struct Reactor {
     ready: ReadyList,
     /// Those whose handshake has failed, the oldest first; some are gone since.
     lingering: VecDeque<usize>,
+    /// What those of them held, when they failed, of answers that were not fetched; some have been since.
+    unfetched: u64,
     taken: Vec<Command>,
     scratch: Box<[u8]>,
     compressor: Compressor,
@@ -183,6 +188,7 @@ impl Reactor {
             deadlines: BTreeSet::new(),
             ready: ReadyList::default(),
             lingering: VecDeque::new(),
+            unfetched: 0,
             taken: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             compressor: Compressor::default(),
@@ -269,7 +275,9 @@ impl Reactor {
         }
         let (deadline, _) = self.deadlines.first()?;
         // Rounded up: epoll counts milliseconds, and a wait that ends early would only have to be repeated.
-        Some(deadline.saturating_duration_since(Instant::now()) + Duration::from_micros(999))
+        Some(
+            deadline.saturating_duration_since(Instant::now()).min(LONGEST_WAIT) + Duration::from_micros(999),
+        )
     }
 
     /// Notes who has something to do.

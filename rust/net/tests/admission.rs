@@ -539,3 +539,18 @@ fn failed_newcomers_free_their_place_while_they_linger() {
     assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
     drop(failed);
 }
+
+/// Browsers are let in to be told by a close frame why they are sent away. One that does not answer it takes nobody's place.
+#[test]
+fn refused_browsers_free_their_place_while_they_are_told() {
+    let mut server = server(Admission { max_pending: 1, ..limited(Some(0), None) });
+    let silent: Vec<_> =
+        (0..3).map(|_| head(raw(&server, upgrade("Origin: https://game.example\r\n").as_bytes()))).collect();
+    assert!(silent.iter().all(|(answer, _)| answer.starts_with("HTTP/1.1 101")));
+    let begun = Instant::now();
+    assert!(answer(&server, "").starts_with("HTTP/1.1 503"));
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert_eq!(server.listener.tally().read().handshakes_pending, 0);
+    server.listener.set_admission(Admission::default());
+    comes(&mut server);
+}

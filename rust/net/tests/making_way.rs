@@ -18,7 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use rust_websocket_net::{Admission, NoticeCause, take_notices};
+use rust_websocket_proto::http::{Answer, Decision};
 use util::{Client, Server, options, request, wait_until};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -35,13 +37,18 @@ fn alone() -> MutexGuard<'static, ()> {
 
 #[test]
 fn where_all_places_are_taken_those_that_hang_make_way() {
-    const PLACES: usize = 256;
     let _alone = alone();
+    for places in [4, 256] {
+        those_that_hang_make_way_of(places);
+    }
+}
+
+fn those_that_hang_make_way_of(places: usize) {
     let mut server = Server::new(options());
-    server.listener.set_admission(Admission { max_pending: PLACES, ..Admission::default() });
+    server.listener.set_admission(Admission { max_pending: places, ..Admission::default() });
     let patient = connect(server.address(), 3);
-    let mut hanging: Vec<_> = (1..PLACES).map(|_| connect(server.address(), 2)).collect();
-    wait_until("all places are taken", || pending(&server) == PLACES as u64);
+    let mut hanging: Vec<_> = (1..places).map(|_| connect(server.address(), 2)).collect();
+    wait_until("all places are taken", || pending(&server) == places as u64);
 
     somebody_gets_in(&mut server);
     // All that have hung for long enough by then: it took a while to connect them.
@@ -74,6 +81,37 @@ fn where_descriptors_are_used_up_those_that_hang_make_way() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert_eq!((lines[0].cause, lines[0].times), (NoticeCause::DescriptorsScarce, 1));
     limit_files(before);
+}
+
+/// A client that does not fetch its answer holds a descriptor, and is no pending handshake. It has longer for that than this test.
+#[test]
+fn where_descriptors_are_used_up_those_that_do_not_fetch_their_answer_make_way() {
+    const COMING: usize = 100;
+    let _alone = alone();
+    let mut server = Server::new(options());
+    server.listener.set_admission(Admission { asks_owner: Some(SOON), ..Admission::default() });
+    server.listener.set_accepting(false);
+    let silent: Vec<_> = (0..COMING)
+        .map(|_| {
+            let mut client = connect(server.address(), 2);
+            client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            client
+        })
+        .collect();
+    let before = limit_files(limit_with_room_for(45));
+    server.listener.set_accepting(true);
+    let page = Bytes::from(vec![b' '; 8 * 1024 * 1024]);
+    let mut answered = 0;
+    wait_until("all of them in their turn", || {
+        server.poll();
+        answered += server.asked.len();
+        for asked in server.asked.drain(..) {
+            asked.decide(Decision::Answer(Answer::binary(200, page.clone(), Vec::new()).unwrap()), None);
+        }
+        answered == COMING
+    });
+    limit_files(before);
+    drop(silent);
 }
 
 /// Whoever has been sent away has given up his place, but not his descriptor while he keeps the other end open.

@@ -87,6 +87,7 @@ impl Conn {
             endpoint,
             owner,
             pending: None,
+            sent_away: None,
             place: None,
             stage,
             no_delay,

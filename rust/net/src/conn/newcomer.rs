@@ -5,8 +5,31 @@ use std::time::Instant;
 use rust_websocket_proto::admission::AddressKey;
 
 use super::{Conn, Cost, Owner, Stage, Turn};
+use crate::seam::Arrival;
+
+/// A newcomer that nobody will own any more.
+pub(super) struct SentAway {
+    /// Whose connection it is.
+    address: AddressKey,
+    /// Since when.
+    since: Instant,
+}
 
 impl Conn {
+    /// Its handshake has come to nothing, or to an answer. What it still has to say, and waiting for the other side's end, is no
+    /// handshake: others may come.
+    pub(super) fn send_away(&mut self, now: Instant) {
+        let Some(pending) = self.pending.take() else { return };
+        // Who was asked about it is told; nobody else knows of it.
+        if let (true, Owner::Listener(arrivals)) = (pending.is_owner_asked, &self.owner) {
+            arrivals.reports.push(Arrival::Over(self.shared.id()));
+        }
+        let address = pending.client(&self.stage).address.key();
+        self.sent_away = Some(Box::new(SentAway { address, since: now }));
+        self.place = None;
+        self.owner = Owner::Gone;
+    }
+
     /// Whether its TLS handshake is past the step that takes long, or complete.
     pub(crate) fn is_past_signature(&self) -> bool {
         matches!(&self.stage, Stage::Connected(wire) if wire.transport.is_tls() && !wire.transport.awaits_first_bytes())
@@ -32,9 +55,19 @@ impl Conn {
         self.pending.as_ref().map(|pending| pending.client(&self.stage).address.key())
     }
 
-    /// Since when its handshake is pending, if there is no complete request so far: then it may be cut off for want of room.
-    pub(crate) fn hangs_since(&self) -> Option<Instant> {
-        self.pending.as_ref().filter(|pending| !pending.has_asked).map(|pending| pending.since)
+    /// Whose it is and since when it hangs, if it may be cut off for want of room: its handshake is pending and there is no complete
+    /// request so far, or it was sent away.
+    pub(crate) fn hangs(&self) -> Option<(AddressKey, Instant)> {
+        match (&self.pending, &self.sent_away) {
+            (Some(pending), _) if pending.has_asked => None,
+            (Some(pending), _) => Some((pending.client(&self.stage).address.key(), pending.since)),
+            (None, sent_away) => sent_away.as_ref().map(|sent_away| (sent_away.address, sent_away.since)),
+        }
+    }
+
+    /// Bytes of an answer that were not fetched yet, by a client that was sent away.
+    pub(crate) fn unfetched(&self) -> u64 {
+        self.sent_away.as_ref().map_or(0, |_| self.endpoint.output_size())
     }
 
     /// Whether nobody will ever own it and all that it had to say is written: it waits for the other side's end alone.
@@ -42,7 +75,7 @@ impl Conn {
         let Stage::Connected(wire) = &self.stage else { return false };
         matches!(self.owner, Owner::Gone)
             && self.pending.is_none()
-            && self.endpoint.is_over()
+            && (self.endpoint.is_over() || self.endpoint.is_refused())
             && !(self.endpoint.has_output() && wire.transport.is_established())
             && !wire.transport.has_pending_output()
     }

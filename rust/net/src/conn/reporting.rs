@@ -37,6 +37,9 @@ impl Conn {
             if self.pending.is_some() && self.consider_request() {
                 continue;
             }
+            if self.endpoint.is_refused() {
+                self.send_away(turn.now);
+            }
             let waits = is_full || self.endpoint.is_holding() || self.endpoint.is_paused();
             // What was consumed since the last look makes room now; what is consumed from here on is ordered (`Resume`).
             if waits && !self.shared.receiving.pause() && self.note_consumed(turn.now) {
@@ -136,15 +139,11 @@ impl Conn {
         {
             pending.listener.note_tls_failure(error);
         }
-        match (&self.pending, &self.owner) {
-            (None, _) => self.report(Event::Closed(closed)),
-            (Some(pending), Owner::Listener(arrivals)) if pending.is_owner_asked => {
-                arrivals.reports.push(Arrival::Over(self.shared.id()));
-            }
-            (Some(_), _) => {}
+        if self.pending.is_some() {
+            self.send_away(Instant::now());
+        } else {
+            self.report(Event::Closed(closed));
         }
-        // What it still has to say, and waiting for the other side's end, is no handshake: others may come.
-        self.pending = None;
         self.place = None;
         self.owner = Owner::Gone;
     }

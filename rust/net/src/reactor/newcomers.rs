@@ -12,11 +12,16 @@ use super::Reactor;
 /// What pending handshakes get of a turn behind those who are ready, at least. It ends behind the one that exceeds it.
 const HANDSHAKES: Duration = Duration::from_millis(1);
 
+/// What answers that nobody has fetched may hold in all, in bytes.
+const MAX_UNFETCHED: u64 = 256 * 1024 * 1024;
+/// As much is left where those who hold most were cut off.
+const UNFETCHED_LEFT: u64 = MAX_UNFETCHED / 8 * 7;
+
 /// Connections whose handshake has failed and that wait for the other side's end, so that what they were told arrives.
 const MAX_LINGERING: usize = 256;
 
-/// A handshake that has come to nothing by then may be cut off where there is no room for others: of the address that has most of
-/// them, and of any other.
+/// A handshake that has come to nothing by then, and a client that has not fetched its answer, may be cut off where there is no room
+/// for others: of the address that has most of them, and of any other.
 const LEAST_TIME: Duration = Duration::from_secs(1);
 const LEAST_TIME_OF_OTHERS: Duration = Duration::from_secs(3);
 
@@ -58,6 +63,10 @@ impl Reactor {
     /// can holds no more than that.
     pub(super) fn note_failed(&mut self, id: usize) {
         self.lingering.push_back(id);
+        self.unfetched += self.conns.get(&id).map_or(0, |entry| entry.conn.unfetched());
+        if self.unfetched > MAX_UNFETCHED {
+            self.bound_answers();
+        }
         for _ in 0..2 {
             if self.lingering.len() <= MAX_LINGERING {
                 return;
@@ -71,15 +80,36 @@ impl Reactor {
         }
     }
 
-    /// There is no room for others: cuts off those who linger, and the handshakes that hang for long of one address. True if there is
-    /// room now.
+    /// Counts anew what answers hold that were not fetched, and cuts off those who hold most if it is too much.
+    fn bound_answers(&mut self) {
+        self.lingering.retain(|id| self.conns.contains_key(id));
+        let held: Vec<_> = self
+            .lingering
+            .iter()
+            .filter_map(|id| {
+                let conn = &self.conns.get(id)?.conn;
+                let (address, since) = conn.hangs()?;
+                Some((address, *id, since, conn.unfetched()))
+            })
+            .collect();
+        self.unfetched = held.iter().map(|(.., size)| size).sum();
+        if self.unfetched > MAX_UNFETCHED {
+            let (victims, left) = those_who_hold_most(held, UNFETCHED_LEFT);
+            victims.into_iter().for_each(|id| self.cut(id));
+            self.unfetched = left;
+        }
+    }
+
+    /// There is no room for others: cuts off those who linger, and of one address the handshakes that hang for long and the answers
+    /// that were not fetched for long. True if there is room now.
     pub(super) fn make_room(&mut self, now: Instant) -> bool {
         // Also those that were open, and over which the place of another stands by now.
         let lingering = self.conns.iter().filter(|(_, entry)| entry.conn.lingers());
         let mut victims: Vec<usize> = lingering.map(|(id, _)| *id).collect();
-        let hanging = self.conns.iter().filter_map(|(id, entry)| {
-            let since = entry.conn.hangs_since()?;
-            Some((entry.address, *id, now.saturating_duration_since(since)))
+        let others = self.conns.iter().filter(|(_, entry)| !entry.conn.lingers());
+        let hanging = others.filter_map(|(id, entry)| {
+            let (address, since) = entry.conn.hangs()?;
+            Some((address, *id, now.saturating_duration_since(since)))
         });
         victims.extend(those_who_make_way(hanging));
         let has_room = !victims.is_empty();
@@ -121,9 +151,48 @@ fn those_who_make_way<A: Eq + Hash + Copy>(
     Vec::new()
 }
 
+/// Who is cut off so that no more than `most` bytes are held: whose each is, its number, since when it holds how much. The address
+/// that holds most loses its oldest first. With what is left then.
+fn those_who_hold_most<A: Eq + Hash + Copy>(
+    held: Vec<(A, usize, Instant, u64)>,
+    most: u64,
+) -> (Vec<usize>, u64) {
+    let mut by_address: HashMap<A, Vec<(Instant, usize, u64)>> = HashMap::new();
+    for (address, id, since, size) in held {
+        by_address.entry(address).or_default().push((since, id, size));
+    }
+    let sum = |all: &[(Instant, usize, u64)]| -> u64 { all.iter().map(|(.., size)| size).sum() };
+    let mut addresses: Vec<_> = by_address.into_values().collect();
+    addresses.sort_by_key(|all| Reverse(sum(all)));
+    let mut left = addresses.iter().map(|all| sum(all)).sum();
+    let mut victims = Vec::new();
+    for mut all in addresses {
+        all.sort_unstable();
+        for (_, id, size) in all {
+            if left <= most {
+                return (victims, left);
+            }
+            victims.push(id);
+            left -= size;
+        }
+    }
+    (victims, left)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_holds_most_loses_the_oldest_answers() {
+        let begun = Instant::now();
+        let at = |age: u64| begun + Duration::from_secs(10 - age);
+        let held = vec![('a', 0, at(9), 40), ('b', 1, at(1), 30), ('b', 2, at(5), 20), ('b', 3, at(3), 10)];
+        assert_eq!(those_who_hold_most(held.clone(), 100), (vec![], 100));
+        assert_eq!(those_who_hold_most(held.clone(), 75), (vec![2, 3], 70));
+        assert_eq!(those_who_hold_most(held, 30), (vec![2, 3, 1, 0], 0));
+        assert_eq!(those_who_hold_most(vec![('a', 7, begun, 1)], 0), (vec![7], 0));
+    }
 
     /// Those who make way of so many for each address, each for so many milliseconds; they are numbered as they stand here.
     fn victims(hanging: &[(char, &[u64])]) -> Vec<usize> {
