@@ -105,6 +105,7 @@ prepare_project "$project"
 make_scratch
 need promtool prometheus
 need curl curl
+need python3 python3
 operated_server
 manifests
 if command -v systemd-analyze >/dev/null; then check "game.service" unit; else say "NOT RUN: game.service, this needs systemd-analyze"; fi

@@ -101,6 +101,7 @@ readme() {
 
 ensure_addon
 find_godot
+need curl curl
 prepare_project "$project"
 make_scratch
 for script in "$project"/examples/*.gd; do check "$(basename "$script") has at most 40 lines" is_short "$script"; done

@@ -151,6 +151,7 @@ need nginx nginx-light
 need haproxy haproxy
 need chromium chromium
 need curl curl
+need python3 python3
 need "$stream_module" libnginx-mod-stream
 find_godot
 ensure_addon

@@ -110,7 +110,8 @@ serving() {
   else awk -v io="$io" -v main="$main" 'BEGIN { printf "%.3f\n", io + main }'; fi
 }
 
-exceeds() { [[ $2 != - ]] && awk -v got="${1:-0}" -v limit="$2" -v factor="${3:-1}" 'BEGIN { exit !(got > limit * factor) }'; }
+# What was not measured exceeds every limit.
+exceeds() { [[ $2 != - ]] && awk -v got="${1:-1e99}" -v limit="$2" -v factor="${3:-1}" 'BEGIN { exit !(got > limit * factor) }'; }
 
 # Compares what was measured with the limits, counts, and prints a line of the table.
 judge() {

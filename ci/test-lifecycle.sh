@@ -234,6 +234,6 @@ ensure_addon
 prepare_project "$project"
 make_scratch
 slow_lookups
-if [[ " ${parts[*]} " == *" drain "* ]]; then build_slow_link; fi
+if [[ " ${parts[*]} " == *" drain "* ]]; then need python3 python3 && build_slow_link; fi
 for part in "${parts[@]}"; do "run_$part"; done
 finish

@@ -55,9 +55,9 @@ step_rust() { run_step rust cargo test --locked --workspace --quiet; }
 step_engine() { run_step engine ci/test-engine.sh; }
 step_client() { run_step client ci/test-client.sh; }
 step_restarts() { run_step restarts ci/test-restarts.sh; }
-step_examples() { run_step examples ci/test-examples.sh; }
+step_examples() { lacks examples "curl (root could install it)" obtainable curl || run_step examples ci/test-examples.sh; }
 step_roots() { run_step roots ci/test-roots.sh; }
-step_lifecycle() { run_step lifecycle ci/test-lifecycle.sh; }
+step_lifecycle() { lacks lifecycle "python3 (root could install it)" obtainable python3 || run_step lifecycle ci/test-lifecycle.sh; }
 step_members() { run_step members ci/test-members.sh; }
 step_api() { run_step api ci/test-api.sh; }
 step_dropin() { run_step dropin ci/test-dropin.sh; }
@@ -71,13 +71,13 @@ step_autobahn() { lacks autobahn "python3 with pip" has_pip || run_step autobahn
 step_peers() { lacks peers "python3 with pip, and node with npm" has_pip_and_npm || run_step peers ci/test-peers.sh ws websockets; }
 step_chromium() { lacks chromium "chromium (root could install it)" obtainable chromium || run_step chromium ci/test-peers.sh chromium; }
 step_interop() { lacks interop "openssl and nginx (root could install them)" obtainable openssl nginx || run_step interop ci/test-interop.sh; }
-step_fleet() { lacks fleet "openssl, nginx, haproxy and chromium (root could install them)" obtainable openssl nginx haproxy chromium || run_step fleet ci/test-fleet.sh; }
+step_fleet() { lacks fleet "openssl, nginx, haproxy, chromium, curl and python3 (root could install them)" obtainable openssl nginx haproxy chromium curl python3 || run_step fleet ci/test-fleet.sh; }
 step_proxies() { lacks proxies "tinyproxy, squid, microsocks or dante (root could install them)" any_obtainable tinyproxy squid microsocks danted || run_step proxies ci/test-proxies.sh; }
 step_hostile() { lacks hostile "Linux" test -r /proc/self/schedstat || run_step hostile ci/test-hostile.sh --short; }
 
 step_nats() { lacks nats "nats-server (root could install it)" obtainable nats-server || run_step nats ci/test-nats.sh; }
 step_demo-fleet() { lacks demo-fleet "haproxy and nats-server (root could install them)" obtainable haproxy nats-server || run_step demo-fleet ci/demo-fleet.sh --seconds=30; }
-step_deploy() { lacks deploy "promtool and curl (root could install them)" obtainable promtool curl || run_step deploy ci/test-deploy.sh; }
+step_deploy() { lacks deploy "promtool, curl and python3 (root could install them)" obtainable promtool curl python3 || run_step deploy ci/test-deploy.sh; }
 
 step_fuzz() { run_step fuzz ci/fuzz.sh 20; }
 

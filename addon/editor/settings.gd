@@ -7,7 +7,7 @@ const DESCRIPTIONS := {
 	(
 		"Scripts that name WebSocketPeer and WebSocketMultiplayerPeer run on this addon's classes, and"
 		+ " no file changes: the names are replaced while the project runs, and in exports. Not reached:"
-		+ " C#, names put together at run time, binary resources. See docs/names.md of the addon."
+		+ " C#, names put together at run time, binary resources."
 	),
 	"rust_websocket/replace_engine_classes_in_addons":
 	"The same in the scripts of other addons (addons/).",

@@ -28,7 +28,7 @@ func _process(_delta: float) -> void:
 
 
 func _answer(request: RustWebSocketRequest) -> void:
-	if request.is_websocket() and has_node(request.get_path().trim_prefix("/")):
+	if request.is_websocket() and request.get_path() in ["/Red", "/Blue"]:
 		request.accept()
 	elif request.get_path() == "/health":
 		request.respond(200, "ok")
