@@ -8,7 +8,9 @@ extends Node
 ## drain: nobody new is let in (HTTP 503 with Retry-After, a browser close code 1013), those who are
 ## in have [member grace_period] seconds to finish, the rest is sent away with close code 1012
 ## ([member close_reason]), which [RustWebSocketClient] takes for "come back", and the process quits
-## with exit code 0. A second signal ends it at once, as without the node. On Windows the events of
+## with exit code 0. A second signal ends it at once, as without the node, and so does a first one
+## that came just before the node left the tree, unless the next frame finds another such node there
+## (of the next scene), which drains. On Windows the events of
 ## the console take the place of signals; the system itself ends the process five seconds after its
 ## window was closed.
 ## [codeblock]
@@ -54,6 +56,8 @@ signal drained
 enum _Phase { SERVING, DRAINING, CLOSING, DRAINED }
 
 const _CODE := 1012
+## Longer than any process runs; in milliseconds it still is an integer.
+const _FOR_EVER := 1e9
 ## Seconds that a client has to answer a close frame, behind what it has not read yet.
 const _CLOSE_SECONDS := 5.0
 ## So many peers are kept without a look at which of them are gone.
@@ -62,7 +66,8 @@ const _FEW_PEERS := 64
 ## How many seconds those who are connected may stay when a drain has begun. It ends earlier when
 ## all have left. Keep it below what the system waits before it kills: 90 s for systemd
 ## ([code]TimeoutStopSec[/code]), 10 s for Docker, 30 s for Kubernetes
-## ([code]terminationGracePeriodSeconds[/code]), and leave 5 s for the connections to close.
+## ([code]terminationGracePeriodSeconds[/code]), and leave 5 s for the connections to close. With
+## [constant @GDScript.INF] nobody is sent away: it ends when all have left.
 @export_range(0.0, 600.0, 0.1, "or_greater", "suffix:s") var grace_period: float = 4.0:
 	set(value):
 		if value >= 0.0:
@@ -99,9 +104,7 @@ func _notification(what: int) -> void:
 		NOTIFICATION_READY:
 			set_process_internal(true)
 		NOTIFICATION_EXIT_TREE:
-			if _signals.is_valid():
-				_signals.call("unwatch")
-			_signals = Callable()
+			_unwatch()
 		NOTIFICATION_INTERNAL_PROCESS:
 			_advance()
 
@@ -136,7 +139,7 @@ func start_drain() -> void:
 		return
 	_find_own_server()
 	_phase = _Phase.DRAINING
-	_deadline = Time.get_ticks_msec() + int(grace_period * 1000.0)
+	_deadline = Time.get_ticks_msec() + int(minf(grace_period, _FOR_EVER) * 1000.0)
 	for server: Object in _living(_servers):
 		server.max_clients = 0
 	drain_started.emit()
@@ -152,6 +155,16 @@ func _watch() -> void:
 	if not _signals.is_valid() or _signals.call("watch") < 0:
 		push_warning("RustWebSocketServerLifecycle: signals are not seen: "
 			+ ("this system has none" if _signals.is_valid() else "the library is not loaded"))
+
+
+# What was asked for and nobody has taken up is for such a node of the next scene.
+func _unwatch() -> void:
+	if _signals.is_valid():
+		if _phase == _Phase.SERVING and _signals.call("count") > 0:
+			get_tree().process_frame.connect(_signals.bind("unwatch_or_end"), CONNECT_ONE_SHOT)
+		else:
+			_signals.call("unwatch")
+	_signals = Callable()
 
 
 func _advance() -> void:

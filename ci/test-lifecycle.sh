@@ -192,7 +192,15 @@ run_drain() {
     kill -TERM "$server"
     check "$mode: SIGTERM ends the engine as ever" exits_with 143 "$server"
   done
-  drain_server "$scratch/drain-twice.log" server grace=60
+  drain_server "$scratch/drain-moved.log" moved
+  kill -TERM "$server"
+  check "moved: a signal that no node takes up ends the engine as ever" exits_with 143 "$server"
+  drain_server "$scratch/drain-succeeded.log" moved successor=yes
+  kill -TERM "$server"
+  check "moved: the next scene's node takes it up" exits_with 0 "$server"
+  check "moved: and drains" grep -q '^DRAINING$' "$scratch/drain-succeeded.log"
+  count_failures "$(complaints "$scratch/drain-moved.log")$(complaints "$scratch/drain-succeeded.log")"
+  drain_server "$scratch/drain-twice.log" server grace=1e300
   start "$scratch/drain-twice-clients.log" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" \
     -s res://tests/lifecycle/drain.gd -- clients "port=$port" count=1
   wait_for_line "$scratch/drain-twice-clients.log" '^IN$' 40 "$pid" || true

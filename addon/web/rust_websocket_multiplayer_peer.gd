@@ -91,6 +91,7 @@ var _packets_peers := PackedInt32Array()
 # A client's connection, for what it says when it has ended, until the next session.
 var _server: RustWebSocketPeer
 var _is_watching := false
+var _has_tried := false
 
 
 func set_trace(path: String, payload_bytes: int = 75) -> Error:
@@ -131,6 +132,7 @@ func get_use_environment_proxy() -> bool:
 
 func _init() -> void:
 	peer_connected.connect(_dress)
+	_watch()
 
 
 # The engine's peer ends a connection without saying why; its connection says it.
@@ -147,12 +149,12 @@ func close_with_code(code: int = 1001, reason: String = "") -> void:
 
 
 func get_close_code() -> int:
-	_forget_if_connecting()
+	_note_attempt()
 	return _server.get_close_code() if _server else -1
 
 
 func get_close_reason() -> String:
-	_forget_if_connecting()
+	_note_attempt()
 	return _server.get_close_reason() if _server else ""
 
 
@@ -167,7 +169,7 @@ func get_error_message() -> String:
 		return ""
 	if _server:
 		return _server.get_error_message()
-	return "the connection failed; browsers do not say why"
+	return "the connection failed; browsers do not say why" if _has_tried else ""
 
 
 func get_handshake_response_code() -> int:
@@ -364,29 +366,35 @@ func _dress(id: int) -> void:
 		peer.set_script(RustWebSocketPeer)
 	if id == TARGET_PEER_SERVER:
 		_server = peer as RustWebSocketPeer
-		if not _is_watching:
-			_watch()
+		_watch()
 
 
 # The engine's create_client() begins the next session and tells nobody. A browser answers between
 # frames, so that a look at the end of each frame finds every attempt, also one that fails at once.
 func _watch() -> void:
 	var tree := Engine.get_main_loop() as SceneTree
-	_is_watching = tree != null
-	if tree:
+	if tree and not _is_watching:
+		_is_watching = true
 		# Deferred: behind whatever else the frame brings.
 		tree.create_timer(0.0).timeout.connect(_look, CONNECT_DEFERRED)
 
 
 func _look() -> void:
-	_forget_if_connecting()
+	_note_attempt()
+	# The engine's close() lets go of the connection, which ends with its last reference: ours, here.
+	if (
+		_server
+		and get_connection_status() == CONNECTION_DISCONNECTED
+		and _server.get_ready_state() == WebSocketPeer.STATE_OPEN
+	):
+		_server.close()
 	_is_watching = false
-	if _server:
-		_watch()
+	_watch()
 
 
-func _forget_if_connecting() -> void:
+func _note_attempt() -> void:
 	if get_connection_status() == CONNECTION_CONNECTING:
+		_has_tried = true
 		_server = null
 
 

@@ -160,6 +160,20 @@ func test_handler_polls() -> void:
 	ours("seen", is_ours(server), seen[0], 1)
 
 
+## The same when the connection is lost: it is told once.
+func test_handler_of_the_end_polls() -> void:
+	var session := mp_session()
+	var client: MultiplayerPeer = session.clients[0]
+	var seen := [0]
+	client.peer_disconnected.connect(func(_id: int) -> void:
+		seen[0] += 1
+		if seen[0] < 3:
+			client.poll())
+	session.server.close()
+	same("out", until(func() -> bool: return disconnected(client)), true)
+	ours("seen", is_ours(client), seen[0], 1)
+
+
 ## The handler drops what holds the peer; only the call that is under way keeps it alive.
 func test_handler_drops_the_peer() -> void:
 	var server := mp_server()

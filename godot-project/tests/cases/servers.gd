@@ -57,7 +57,14 @@ func test_connections_are_taken_oldest_first() -> void:
 	check(until(func() -> bool: return taken[2] in server.get_active_connections()), "an end is news")
 	taken[2].poll()
 	equal(ending(taken[2]), "CLOSED 4000 \"bye\"", "the end")
-	equal([server.get_statistics().messages_in, server.get_statistics().messages_out], [1, 1], "sums")
+	clients[0].send_text("last")
+	clients[0].close(4001, "gone")
+	check(until(func() -> bool:
+		for peer: PacketPeer in server.get_active_connections():
+			peer.poll()
+			peer.get_packets()
+		return state(taken[0]) == CLOSED), "an end that came with a message is news too")
+	equal([server.get_statistics().messages_in, server.get_statistics().messages_out], [2, 1], "sums")
 
 
 func test_stopping_closes_who_was_not_taken() -> void:

@@ -6,6 +6,8 @@ extends SceneTree
 ##   listener  the same with RustWebSocketServer and the peers that it hands out
 ##   plain     a server without the node
 ##   freed     one whose node was freed
+##   moved     one whose node leaves the tree in the frame in which the signal comes, as a scene that
+##             changes takes it along; successor=yes: another one is in the next scene
 ##   many      a server whose members leave without a signal, and a node that is told of many
 ##             peers: prints "ok" for what holds
 ##   clients   port=N count=N slow=yes: prints IN when all are in, and GOT id count code reason for
@@ -42,13 +44,17 @@ func _initialize() -> void:
 			_connect_all()
 		return
 	if not _arguments.has("plain"):
-		_lifecycle = RustWebSocketServerLifecycle.new()
-		_lifecycle.grace_period = _arguments.get("grace", "1").to_float()
-		_lifecycle.close_reason = "an update"
-		_lifecycle.drain_started.connect(_begin_drain)
-		_lifecycle.drained.connect(_show_sent)
-		root.add_child(_lifecycle)
+		_watch()
 	_listen.call_deferred()
+
+
+func _watch() -> void:
+	_lifecycle = RustWebSocketServerLifecycle.new()
+	_lifecycle.grace_period = _arguments.get("grace", "1").to_float()
+	_lifecycle.close_reason = "an update"
+	_lifecycle.drain_started.connect(_begin_drain)
+	_lifecycle.drained.connect(_show_sent)
+	root.add_child(_lifecycle)
 
 
 func _begin_drain() -> void:
@@ -75,6 +81,18 @@ func _listen() -> void:
 	_listen_for_members()
 	if _arguments.has("many"):
 		_try_many()
+	elif _arguments.has("moved"):
+		_move()
+
+
+## A frame that lasts until the signal has come.
+func _move() -> void:
+	var signals: Callable = Engine.get_meta(&"rust_websocket_end_signals")
+	while signals.call("count") == 0:
+		OS.delay_msec(1)
+	_lifecycle.free()
+	if _arguments.has("successor"):
+		_watch()
 
 
 func _listen_for_members() -> void:

@@ -46,6 +46,12 @@ func _compare(name: String) -> void:
 		if not ClassDB.class_has_enum(base, enum_name):
 			var wanted := Array(ClassDB.class_get_enum_constants(name, enum_name, true))
 			_equal("%s.%s" % [name, enum_name], values.keys(), wanted)
+	if object.has_method(&"get_statistics"):
+		var wanted: Array = ClassDB.instantiate(name).get_statistics().keys()
+		var keys: Array = object.get_statistics().keys()
+		wanted.sort()
+		keys.sort()
+		_equal("%s, statistics" % name, keys, wanted)
 	for event in ClassDB.class_get_signal_list(name, true):
 		_equal("%s.%s" % [name, event.name], object.has_signal(event.name), true)
 

@@ -1,6 +1,7 @@
 extends SceneTree
 ## The native server that the packs of `ci/test-web.sh` play against: single peers that greet and
-## echo, and a multiplayer server that echoes, too, but sends away who says "leave".
+## echo, and a multiplayer server that echoes, too, but sends away who says "leave", and tells the
+## others of who is gone.
 ##
 ##   godot --headless --path godot-project -s res://tests/web/server.gd
 
@@ -14,6 +15,7 @@ func _initialize() -> void:
 	Engine.max_fps = 120
 	_tcp.listen(0, "127.0.0.1")
 	_multiplayer.create_server(0, "127.0.0.1")
+	_multiplayer.peer_disconnected.connect(_tell_of_the_end)
 	print("server: listening on %d and %d" % [_tcp.get_local_port(), _multiplayer.get_local_port()])
 
 
@@ -34,6 +36,11 @@ func _process(_delta: float) -> bool:
 		_multiplayer.set_target_peer(sender)
 		_multiplayer.put_packet(packet)
 	return false
+
+
+func _tell_of_the_end(id: int) -> void:
+	_multiplayer.set_target_peer(MultiplayerPeer.TARGET_PEER_BROADCAST)
+	_multiplayer.put_packet(("%d is gone" % id).to_utf8_buffer())
 
 
 func _serve(peer: RustWebSocketPeer) -> void:

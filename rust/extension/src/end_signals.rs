@@ -69,13 +69,14 @@ fn answer_any(arguments: &[&Variant]) -> Variant {
     }
 }
 
-/// `"watch"` and `"unwatch"`, once for each node; anything else only asks. Answers how many requests have come, or -1 where the
+/// `"watch"` and `"unwatch"` or `"unwatch_or_end"`, once for each node; anything else only asks. Answers how many requests have come, or -1 where the
 /// system does not tell.
 fn answer(command: &str) -> i64 {
     let mut watch = lock(&WATCH);
     match command {
         "watch" => watch.begin(),
         "unwatch" => watch.end(),
+        "unwatch_or_end" => watch.end_or_end_the_process(),
         _ => {}
     }
     if watch.before.is_none() && watch.watchers > 0 { -1 } else { i64::from(COUNT.load(Ordering::Relaxed)) }
@@ -96,6 +97,14 @@ impl Watch {
             && let Some(before) = self.before.take()
         {
             system::restore(before);
+        }
+    }
+
+    /// The same for a node that has not taken up a request: unless another does, the process ends as if nobody had watched.
+    fn end_or_end_the_process(&mut self) {
+        self.end();
+        if self.watchers == 0 && COUNT.load(Ordering::Relaxed) > 0 {
+            system::end_the_process();
         }
     }
 }
@@ -149,6 +158,12 @@ mod system {
             unsafe { sigaction(*signal, old, ptr::null_mut()) };
         }
     }
+
+    /// What the system does with a request that nobody has asked for.
+    pub(super) fn end_the_process() {
+        // SAFETY: the signal is valid, and its handler is the one from before.
+        unsafe { libc::raise(SIGTERM) };
+    }
 }
 
 #[cfg(windows)]
@@ -160,6 +175,8 @@ mod system {
     use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 
     use super::COUNT;
+
+    const STATUS_CONTROL_C_EXIT: u32 = 0xC000_013A;
 
     /// Whether `count` holds the system's thread until the process ends.
     static HOLDS: AtomicBool = AtomicBool::new(false);
@@ -195,6 +212,11 @@ mod system {
         }
     }
 
+    /// What the system does with an event that nobody has asked for.
+    pub(super) fn end_the_process() {
+        std::process::exit(STATUS_CONTROL_C_EXIT.cast_signed());
+    }
+
     /// The system calls handlers under the lock of their list: whoever changed the list now would wait until the process is ended.
     pub(super) fn is_held() -> bool {
         HOLDS.load(Ordering::Acquire)
@@ -210,6 +232,8 @@ mod system {
     }
 
     pub(super) fn restore(_before: Before) {}
+
+    pub(super) fn end_the_process() {}
 }
 
 #[cfg(test)]
@@ -280,6 +304,21 @@ mod tests {
             wait_for_count(1);
             watch.end();
             requests::ask();
+            wait_for_the_end();
+        });
+        assert!(ended.is_none_or(requests::has_ended_it), "{ended:?}");
+    }
+
+    #[test]
+    fn a_request_that_nobody_takes_up_ends_the_process() {
+        let ended = alone("a_request_that_nobody_takes_up_ends_the_process", |watch| {
+            watch.begin();
+            requests::ask();
+            wait_for_count(1);
+            watch.begin();
+            watch.end_or_end_the_process();
+            assert_eq!(COUNT.load(Ordering::Relaxed), 1, "it is left to the other");
+            watch.end_or_end_the_process();
             wait_for_the_end();
         });
         assert!(ended.is_none_or(requests::has_ended_it), "{ended:?}");

@@ -159,7 +159,8 @@ impl Peer {
     /// What shows it in the engine, if a poll or a read would bring something.
     pub fn active_object(&self) -> Option<i64> {
         let has_news = || self.carrier.as_ref().is_some_and(|carrier| carrier.has_news());
-        self.object.filter(|_| self.view.available() > 0 || has_news())
+        let has_end = self.view.unshown_end().is_some();
+        self.object.filter(|_| self.view.available() > 0 || has_end || has_news())
     }
 
     fn fed(settings: Arc<Settings>, url: String, carrier: Box<dyn Carrier>) -> Self {

@@ -300,9 +300,14 @@ impl<L: Listening> Reception<L> {
     /// Changes a property, for connections that come after.
     ///
     /// # Errors
-    /// [`Refused::OutOfRange`]; it keeps its value then.
+    /// [`Refused::OutOfRange`], and while it listens headers and subprotocols that cannot be sent; it keeps its value then.
     pub fn set<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
-        P::set(Arc::make_mut(&mut self.settings), value)?;
+        let settings = Arc::make_mut(&mut self.settings);
+        if self.listener.is_some() {
+            settings.set_listening::<P>(value)?
+        } else {
+            P::set(settings, value)?
+        }
         self.apply_settings();
         Ok(())
     }

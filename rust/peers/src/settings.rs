@@ -2,6 +2,7 @@
 //! come.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -58,6 +59,8 @@ macro_rules! properties {
         #[derive(Debug, Clone, PartialEq)]
         pub struct Settings {
             class: Class,
+            /// Properties that the script has set, also those to their default.
+            chosen: BTreeSet<&'static str>,
             /// What the script has connections traced to.
             pub(crate) trace: Option<Trace>,
             $($(#[$doc])* pub(crate) $name: $type,)*
@@ -66,7 +69,7 @@ macro_rules! properties {
         impl Settings {
             /// The engine's defaults.
             pub fn new(class: Class) -> Self {
-                Self { class, trace: None, $($name: $default,)* }
+                Self { class, chosen: BTreeSet::new(), trace: None, $($name: $default,)* }
             }
         }
 
@@ -90,6 +93,7 @@ macro_rules! properties {
 
                     fn set(settings: &mut Settings, value: $type) -> Result<(), Refused> {
                         settings.$name = ($check)(Self::NAME, value)?;
+                        settings.chosen.insert(Self::NAME);
                         Ok(())
                     }
 
@@ -168,6 +172,22 @@ impl Settings {
         Ok(())
     }
 
+    /// Changes a property of a server that listens: what newcomers are answered has to be sendable, as when it began.
+    ///
+    /// # Errors
+    /// Those of [`Property::set`] and [`check_handshake`](Self::check_handshake); nothing is changed then.
+    pub(crate) fn set_listening<P: Property>(&mut self, value: P::Value) -> Result<(), Refused> {
+        let mut changed = self.clone();
+        P::set(&mut changed, value)?;
+        changed.check_handshake()?;
+        *self = changed;
+        Ok(())
+    }
+
+    fn has_chosen<P: Property>(&self) -> bool {
+        self.chosen.contains(P::NAME)
+    }
+
     /// From the start of connecting to its end.
     pub(crate) fn connect_limit(&self) -> Duration {
         duration(match self.class {
@@ -219,7 +239,6 @@ impl Settings {
     /// Of a member of a room: what its server's connections begin with, changed by what the room's own script has set for live
     /// ones.
     pub(crate) fn for_room(&self, base: &Arc<Self>, carrier: &mut impl Carrier, now: Now<'_>) -> Arc<Self> {
-        let unset = Self::new(self.class);
         let mut own = Arc::clone(base);
         let mut apply = |change: fn(&mut Self, &Self), live: fn(&Self) -> Option<LiveSetting>| {
             change(Arc::make_mut(&mut own), self);
@@ -227,22 +246,19 @@ impl Settings {
                 carrier.set(setting, now);
             }
         };
-        if (self.outbound_buffer_size, self.max_queued_packets)
-            != (unset.outbound_buffer_size, unset.max_queued_packets)
-        {
-            let change = |own: &mut Self, room: &Self| {
-                own.outbound_buffer_size = room.outbound_buffer_size;
-                own.max_queued_packets = room.max_queued_packets;
-            };
-            apply(change, Self::live_send_limits);
+        if self.has_chosen::<property::outbound_buffer_size>() {
+            apply(|own, room| own.outbound_buffer_size = room.outbound_buffer_size, Self::live_send_limits);
         }
-        if self.heartbeat_interval != unset.heartbeat_interval {
+        if self.has_chosen::<property::max_queued_packets>() {
+            apply(|own, room| own.max_queued_packets = room.max_queued_packets, Self::live_send_limits);
+        }
+        if self.has_chosen::<property::heartbeat_interval>() {
             apply(|own, room| own.heartbeat_interval = room.heartbeat_interval, Self::live_heartbeat);
         }
-        if self.close_timeout != unset.close_timeout {
+        if self.has_chosen::<property::close_timeout>() {
             apply(|own, room| own.close_timeout = room.close_timeout, Self::live_close_timeout);
         }
-        if self.unreliable_lifetime != unset.unreliable_lifetime {
+        if self.has_chosen::<property::unreliable_lifetime>() {
             apply(
                 |own, room| own.unreliable_lifetime = room.unreliable_lifetime,
                 Self::live_unreliable_lifetime,

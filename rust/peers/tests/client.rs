@@ -353,6 +353,14 @@ fn handlers_that_use_the_client() {
     });
     assert_eq!((happened, client.status()), (vec!["connected 1".to_owned()], Status::Disconnected));
     let (mut client, remote, clock) = connected();
+    remote.breaks();
+    let happened = poll_with(&mut client, &clock, |client| assert_eq!(poll(client, &clock), [""; 0]));
+    assert_eq!(
+        (happened, client.status()),
+        (vec!["disconnected 1".to_owned()], Status::Disconnected),
+        "not again for who polls when he hears of it"
+    );
+    let (mut client, remote, clock) = connected();
     let other = Remote::default();
     remote.breaks();
     poll_with(&mut client, &clock, |client| {

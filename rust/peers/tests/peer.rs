@@ -56,6 +56,22 @@ fn a_fresh_peer() {
     );
 }
 
+/// A server looks only at those who are active: an end that waits behind a packet has to be shown to who has taken the packet.
+#[test]
+fn a_peer_whose_end_was_held_back_is_active() {
+    let (mut peer, remote, clock) = open();
+    peer.object = Some(7);
+    assert_eq!(peer.active_object(), None);
+    remote.says("bye");
+    remote.closes(1000);
+    peer.poll(&clock.now());
+    assert_eq!(peer.active_object(), Some(7), "a packet");
+    assert_eq!(take(&mut peer).as_deref(), Some("bye"));
+    assert_eq!((peer.ready_state(), peer.active_object()), (ReadyState::Open, Some(7)), "its end");
+    peer.poll(&clock.now());
+    assert_eq!((peer.ready_state(), peer.active_object()), (ReadyState::Closed, None));
+}
+
 #[test]
 fn connecting_and_the_address() {
     let (mut peer, remote, clock) = connecting();

@@ -271,6 +271,44 @@ fn members_of_a_room_have_the_server_s_settings_and_the_room_s_own() {
     });
 }
 
+#[test]
+fn a_room_can_set_back_to_a_default_what_its_server_has_set() {
+    let street = Street::default();
+    let mut server = reception(&street);
+    server.set::<property::heartbeat_interval>(20.0).unwrap();
+    server.set::<property::outbound_buffer_size>(1000).unwrap();
+    server.set::<property::max_queued_packets>(10).unwrap();
+    let mut room = Multiplayer::<FakeListener>::default();
+    let now = Clock::new();
+    room.set::<property::heartbeat_interval>(0.0, &now.now()).unwrap();
+    room.set::<property::outbound_buffer_size>(65535, &now.now()).unwrap();
+    room.create_room("", |path| server.room(path)).unwrap();
+    street.last_room().unwrap().comes();
+    let Signal::Connected(id) = only(poll(&mut room).1) else { panic!("nobody came") };
+    room.peer(id).unwrap().with(|peer| {
+        assert_eq!(*peer.get::<property::heartbeat_interval>(), 0.0);
+        assert_eq!(*peer.get::<property::outbound_buffer_size>(), 65535);
+        assert_eq!(*peer.get::<property::max_queued_packets>(), 10, "of which it has said nothing");
+    });
+}
+
+/// Newcomers would be turned away by what they cannot be answered, and nobody would know.
+#[test]
+fn a_server_that_listens_refuses_what_it_could_not_listen_with() {
+    let street = Street::default();
+    let mut server = reception(&street);
+    let lines = |text: &str| vec![Ok(text.to_owned())];
+    server.set::<property::supported_protocols>(lines("chess")).unwrap();
+    let refused = server.set::<property::supported_protocols>(lines("my game")).unwrap_err();
+    assert!(refused.to_string().contains("my game"), "{refused}");
+    assert_eq!(*server.get::<property::supported_protocols>(), lines("chess"), "it keeps its value");
+    server.set::<property::handshake_headers>(lines("X-Room 7")).unwrap_err();
+    assert!(server.get::<property::handshake_headers>().is_empty());
+    server.set::<property::handshake_headers>(lines("X-Room: 7")).unwrap();
+    server.stop(1001, "", &Clock::new().now()).unwrap();
+    server.set::<property::supported_protocols>(lines("my game")).unwrap();
+}
+
 /// Limits of a room are its own, also those that were set before; certificates are its server's.
 #[test]
 fn a_room_has_limits_and_no_certificate() {

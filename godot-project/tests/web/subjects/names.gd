@@ -117,6 +117,7 @@ func _play_single(peer: RustWebSocketPeer, url: String) -> void:
 
 func _play_multiplayer(url: String) -> void:
 	player = RustWebSocketMultiplayerPeer.new()
+	_check("no message before it has tried", player.get_error_message().is_empty())
 	_check("is, multiplayer", player is RustWebSocketMultiplayerPeer)
 	_check("create_client", player.create_client(url) == OK)
 	_check("settings", player.heartbeat_interval == 0.0 and player.get_local_port() == 0)
@@ -141,6 +142,7 @@ func _play_multiplayer(url: String) -> void:
 	)
 	_check("the echo", packets[0].get_string_from_utf8() == "hello")
 	_check("its sender", player.get_packets_peers() == PackedInt32Array([1]))
+	await _close_another(url)
 	player.put_packet("leave".to_utf8_buffer())
 	await _until(_has_ended)
 	_check("its end", player.get_close_code() == 1000 and player.get_error_message().is_empty())
@@ -151,6 +153,31 @@ func _play_multiplayer(url: String) -> void:
 	await _until(_has_ended)
 	_check("it is not told the last one's", player.get_close_code() == -1)
 	_check("it has a message", not player.get_error_message().is_empty())
+
+
+## close() ends the connection although the object lives on.
+func _close_another(url: String) -> void:
+	var other := RustWebSocketMultiplayerPeer.new()
+	other.create_client(url)
+	await _until(
+		func() -> bool:
+			other.poll()
+			return other.get_connection_status() == MultiplayerPeer.CONNECTION_CONNECTED
+	)
+	var news := "%d is gone" % other.get_unique_id()
+	other.close()
+	await _until(
+		func() -> bool:
+			player.poll()
+			return player.get_packets().any(
+				func(packet: PackedByteArray) -> bool:
+					return packet.get_string_from_utf8() == news
+			)
+	)
+	_check(
+		"the server sees close()",
+		other.get_connection_status() == MultiplayerPeer.CONNECTION_DISCONNECTED
+	)
 
 
 func _has_ended() -> bool:

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -47,6 +48,8 @@ pub(crate) struct Client {
     age: Age,
     /// To be shown by the current poll; `None` when the script has ended the connection itself.
     due_end: Option<Option<Box<Closed>>>,
+    /// It is told, to a handler that may poll.
+    end_is_told: bool,
 }
 
 /// How often a client has been polled.
@@ -82,6 +85,7 @@ impl Client {
             held_end: HeldEnd::default(),
             age: Age::Unpolled,
             due_end: None,
+            end_is_told: false,
         }
     }
 
@@ -199,6 +203,9 @@ impl Client {
     }
 
     fn end(&mut self, closed: Option<Box<Closed>>) -> Step {
+        if self.id.is_some() && mem::replace(&mut self.end_is_told, true) {
+            return Step::Idle;
+        }
         let sentence = closed.as_ref().map(|closed| sentence_of(&closed.cause));
         self.server.with(|peer| peer.feed(closed.map(|closed| Event::Closed(*closed))));
         if self.id.is_some() { Step::Emit(Signal::Disconnected(SERVER_ID)) } else { Step::Vanish(sentence) }

@@ -537,9 +537,13 @@ impl<L: Listening> Multiplayer<L> {
     /// Changes a property, for connections made after; `unreliable_lifetime` for all of them.
     ///
     /// # Errors
-    /// [`Refused::OutOfRange`]; it keeps its value then.
+    /// [`Refused::OutOfRange`], and while a server listens headers and subprotocols that cannot be sent; it keeps its value then.
     pub fn set<P: Property>(&mut self, value: P::Value, now: Now<'_>) -> Result<(), Refused> {
-        P::set(Arc::make_mut(&mut self.settings), value)?;
+        let settings = Arc::make_mut(&mut self.settings);
+        match &self.session {
+            Session::Server(server) if !server.is_room() => settings.set_listening::<P>(value)?,
+            _ => P::set(settings, value)?,
+        }
         if let Some(setting @ LiveSetting::UnreliableLifetime(_)) = P::live(&self.settings) {
             self.set_live(setting, now);
         }

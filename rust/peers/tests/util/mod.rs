@@ -195,6 +195,10 @@ impl Carrier for FakeLink {
         self.remote.with(|wire| wire.buffered)
     }
 
+    fn has_news(&self) -> bool {
+        self.remote.with(|wire| !wire.events.is_empty())
+    }
+
     fn needs_polls(&self) -> bool {
         self.remote.with(|wire| wire.needs_polls)
     }
