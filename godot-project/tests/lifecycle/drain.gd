@@ -6,8 +6,8 @@ extends SceneTree
 ##   listener  the same with RustWebSocketServer and the peers that it hands out
 ##   plain     a server without the node
 ##   freed     one whose node was freed
-##   moved     one whose node leaves the tree in the frame in which the signal comes, as a scene that
-##             changes takes it along; successor=yes: another one is in the next scene
+##   moved     one whose node leaves the tree in the frame in which the signal comes, as a scene
+##             that changes takes it along; successor=yes: another one is in the next scene
 ##   many      a server whose members leave without a signal, and a node that is told of many
 ##             peers: prints "ok" for what holds
 ##   clients   port=N count=N slow=yes: prints IN when all are in, and GOT id count code reason for

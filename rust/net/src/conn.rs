@@ -37,8 +37,6 @@ use crate::{
 
 pub(crate) use turn::Turn;
 
-use newcomer::SentAway;
-
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
@@ -130,6 +128,14 @@ impl Drop for Pending {
     fn drop(&mut self) {
         self.settle(HandshakeEnd::Failed);
     }
+}
+
+/// A newcomer that nobody will own any more.
+struct SentAway {
+    /// Whose connection it is.
+    address: admission::AddressKey,
+    /// Since when.
+    since: Instant,
 }
 
 pub(crate) struct Conn {

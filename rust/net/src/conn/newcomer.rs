@@ -4,16 +4,8 @@ use std::time::Instant;
 
 use rust_websocket_proto::admission::AddressKey;
 
-use super::{Conn, Cost, Owner, Stage, Turn};
+use super::{Conn, Cost, Owner, SentAway, Stage, Turn};
 use crate::seam::Arrival;
-
-/// A newcomer that nobody will own any more.
-pub(super) struct SentAway {
-    /// Whose connection it is.
-    address: AddressKey,
-    /// Since when.
-    since: Instant,
-}
 
 impl Conn {
     /// Its handshake has come to nothing, or to an answer. What it still has to say, and waiting for the other side's end, is no
