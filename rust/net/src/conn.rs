@@ -231,6 +231,10 @@ impl Conn {
         }
         self.write(turn);
         more |= self.deliver_events(turn);
+        if !self.endpoint.wants_read() {
+            // Room that was made since `receive` may be used up again already, and the end is not reported twice.
+            self.pause(turn.now);
+        }
         self.part(turn);
         self.report_waiting(turn.now);
         // The end may have been met behind reading, and readiness is edge-triggered.
