@@ -147,7 +147,7 @@ drains_on() {
   read -ra mode <<<"$3"
   shift 3
   [[ ${mode[0]} != listener ]] || compared=3 # no ids
-  drain_server "$log" "${mode[@]}" grace=1
+  drain_server "$log" grace=2 "${mode[@]}"
   direct=$port
   if [[ ${1:-} == link=* ]]; then slow_link_to "$port" "${1#link=}" && shift; fi
   start "$theirs" timeout --kill-after=5 60 "$GODOT" --headless --path "$project" -s res://tests/lifecycle/drain.gd -- \
@@ -176,7 +176,7 @@ run_drain() {
   drains_on SIGINT INT server
   drains_on "a slow reader" TERM server slow=yes
   # 3 s of the link, of which the grace period is one; more than the system takes off the process at once.
-  drains_on "a slow link" TERM "server last=190" link=2000000
+  drains_on "a slow link" TERM "server last=190 grace=1" link=2000000
   drains_on RustWebSocketServer TERM listener raw=yes
   drain_server "$scratch/drain-empty.log" server grace=60
   kill -TERM "$server"
