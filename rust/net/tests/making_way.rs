@@ -56,11 +56,18 @@ fn those_that_hang_make_way_of(places: usize) {
     gets_in(patient, &mut server);
 }
 
+/// One outage to the process, which is told once, by the first of these.
 #[test]
-fn where_descriptors_are_used_up_those_that_hang_make_way() {
+fn where_descriptors_are_used_up_others_make_way() {
+    let _alone = alone();
+    those_that_hang_make_way_of_files();
+    those_that_were_open_make_way();
+    those_that_do_not_fetch_their_answer_make_way();
+}
+
+fn those_that_hang_make_way_of_files() {
     const HANGING: usize = 100;
     const ACCEPTED: u64 = 45;
-    let _alone = alone();
     let mut server = Server::new(options());
     server.listener.set_accepting(false);
     let patient = connect(server.address(), 3);
@@ -84,10 +91,8 @@ fn where_descriptors_are_used_up_those_that_hang_make_way() {
 }
 
 /// A client that does not fetch its answer holds a descriptor, and is no pending handshake. It has longer for that than this test.
-#[test]
-fn where_descriptors_are_used_up_those_that_do_not_fetch_their_answer_make_way() {
+fn those_that_do_not_fetch_their_answer_make_way() {
     const COMING: usize = 100;
-    let _alone = alone();
     let mut server = Server::new(options());
     server.listener.set_admission(Admission { asks_owner: Some(SOON), ..Admission::default() });
     server.listener.set_accepting(false);
@@ -115,11 +120,9 @@ fn where_descriptors_are_used_up_those_that_do_not_fetch_their_answer_make_way()
 }
 
 /// Whoever has been sent away has given up his place, but not his descriptor while he keeps the other end open.
-#[test]
-fn where_descriptors_are_used_up_those_that_were_open_make_way() {
+fn those_that_were_open_make_way() {
     const COMING: usize = 100;
     const ACCEPTED: u64 = 45;
-    let _alone = alone();
     let mut patient = options();
     Arc::make_mut(&mut patient.config).close_timeout = Duration::from_secs(600);
     let mut server = Server::new(patient);
