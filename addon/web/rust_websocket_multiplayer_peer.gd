@@ -202,24 +202,7 @@ func get_packets_peers() -> PackedInt32Array:
 
 
 func get_statistics() -> Dictionary:
-	return {
-		"messages_in": 0,
-		"bytes_in": 0,
-		"messages_out": 0,
-		"bytes_out": 0,
-		"sends_refused": 0,
-		"reads_paused": 0,
-		"wire_bytes_in": 0,
-		"wire_bytes_out": 0,
-		"pings_out": 0,
-		"unreliable_dropped": 0,
-		"compressed_out": 0,
-		"compressions": 0,
-		"unread_messages": 0,
-		"unread_bytes": 0,
-		"unsent_bytes": 0,
-		"opened_at": 0,
-	}
+	return RustWebSocketPeer.new().get_statistics()
 
 
 func is_compression_active() -> bool:

@@ -98,23 +98,8 @@ func get_local_port() -> int:
 
 
 func get_statistics() -> Dictionary:
-	return {
-		"messages_in": 0,
-		"bytes_in": 0,
-		"messages_out": 0,
-		"bytes_out": 0,
-		"sends_refused": 0,
-		"reads_paused": 0,
-		"wire_bytes_in": 0,
-		"wire_bytes_out": 0,
-		"pings_out": 0,
-		"unreliable_dropped": 0,
-		"compressed_out": 0,
-		"compressions": 0,
-		"unread_messages": 0,
-		"unread_bytes": 0,
-		"unsent_bytes": 0,
-		"opened_at": 0,
+	var sums: Dictionary = RustWebSocketPeer.new().get_statistics()
+	sums.merge({
 		"connections": 0,
 		"connections_total": 0,
 		"handshakes_pending": 0,
@@ -124,7 +109,8 @@ func get_statistics() -> Dictionary:
 		"refused_address": 0,
 		"refused_origin": 0,
 		"refused_timeout": 0,
-	}
+	})
+	return sums
 
 
 func is_connection_available() -> bool:

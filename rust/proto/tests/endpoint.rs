@@ -14,6 +14,16 @@ use rust_websocket_proto::{
 };
 use util::{MS, SECOND, config, frame};
 
+/// A server has got twenty messages and handed out the four that its limits allow.
+fn with_sixteen_behind_the_limits(read_ahead: usize) -> Ends {
+    let mut ends = Ends::new(options(NARROW, read_ahead));
+    for _ in 0..20 {
+        send(&mut ends.client, b"x");
+    }
+    assert_eq!(messages(&ends.drive_server()), 4);
+    ends
+}
+
 #[test]
 fn without_reading_ahead_the_limits_stop_decoding() {
     let mut ends = Ends::new(options(NARROW, 0));
@@ -125,11 +135,7 @@ fn the_end_shows_within_the_close_timeout_although_nothing_is_taken() {
 
 #[test]
 fn a_transport_that_ended_behind_unread_input_is_given_up() {
-    let mut ends = Ends::new(options(NARROW, 0));
-    for _ in 0..20 {
-        send(&mut ends.client, b"x");
-    }
-    assert_eq!(messages(&ends.drive_server()), 4);
+    let mut ends = with_sixteen_behind_the_limits(0);
     assert!(!ends.server.awaits_owner());
     ends.server.handle_hangup();
     assert!(ends.server.awaits_owner());
@@ -151,11 +157,7 @@ fn a_transport_that_ended_behind_unread_input_is_given_up() {
 /// Writing may find that the transport is broken before reading does; what had come and was not decoded counts all the same.
 #[test]
 fn a_transport_that_broke_behind_unread_input_is_given_up() {
-    let mut ends = Ends::new(options(NARROW, 0));
-    for _ in 0..20 {
-        send(&mut ends.client, b"x");
-    }
-    assert_eq!(messages(&ends.drive_server()), 4);
+    let mut ends = with_sixteen_behind_the_limits(0);
     ends.server.handle_end(TransportEnd::Error("it was reset".to_owned()));
     assert!(end_of(&events(&mut ends.server, ends.now)).is_none(), "sixteen messages are before it");
     assert!(ends.server.awaits_owner());
@@ -176,11 +178,7 @@ fn a_transport_that_broke_behind_unread_input_is_given_up() {
 
 #[test]
 fn a_transport_that_broke_behind_input_that_is_taken_ends_after_all_of_it() {
-    let mut ends = Ends::new(options(NARROW, 0));
-    for _ in 0..20 {
-        send(&mut ends.client, b"x");
-    }
-    assert_eq!(messages(&ends.drive_server()), 4);
+    let mut ends = with_sixteen_behind_the_limits(0);
     ends.server.handle_end(TransportEnd::Error("it was reset".to_owned()));
     let mut seen = 4;
     while seen < 20 {
@@ -198,11 +196,7 @@ fn lost(error: &str) -> String {
 
 #[test]
 fn our_own_close_drops_what_nobody_expects_any_more() {
-    let mut ends = Ends::new(options(NARROW, 64 * 1024));
-    for _ in 0..20 {
-        send(&mut ends.client, b"x");
-    }
-    assert_eq!(messages(&ends.drive_server()), 4);
+    let mut ends = with_sixteen_behind_the_limits(64 * 1024);
     ends.server.close(1000, "", ends.now);
     assert!(!ends.server.is_holding());
     let received = ends.drive_client();
