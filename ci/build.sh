@@ -81,10 +81,7 @@ say "building ($profile)"
 # that is prepared stays so.
 mkdir -p "$destination"
 install_file "$target_dir/$profile/$built" "$destination/$installed"
-(cd "$root_dir/addon" && find . -type f) | while read -r file; do
-  mkdir -p "$(dirname "$destination/$file")"
-  install_file "$root_dir/addon/$file" "$destination/$file"
-done
+install_scripts_into "$destination"
 install_file "$root_dir/LICENSE" "$destination/LICENSE.txt"
 if [[ ! $destination/THIRD-PARTY-LICENSES.txt -nt $root_dir/Cargo.lock ]]; then
   licences=$destination/THIRD-PARTY-LICENSES.txt.new.$$

@@ -13,8 +13,19 @@ find_godot() {
 
 has_addon() { [[ -f $addon/rust_websocket.gdextension ]]; }
 
-# Builds the addon unless there is one.
-ensure_addon() { has_addon || "$root_dir/ci/build.sh" || die "the addon could not be built."; }
+# Builds the addon unless there is one, whose scripts are brought up to date: a check of scripts that were changed since is none.
+ensure_addon() {
+  if has_addon; then install_scripts_into "$addon"; else "$root_dir/ci/build.sh" || die "the addon could not be built."; fi
+}
+
+# Puts what the addon holds beside its library into folder $1.
+install_scripts_into() {
+  local file
+  (cd "$root_dir/addon" && find . -type f) | while read -r file; do
+    mkdir -p "$(dirname "$1/$file")"
+    install_file "$root_dir/addon/$file" "$1/$file"
+  done
+}
 
 # Builds the echo server without an engine, which other programs are tried on, and sets $echo_server.
 build_echo_server() {
