@@ -9,8 +9,8 @@ extends Node
 ## in have [member grace_period] seconds to finish, the rest is sent away with close code 1012
 ## ([member close_reason]), which [RustWebSocketClient] takes for "come back", and the process quits
 ## with exit code 0. A second signal ends it at once, as without the node, and so does a first one
-## that came just before the node left the tree, unless the next frame finds another such node there
-## (of the next scene), which drains. On Windows the events of
+## that came just before the node left the tree, unless another such node is there at the end of the
+## frame (of the next scene), which drains. On Windows the events of
 ## the console take the place of signals; the system itself ends the process five seconds after its
 ## window was closed.
 ## [codeblock]
@@ -157,13 +157,20 @@ func _watch() -> void:
 			+ ("this system has none" if _signals.is_valid() else "the library is not loaded"))
 
 
-# What was asked for and nobody has taken up is for such a node of the next scene.
+# What was asked for and nobody has taken up is for such a node of the next scene, which the engine
+# puts into the tree late in a frame, but before timers. One timer for each node: a signal refuses
+# the same callable twice.
 func _unwatch() -> void:
-	if _signals.is_valid():
-		if _phase == _Phase.SERVING and _signals.call("count") > 0:
-			get_tree().process_frame.connect(_signals.bind("unwatch_or_end"), CONNECT_ONE_SHOT)
-		else:
-			_signals.call("unwatch")
+	if not _signals.is_valid():
+		return
+	if _phase != _Phase.SERVING:
+		_signals.call("unwatch")
+	elif _signals.call("count") > 0:
+		var behind_the_change := get_tree().create_timer(0.0, true, false, true)
+		behind_the_change.timeout.connect(_signals.bind("unwatch_or_end"))
+	else:
+		# It may have come since.
+		_signals.call("unwatch_or_end")
 	_signals = Callable()
 
 

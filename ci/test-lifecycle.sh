@@ -122,9 +122,9 @@ drain_server() {
 # How many of the lines that begin with $2 the log $1 has, in their columns $3, sorted.
 columns() { grep "^$2 " "$1" | cut -d ' ' -f "$3" | sort; }
 
-# The process $2 ends within ten seconds with the exit code $1.
+# The process $2 ends within fifteen seconds with the exit code $1.
 exits_with() {
-  local code=0 deadline=$((SECONDS + 10))
+  local code=0 deadline=$((SECONDS + 15))
   while is_running "$2" && ((SECONDS < deadline)); do sleep 0.05; done
   ! is_running "$2" || { echo "it still runs" >&2; return 1; }
   wait "$2" || code=$?

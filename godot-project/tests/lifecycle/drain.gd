@@ -6,8 +6,8 @@ extends SceneTree
 ##   listener  the same with RustWebSocketServer and the peers that it hands out
 ##   plain     a server without the node
 ##   freed     one whose node was freed
-##   moved     one whose node leaves the tree in the frame in which the signal comes, as a scene
-##             that changes takes it along; successor=yes: another one is in the next scene
+##   moved     one whose scene, with two nodes, changes in the frame in which the signal comes;
+##             successor=yes: with one node, and another in the next scene
 ##   many      a server whose members leave without a signal, and a node that is told of many
 ##             peers: prints "ok" for what holds
 ##   clients   port=N count=N slow=yes: prints IN when all are in, and GOT id count code reason for
@@ -31,6 +31,7 @@ var _peers: Array[RustWebSocketMultiplayerPeer] = []
 var _ids := {}
 var _in := 0
 var _ended := 0
+var _moves := false
 
 
 func _initialize() -> void:
@@ -43,18 +44,23 @@ func _initialize() -> void:
 		else:
 			_connect_all()
 		return
-	if not _arguments.has("plain"):
+	if not _arguments.has("plain") and not _arguments.has("moved"):
 		_watch()
 	_listen.call_deferred()
 
 
 func _watch() -> void:
-	_lifecycle = RustWebSocketServerLifecycle.new()
-	_lifecycle.grace_period = _arguments.get("grace", "1").to_float()
-	_lifecycle.close_reason = "an update"
+	_lifecycle = _new_lifecycle()
 	_lifecycle.drain_started.connect(_begin_drain)
 	_lifecycle.drained.connect(_show_sent)
 	root.add_child(_lifecycle)
+
+
+func _new_lifecycle() -> RustWebSocketServerLifecycle:
+	var lifecycle := RustWebSocketServerLifecycle.new()
+	lifecycle.grace_period = _arguments.get("grace", "1").to_float()
+	lifecycle.close_reason = "an update"
+	return lifecycle
 
 
 func _begin_drain() -> void:
@@ -78,21 +84,38 @@ func _listen() -> void:
 		_lifecycle.add_server(_server)
 		print("LISTENING ", _server.get_local_port())
 		return
+	if _arguments.has("moved"):
+		change_scene_to_packed(_scene_with(1 if _arguments.has("successor") else 2))
+		while current_scene == null:
+			await process_frame
+		_moves = true
 	_listen_for_members()
 	if _arguments.has("many"):
 		_try_many()
-	elif _arguments.has("moved"):
-		_move()
 
 
-## A frame that lasts until the signal has come.
+func _scene_with(count: int) -> PackedScene:
+	var scene := Node.new()
+	for _index in count:
+		var lifecycle := _new_lifecycle()
+		scene.add_child(lifecycle)
+		lifecycle.owner = scene
+	var packed := PackedScene.new()
+	packed.pack(scene)
+	scene.free()
+	return packed
+
+
+## Before anything else in a frame, as packets and RPCs come, which lasts until the signal has come.
 func _move() -> void:
+	_moves = false
 	var signals: Callable = Engine.get_meta(&"rust_websocket_end_signals")
 	while signals.call("count") == 0:
 		OS.delay_msec(1)
-	_lifecycle.free()
-	if _arguments.has("successor"):
-		_watch()
+	node_added.connect(func(node: Node) -> void:
+		if node is RustWebSocketServerLifecycle:
+			node.drain_started.connect(_begin_drain))
+	change_scene_to_packed(_scene_with(1 if _arguments.has("successor") else 0))
 
 
 func _listen_for_members() -> void:
@@ -105,6 +128,8 @@ func _listen_for_members() -> void:
 
 
 func _process(_delta: float) -> bool:
+	if _moves:
+		_move()
 	if _peer:
 		for _index in 0 if _arguments.has("last") or _arguments.has("many") else 3:
 			_send_to_all()

@@ -20,7 +20,7 @@ use crate::{multiplayer_peer::RustWebSocketMultiplayerPeer, report::fence};
 
 const NAME: &str = "rust_websocket_end_signals";
 
-/// How many have come since the first `watch`. The handler may touch nothing but this.
+/// How many have come since the first `watch`. The handler may touch nothing but this, and what says which it was.
 static COUNT: AtomicU32 = AtomicU32::new(0);
 static WATCH: Mutex<Watch> = Mutex::new(Watch { watchers: 0, before: None });
 
@@ -103,7 +103,7 @@ impl Watch {
     /// The same for a node that has not taken up a request: unless another does, the process ends as if nobody had watched.
     fn end_or_end_the_process(&mut self) {
         self.end();
-        if self.watchers == 0 && COUNT.load(Ordering::Relaxed) > 0 {
+        if self.watchers == 0 && COUNT.load(Ordering::Acquire) > 0 {
             system::end_the_process();
         }
     }
@@ -113,7 +113,7 @@ impl Watch {
 mod system {
     use std::mem::MaybeUninit;
     use std::ptr;
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::{AtomicI32, Ordering};
 
     use libc::{SIG_DFL, SIGINT, SIGTERM, c_int, sigaction};
 
@@ -121,11 +121,15 @@ mod system {
 
     const SIGNALS: [c_int; 2] = [SIGTERM, SIGINT];
 
+    /// Which came last: shells tell Ctrl+C from a kill.
+    static LAST: AtomicI32 = AtomicI32::new(SIGTERM);
+
     pub(super) type Before = [sigaction; 2];
 
     /// The first signal is counted; the second ends the process as if nobody had asked for either.
     extern "C" fn count(signal: c_int) {
-        if COUNT.fetch_add(1, Ordering::Relaxed) > 0 {
+        LAST.store(signal, Ordering::Relaxed);
+        if COUNT.fetch_add(1, Ordering::Release) > 0 {
             // SAFETY: both may be called in a handler (POSIX, async-signal-safe). The signal is blocked until this returns.
             unsafe {
                 libc::signal(signal, SIG_DFL);
@@ -162,7 +166,7 @@ mod system {
     /// What the system does with a request that nobody has asked for.
     pub(super) fn end_the_process() {
         // SAFETY: the signal is valid, and its handler is the one from before.
-        unsafe { libc::raise(SIGTERM) };
+        unsafe { libc::raise(LAST.load(Ordering::Relaxed)) };
     }
 }
 
@@ -313,7 +317,7 @@ mod tests {
     fn a_request_that_nobody_takes_up_ends_the_process() {
         let ended = alone("a_request_that_nobody_takes_up_ends_the_process", |watch| {
             watch.begin();
-            requests::ask();
+            requests::interrupt();
             wait_for_count(1);
             watch.begin();
             watch.end_or_end_the_process();
@@ -321,7 +325,7 @@ mod tests {
             watch.end_or_end_the_process();
             wait_for_the_end();
         });
-        assert!(ended.is_none_or(requests::has_ended_it), "{ended:?}");
+        assert!(ended.is_none_or(requests::was_interrupted), "{ended:?}");
     }
 
     /// Between the event and the end there is the drain, and after it the node goes.
@@ -353,8 +357,18 @@ mod tests {
             unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
         }
 
+        /// Ctrl+C.
+        pub(super) fn interrupt() {
+            // SAFETY: sends a signal to this process.
+            unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+        }
+
         pub(super) fn has_ended_it(status: ExitStatus) -> bool {
             status.signal() == Some(libc::SIGTERM)
+        }
+
+        pub(super) fn was_interrupted(status: ExitStatus) -> bool {
+            status.signal() == Some(libc::SIGINT)
         }
     }
 
@@ -363,7 +377,7 @@ mod tests {
         use std::ffi::c_void;
         use std::ptr;
 
-        use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_CLOSE_EVENT};
+        use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT};
 
         use super::*;
 
@@ -379,6 +393,10 @@ mod tests {
             happen(CTRL_BREAK_EVENT);
         }
 
+        pub(super) fn interrupt() {
+            happen(CTRL_C_EVENT);
+        }
+
         pub(super) fn close_the_console() {
             happen(CTRL_CLOSE_EVENT);
         }
@@ -392,6 +410,10 @@ mod tests {
         pub(super) fn has_ended_it(status: ExitStatus) -> bool {
             // Wine says 0.
             [STATUS_CONTROL_C_EXIT.cast_signed(), 0].map(Some).contains(&status.code())
+        }
+
+        pub(super) fn was_interrupted(status: ExitStatus) -> bool {
+            has_ended_it(status)
         }
     }
 }

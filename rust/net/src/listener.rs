@@ -329,6 +329,8 @@ pub(crate) struct Acceptor {
     readable: bool,
     /// Connections whose handshake is pending.
     pending: usize,
+    /// Whoever has come and found no place. Only then does a handshake make way: what the kernel holds is not known before it is taken.
+    waiting: Option<(Box<dyn Socket>, Endpoint)>,
     retry_at: Option<Instant>,
     /// All places are taken, and by then somebody may have to make way.
     full_until: Option<Instant>,
@@ -339,14 +341,24 @@ pub(crate) enum Accepted {
     Socket(Box<dyn Socket>, Endpoint),
     /// More may be waiting, but the connections come first.
     TurnOver,
-    /// There is no room for more unless a handshake makes way; it tries again a little later.
-    NoRoom,
+    /// Somebody has come and no place is free unless a handshake makes way; it tries again a little later.
+    NoPlace,
+    /// The same for want of a file descriptor.
+    NoDescriptor,
     Nothing,
 }
 
 impl Acceptor {
     pub(crate) fn new(shared: Arc<ListenerShared>) -> Self {
-        Self { shared, token: None, readable: true, pending: 0, retry_at: None, full_until: None }
+        Self {
+            shared,
+            token: None,
+            readable: true,
+            pending: 0,
+            waiting: None,
+            retry_at: None,
+            full_until: None,
+        }
     }
 
     pub(crate) fn id(&self) -> usize {
@@ -396,29 +408,31 @@ impl Acceptor {
         self.retry_at = None;
         self.full_until = self.full_until.filter(|until| *until > now);
         let mut aborted = 0;
-        while self.readable && self.shared.is_accepting() {
-            let max_pending = self.shared.admission().max_pending;
-            let unseen = self.shared.unseen.get();
-            if self.pending + unseen >= max_pending {
-                // Not at each that comes: who makes way is looked for among all.
-                if self.full_until.is_none() && self.pending >= (max_pending / 2).max(1) {
-                    self.full_until = Some(now + RETRY_DELAY);
-                    return Accepted::NoRoom;
-                }
-                if self.shared.unseen.hold_back(unseen) {
-                    return Accepted::Nothing;
-                }
-                continue;
-            }
+        while self.shared.is_accepting() && (self.waiting.is_some() || self.readable) {
             if taken >= ACCEPTS_PER_TURN || aborted >= ABORTED_PER_TURN {
                 return Accepted::TurnOver;
             }
-            match self.shared.with_socket(|socket| accept_with_margin(socket)) {
-                Some(Ok((socket, address))) => {
+            if let Some(comer) = self.waiting.take() {
+                let unseen = self.shared.unseen.get();
+                let max_pending = self.shared.admission().max_pending;
+                if self.pending + unseen < max_pending {
                     self.pending += 1;
-                    return Accepted::Socket(socket, address);
+                    return Accepted::Socket(comer.0, comer.1);
                 }
-                Some(Err(Unaccepted::Nobody)) => self.readable = false,
+                self.waiting = Some(comer);
+                if !self.shared.unseen.hold_back(unseen) {
+                    continue;
+                }
+                // Not at each that comes: who makes way is looked for among all.
+                if self.full_until.is_none() && self.pending >= (max_pending / 2).max(1) {
+                    self.full_until = Some(now + RETRY_DELAY);
+                    return Accepted::NoPlace;
+                }
+                return Accepted::Nothing;
+            }
+            match self.shared.with_socket(|socket| accept_with_margin(socket)) {
+                Some(Ok(comer)) => self.waiting = Some(comer),
+                Some(Err(Unaccepted::Nobody)) | None => self.readable = false,
                 Some(Err(Unaccepted::Aborted)) => aborted += 1,
                 Some(Err(Unaccepted::Failed(problem))) => {
                     // Whoever is not accepted stays in the backlog.
@@ -429,10 +443,9 @@ impl Acceptor {
                     }
                     return match problem {
                         Outage::Other(_) => Accepted::Nothing,
-                        Outage::Scarce(_) | Outage::Exhausted(_) => Accepted::NoRoom,
+                        Outage::Scarce(_) | Outage::Exhausted(_) => Accepted::NoDescriptor,
                     };
                 }
-                None => self.readable = false,
             }
         }
         Accepted::Nothing

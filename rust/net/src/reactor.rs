@@ -87,6 +87,12 @@ impl Entry {
             is_advanced: self.conn.is_past_signature(),
         }
     }
+
+    /// As one of those who may have to make way: whose it is, its number, and for how long it has hung.
+    fn as_hanging(&self, id: usize, now: Instant) -> Option<(AddressKey, usize, Duration)> {
+        let (address, since) = self.conn.hangs()?;
+        Some((address, id, now.saturating_duration_since(since)))
+    }
 }
 
 /// What a connection's turn has come to.
@@ -478,14 +484,15 @@ impl Reactor {
                     self.ready.push(id);
                     return;
                 }
-                Accepted::NoRoom if self.make_room(now) => {
+                Accepted::NoPlace if self.free_places(id, now) => return,
+                Accepted::NoDescriptor if self.free_descriptors(now) => {
                     if let Some(acceptor) = self.acceptors.get_mut(&id) {
                         acceptor.retry_now();
                         self.ready.push(id);
                     }
                     return;
                 }
-                Accepted::Nothing | Accepted::NoRoom => {
+                Accepted::Nothing | Accepted::NoPlace | Accepted::NoDescriptor => {
                     let Some(acceptor) = self.acceptors.get(&id) else { return };
                     if let Some(deadline) = acceptor.next_deadline() {
                         self.deadlines.insert((deadline, id));

@@ -26,6 +26,8 @@ use util::{Client, Server, options, request, wait_until};
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
+const GOODBYE: &[u8] = &[0x88, 0x80, 0, 0, 0, 0];
+
 /// A handshake may take much longer than this: nobody gets in by somebody else's timeout.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -48,12 +50,116 @@ fn those_that_hang_make_way_of(places: usize) {
     server.listener.set_admission(Admission { max_pending: places, ..Admission::default() });
     let patient = connect(server.address(), 3);
     let mut hanging: Vec<_> = (1..places).map(|_| connect(server.address(), 2)).collect();
-    wait_until("all places are taken", || pending(&server) == places as u64);
+    // Whoever was connected a second ago may have made way already.
+    wait_until("all places are taken", || {
+        pending(&server) == places as u64 || hanging.iter_mut().any(has_ended)
+    });
 
     somebody_gets_in(&mut server);
     // All that have hung for long enough by then: it took a while to connect them.
     assert!(hanging.iter_mut().any(has_ended), "some of the address that had most have made way");
     gets_in(patient, &mut server);
+}
+
+/// Who makes way gives a place to somebody: not who has none there, and not where nobody waits for it.
+#[test]
+fn where_places_are_taken_nobody_makes_way_in_vain() {
+    let _alone = alone();
+    those_without_a_place_do_not_make_way();
+    a_slow_handshake_is_left_alone_where_nobody_waits();
+}
+
+fn those_without_a_place_do_not_make_way() {
+    const PLACES: u8 = 2;
+    let mut patient = options();
+    Arc::make_mut(&mut patient.config).close_timeout = Duration::from_secs(600);
+    let (mut server, other) = (Server::new(patient.clone()), Server::new(patient));
+    server.listener.set_admission(Admission { max_pending: PLACES.into(), ..Admission::default() });
+    let mut elsewhere: Vec<_> = (0..=PLACES).map(|_| connect(other.address(), 2)).collect();
+    wait_until("who hangs elsewhere", || pending(&other) == elsewhere.len() as u64);
+    let mut leaving = connect(server.address(), 2);
+    gets_in_and_leaves(&mut leaving, &mut server);
+    let mut hanging: Vec<_> = (0..PLACES).map(|_| connect(server.address(), 2)).collect();
+
+    somebody_gets_in(&mut server);
+    assert!(hanging.iter_mut().any(has_ended), "who has a place has made way");
+    assert!(!elsewhere.iter_mut().any(has_ended), "whoever hangs at another listener has none here");
+    assert!(is_heard(&mut leaving), "nor has who is saying goodbye");
+}
+
+/// Connects, is let in, and says goodbye, but keeps its end open.
+fn gets_in_and_leaves(client: &mut TcpStream, server: &mut Server) {
+    client.write_all(REQUEST).unwrap();
+    let mut answer = Vec::new();
+    wait_until("it is let in", || {
+        server.poll();
+        answer.extend_from_slice(&read_some(client));
+        answer.ends_with(b"\r\n\r\n")
+    });
+    client.write_all(GOODBYE).unwrap();
+    wait_until("its goodbye is answered", || has_ended(client));
+    wait_until("and known", || {
+        server.poll();
+        server.only().closed.is_some()
+    });
+}
+
+fn a_slow_handshake_is_left_alone_where_nobody_waits() {
+    let mut server = Server::new(options());
+    server.listener.set_admission(Admission { max_pending: 1, ..Admission::default() });
+    let slow = connect(server.address(), 2);
+    wait_until("the only place is taken", || pending(&server) == 1);
+    std::thread::sleep(Duration::from_millis(1500)); // after a second it may be cut off
+    gets_in(slow, &mut server);
+}
+
+/// Where there are descriptors to spare, answers that nobody fetches hold no more than so much.
+#[test]
+fn answers_that_are_not_fetched_are_bounded() {
+    const SIZE: usize = 16 * 1024 * 1024;
+    const COMING: usize = 60;
+    const MOST: usize = 256 * 1024 * 1024;
+    let _alone = alone();
+    let mut server = Server::new(options());
+    server.listener.set_admission(Admission { asks_owner: Some(SOON), ..Admission::default() });
+    let page = Bytes::from(vec![b' '; SIZE]);
+    let mut clients: Vec<_> = [3]
+        .into_iter()
+        .chain([2; COMING])
+        .map(|last| {
+            let mut client = connect(server.address(), last);
+            client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            wait_until("its turn", || {
+                server.poll();
+                !server.asked.is_empty()
+            });
+            let answer = Answer::binary(200, page.clone(), Vec::new()).unwrap();
+            server.asked.pop().unwrap().decide(Decision::Answer(answer), None);
+            client
+        })
+        .collect();
+    let fetched: Vec<bool> = clients.iter_mut().map(|client| fetch(client) >= SIZE).collect();
+    let whole = fetched.iter().filter(|is_whole| **is_whole).count();
+    assert!(fetched[0], "the address that holds little is spared");
+    assert!(fetched[COMING], "the latest is spared");
+    assert!(!fetched[1], "the oldest is cut off");
+    // A part of each is the kernel's.
+    assert!((MOST / SIZE / 2..MOST / SIZE * 2).contains(&whole), "{whole} of {COMING}");
+}
+
+/// Reads until the end, and returns how many bytes came.
+fn fetch(client: &mut TcpStream) -> usize {
+    client.set_nonblocking(false).unwrap();
+    client.set_read_timeout(Some(util::PATIENCE)).unwrap();
+    let (mut count, mut bytes) = (0, vec![0; 256 * 1024]);
+    loop {
+        match client.read(&mut bytes) {
+            Ok(0) => return count,
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return count,
+            Err(error) => panic!("neither the answer nor its end came: {error}"),
+        }
+    }
 }
 
 /// One outage to the process, which is told once, by the first of these.
@@ -105,7 +211,8 @@ fn those_that_do_not_fetch_their_answer_make_way() {
         .collect();
     let before = limit_files(limit_with_room_for(45));
     server.listener.set_accepting(true);
-    let page = Bytes::from(vec![b' '; 8 * 1024 * 1024]);
+    // All that find a descriptor together stay below what answers may hold.
+    let page = Bytes::from(vec![b' '; 5 * 1024 * 1024]);
     let mut answered = 0;
     wait_until("all of them in their turn", || {
         server.poll();
@@ -141,7 +248,7 @@ fn those_that_were_open_make_way() {
         // Each says goodbye once it has been let in, and waits.
         for client in &mut clients {
             if client.read(&mut [0; 1024]).is_ok_and(|count| count > 100) {
-                client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).unwrap();
+                client.write_all(GOODBYE).unwrap();
             }
         }
         server.links.values().filter(|link| link.closed.is_some()).count() == COMING
@@ -184,6 +291,24 @@ fn gets_in(mut client: TcpStream, server: &mut Server) {
         server.poll();
         server.links.len() > before
     });
+}
+
+/// Whether somebody reads what it sends: a socket that was closed answers with a reset.
+fn is_heard(client: &mut TcpStream) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(100) {
+        if client.write_all(&[0]).is_err() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+fn read_some(client: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = [0; 1024];
+    let count = client.read(&mut bytes).unwrap_or(0);
+    bytes[..count].to_vec()
 }
 
 fn has_ended(client: &mut TcpStream) -> bool {

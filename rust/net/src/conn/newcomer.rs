@@ -17,6 +17,7 @@ impl Conn {
             arrivals.reports.push(Arrival::Over(self.shared.id()));
         }
         let address = pending.client(&self.stage).address.key();
+        self.refuse_sends();
         self.sent_away = Some(Box::new(SentAway { address, since: now }));
         self.place = None;
         self.owner = Owner::Gone;
@@ -47,7 +48,7 @@ impl Conn {
         self.pending.as_ref().map(|pending| pending.client(&self.stage).address.key())
     }
 
-    /// Whose it is and since when it hangs, if it may be cut off for want of room: its handshake is pending and there is no complete
+    /// Whose it is and since when it hangs, if it may have to make way for others: its handshake is pending and there is no complete
     /// request so far, or it was sent away.
     pub(crate) fn hangs(&self) -> Option<(AddressKey, Instant)> {
         match (&self.pending, &self.sent_away) {

@@ -100,22 +100,30 @@ impl Reactor {
         }
     }
 
-    /// There is no room for others: cuts off those who linger, and of one address the handshakes that hang for long and the answers
-    /// that were not fetched for long. True if there is room now.
-    pub(super) fn make_room(&mut self, now: Instant) -> bool {
+    /// Somebody has no place at a listener: cuts off the handshakes there that hang for long, of one address. True if there were
+    /// some, at the end of which the listener looks again.
+    pub(super) fn free_places(&mut self, listener: usize, now: Instant) -> bool {
+        let at_it = self.conns.iter().filter(|(_, entry)| entry.conn.pending_at() == Some(listener));
+        let victims = those_who_make_way(at_it.filter_map(|(id, entry)| entry.as_hanging(*id, now)));
+        self.cut_all(victims)
+    }
+
+    /// There is no descriptor for others: cuts off those who linger, and of one address the handshakes that hang for long and the
+    /// answers that were not fetched for long. True if there were some.
+    pub(super) fn free_descriptors(&mut self, now: Instant) -> bool {
         // Also those that were open, and over which the place of another stands by now.
         let lingering = self.conns.iter().filter(|(_, entry)| entry.conn.lingers());
         let mut victims: Vec<usize> = lingering.map(|(id, _)| *id).collect();
         let others = self.conns.iter().filter(|(_, entry)| !entry.conn.lingers());
-        let hanging = others.filter_map(|(id, entry)| {
-            let (address, since) = entry.conn.hangs()?;
-            Some((address, *id, now.saturating_duration_since(since)))
-        });
-        victims.extend(those_who_make_way(hanging));
-        let has_room = !victims.is_empty();
+        victims.extend(those_who_make_way(others.filter_map(|(id, entry)| entry.as_hanging(*id, now))));
+        self.cut_all(victims)
+    }
+
+    fn cut_all(&mut self, victims: Vec<usize>) -> bool {
+        let is_any = !victims.is_empty();
         victims.into_iter().for_each(|id| self.cut(id));
         self.lingering.retain(|id| self.conns.contains_key(id));
-        has_room
+        is_any
     }
 
     fn cut(&mut self, id: usize) {
