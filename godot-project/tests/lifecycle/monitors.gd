@@ -37,6 +37,7 @@ func _run() -> void:
 	_check(_ours() == NAMES, "with the first listener all are there, in order: %s" % [_ours()])
 	_check(_read(0) is int and _read(0) == 0, "no connection yet")
 	_handshake_pending()
+	_refused_browser()
 	_connections()
 	_unread_and_rates()
 	_over_the_stream_of_a_script()
@@ -67,6 +68,29 @@ func _handshake_pending() -> void:
 	peer.close(-1)
 	peer = null
 	_until(func() -> bool: return _read(1) == 0, "it is pending no more")
+
+
+## A browser is let in to be told by a close frame why it may not stay; it does not answer.
+func _refused_browser() -> void:
+	_server.max_clients = 0
+	var browser := StreamPeerTCP.new()
+	browser.connect_to_host(ADDRESS, _server.get_local_port())
+	var connected := func() -> bool:
+		browser.poll()
+		return browser.get_status() == StreamPeerTCP.STATUS_CONNECTED
+	_until(connected, "a browser comes")
+	browser.put_data(("GET / HTTP/1.1\r\nHost: a\r\nOrigin: https://a\r\nUpgrade: websocket\r\n"
+		+ "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		+ "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").to_ascii_buffer())
+	var told := func() -> bool:
+		browser.poll()
+		return browser.get_available_bytes() > 0
+	_until(told, "it is told")
+	var begun := Time.get_ticks_msec()
+	_until(func() -> bool: return _read(1) == 0, "whoever is refused is pending no more")
+	_check(Time.get_ticks_msec() - begun < 3500, "long before it is given up")
+	_server.max_clients = -1
+	browser.disconnect_from_host()
 
 
 func _connections() -> void:
