@@ -41,7 +41,7 @@ fn with_share(now: Instant, poll: impl FnOnce(&mut Budget)) {
     let share = frame_share::left(now).max(LEAST_SHARE);
     let mut budget = Budget::new(share);
     poll(&mut budget);
-    frame_share::spend(now, share.saturating_sub(budget.left()));
+    frame_share::spend(now, share.saturating_sub(budget.left()) + budget.overdrawn());
 }
 
 /// An [`Endpoint`] and the stream it talks over.

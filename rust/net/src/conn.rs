@@ -40,6 +40,10 @@ pub(crate) use turn::Turn;
 /// Slices handed to one vectored write.
 const SLICES_PER_WRITE: usize = 64;
 
+/// Bytes of an answer to a plain request that take long enough to look at the clock behind them: whoever reads as fast as it can would
+/// have megabytes of it written at once. What an owner sends is no more than it wants, and counts as refused if it is not offered.
+const MUCH_WRITTEN: usize = 64 * 1024;
+
 /// How far a connection has come.
 #[derive(Debug)]
 enum Stage {
@@ -229,7 +233,7 @@ impl Conn {
             self.endpoint.handle_timeout(turn.now);
             more |= self.deliver_events(turn);
         }
-        self.write(turn);
+        more |= self.write(turn);
         more |= self.deliver_events(turn);
         if !self.endpoint.wants_read() {
             // Room that was made since `receive` may be used up again already, and the end is not reported twice.
@@ -267,7 +271,7 @@ impl Conn {
         if self.pending.is_some() {
             self.deliver_events(turn); // a decision
         }
-        self.write(turn);
+        while self.write(turn) {}
         if let Stage::Connected(wire) = &mut self.stage {
             // One pass, whatever comes of it. What was not read is thrown away: closing over it would send a reset.
             _ = wire.transport.shut_down_writing();
@@ -473,22 +477,28 @@ impl Conn {
         true
     }
 
-    /// Writes until the protocol has nothing more or the kernel takes no more: what is left then counts as what it has refused.
-    fn write(&mut self, turn: &mut Turn<'_>) {
-        let Stage::Connected(wire) = &mut self.stage else { return };
+    /// Writes until the protocol has nothing more, the kernel takes no more (what is left then counts as what it has refused), or the
+    /// turn's share is over behind much of an answer to somebody who was sent away. True in the last case.
+    fn write(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Stage::Connected(wire) = &mut self.stage else { return false };
+        let mut written = 0;
         while wire.writable {
+            if self.sent_away.is_some() && written >= MUCH_WRITTEN && turn.now.elapsed() >= turn.share {
+                return true;
+            }
             let is_established = wire.transport.is_established();
             if is_established {
                 self.endpoint.fill_output(turn.now, turn.compressor);
             }
             let has_output = self.endpoint.has_output() && is_established;
             if !has_output && !wire.transport.has_pending_output() {
-                return;
+                return false;
             }
             let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
             let filled = if has_output { self.endpoint.output(&mut slices) } else { 0 };
             match wire.transport.write(&slices[..filled]) {
                 Ok(count) => {
+                    written += count;
                     turn.note_copied(count);
                     self.endpoint.wrote(count, turn.now);
                 }
@@ -505,6 +515,7 @@ impl Conn {
                 }
             }
         }
+        false
     }
 
     /// After the end of the protocol: leaves the transport as far as that can be done without waiting.

@@ -50,6 +50,10 @@ const SCRATCH: usize = 64 * 1024;
 const TURN: Duration = Duration::from_millis(1);
 const LEAST_SHARE: Duration = Duration::from_micros(20);
 
+/// A connection whose steps cost more than its share is left out of so many turns at most: its time is also a clock's, which goes on
+/// while others have the processor.
+const MOST_SHARES_OWED: u32 = 16;
+
 /// Bytes that the connections of listeners may read ahead of their owners, all together.
 const READ_AHEAD: isize = 64 * 1024 * 1024;
 
@@ -68,6 +72,8 @@ struct Entry {
     /// Of its next turn.
     cost: Cost,
     armed: Option<Instant>,
+    /// What it has had of earlier turns beyond its share, and has yet to pay.
+    debt: Duration,
     /// Whose handshake it is while that is pending.
     address: Option<AddressKey>,
 }
@@ -75,7 +81,7 @@ struct Entry {
 impl Entry {
     fn new(conn: Box<Conn>) -> Self {
         let (cost, address) = (conn.cost(), conn.handshake_of());
-        Self { conn, readiness: Readiness::default(), cost, armed: None, address }
+        Self { conn, readiness: Readiness::default(), cost, armed: None, debt: Duration::ZERO, address }
     }
 
     /// As one of those who wait for a share of the handshakes.
@@ -545,7 +551,7 @@ impl Reactor {
         let mut sockets = Sockets { id, registry: self.poll.registry(), owners: &mut self.owners };
         let mut turn = Turn {
             now: Instant::now(),
-            budget: Budget::new(share),
+            budget: Budget::in_debt(share, entry.debt),
             share,
             read_ahead: &mut self.read_ahead,
             scratch: &mut self.scratch,
@@ -553,7 +559,12 @@ impl Reactor {
             sockets: &mut sockets,
             has_copied_much: &mut self.has_copied_much,
         };
-        Some(operation(&mut entry.conn, &mut turn))
+        let result = operation(&mut entry.conn, &mut turn);
+        // What a handshake takes is no debt: they have a share of their own.
+        let is_open = entry.address.is_none() && entry.cost == Cost::Low;
+        entry.debt =
+            if is_open { turn.budget.overdrawn().min(share * MOST_SHARES_OWED) } else { Duration::ZERO };
+        Some(result)
     }
 
     /// One non-blocking pass over what is still to be written; nobody waits.

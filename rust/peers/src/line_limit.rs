@@ -19,18 +19,15 @@ impl LineCause {
     /// Of everything that is said beyond [`MAX_CAUSES`].
     const OTHERS: Self = Self(0);
 
-    /// The sentence without what differs from peer to peer: its numbers, and what stands in parentheses, which may be the other
-    /// side's words.
+    /// The sentence without what differs from peer to peer: its numbers, and everything from the first parenthesis to the last, which
+    /// may be the other side's words, with parentheses of their own.
     pub fn of_sentence(text: &str) -> Self {
+        let (before, rest) = text.split_once('(').unwrap_or((text, ""));
+        let behind = rest.rsplit_once(')').map_or("", |(_, behind)| behind);
         let mut hasher = DefaultHasher::new();
-        let mut depth = 0_usize;
-        for character in text.chars() {
-            match character {
-                '(' => depth += 1,
-                ')' => depth = depth.saturating_sub(1),
-                _ if depth > 0 || character.is_ascii_digit() => {}
-                _ => hasher.write_u32(character.into()),
-            }
+        for character in before.chars().chain(behind.chars()).filter(|character| !character.is_ascii_digit())
+        {
+            hasher.write_u32(character.into());
         }
         Self(hasher.finish().max(1))
     }
@@ -196,6 +193,10 @@ mod tests {
     fn the_other_side_s_words_and_numbers_make_no_cause() {
         let cause = LineCause::of_sentence;
         assert_eq!(cause("Peer 7: not open (it said: 'a')."), cause("Peer 12: not open (it said: 'b (c)')."));
+        for words in [")", "))abc", "(", ") ("] {
+            let said = format!("Peer 9: not open (it said: '{words}').");
+            assert_eq!(cause("Peer 7: not open (it said: 'a')."), cause(&said), "{said}");
+        }
         assert_ne!(cause("close_timeout must be above 0."), cause("handshake_timeout must be above 0."));
     }
 }

@@ -29,17 +29,30 @@ const LEAST_READ: usize = 4 * 1024;
 #[derive(Debug, Clone)]
 pub struct Budget {
     left: u64,
+    overdrawn: u64,
 }
 
 impl Budget {
     /// Work for about that long.
     pub fn new(time: Duration) -> Self {
-        Self { left: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) }
+        Self { left: nanos(time), overdrawn: 0 }
     }
 
     /// No limit: for tests and for who has all the time.
     pub const fn unlimited() -> Self {
-        Self { left: u64::MAX }
+        Self { left: u64::MAX, overdrawn: 0 }
+    }
+
+    /// Of that time, with what an earlier turn has [`overdrawn`](Self::overdrawn): whose steps cost more than a turn has gets fewer turns.
+    pub fn in_debt(time: Duration, debt: Duration) -> Self {
+        let mut budget = Self::new(time);
+        budget.charge_time(debt);
+        budget
+    }
+
+    /// By how much it was exceeded.
+    pub fn overdrawn(&self) -> Duration {
+        Duration::from_nanos(self.overdrawn)
     }
 
     /// Whether nothing may be done any more in this turn.
@@ -69,7 +82,7 @@ impl Budget {
 
     /// Counts time that the driver has measured.
     pub fn charge_time(&mut self, time: Duration) {
-        self.charge(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        self.charge(nanos(time));
     }
 
     /// Counts a piece of a compressed payload. What becomes longer costs by its length; what does not is made of block headers,
@@ -83,8 +96,13 @@ impl Budget {
     }
 
     pub(crate) fn charge(&mut self, cost: u64) {
+        self.overdrawn = self.overdrawn.saturating_add(cost.saturating_sub(self.left));
         self.left = self.left.saturating_sub(cost);
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -102,6 +120,23 @@ mod tests {
         assert!(budget.is_spent());
         assert_eq!(budget.read_size(), LEAST_READ, "a call is worth that much");
         assert_eq!(Budget::unlimited().read_size(), usize::MAX / usize::try_from(READ_BYTE).unwrap());
+    }
+
+    #[test]
+    fn what_is_overdrawn_is_paid_by_later_turns() {
+        let share = Duration::from_micros(50);
+        let mut budget = Budget::new(share);
+        budget.charge_time(Duration::from_micros(40));
+        budget.charge_time(Duration::from_micros(130));
+        assert_eq!(budget.overdrawn(), Duration::from_micros(120));
+        let mut turns = Vec::new();
+        let mut debt = budget.overdrawn();
+        while turns.len() < 4 {
+            let budget = Budget::in_debt(share, debt);
+            debt = budget.overdrawn();
+            turns.push(budget.left());
+        }
+        assert_eq!(turns, [Duration::ZERO, Duration::ZERO, Duration::from_micros(30), share]);
     }
 
     #[test]

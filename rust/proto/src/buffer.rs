@@ -17,6 +17,9 @@ const COPIED_PAYLOAD: usize = 1024;
 /// Small frames are gathered in chunks of at most this size.
 const GATHERED_CHUNK: usize = 16 * 1024;
 
+/// Offered to the transport at once: a system call with megabytes takes longer than one connection may keep the others waiting.
+const MOST_OFFERED: usize = 256 * 1024;
+
 /// Received bytes that have not been decoded.
 #[derive(Debug, Default)]
 pub(crate) struct ReceiveBuffer {
@@ -272,11 +275,17 @@ impl SendQueue {
 
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut skipped = self.front_written;
-        let mut filled = 0;
+        let (mut filled, mut left) = (0, MOST_OFFERED);
         for (slot, chunk) in slices.iter_mut().zip(&self.chunks) {
-            *slot = IoSlice::new(chunk.bytes().get(skipped..).unwrap_or_default());
+            let bytes = chunk.bytes().get(skipped..).unwrap_or_default();
+            let bytes = bytes.get(..left).unwrap_or(bytes);
+            *slot = IoSlice::new(bytes);
             skipped = 0;
             filled += 1;
+            left -= bytes.len();
+            if left == 0 {
+                break;
+            }
         }
         filled
     }

@@ -298,6 +298,27 @@ fn few_streams_that_begin_anew_behind_final_blocks_fit_into_a_turn_and_1024_into
     }
 }
 
+/// What costs little in between does not bring the large steps back.
+#[test]
+fn streams_that_begin_anew_are_met_in_small_steps_from_then_on() {
+    let stored = [&[0x00, 0xfb, 0x01, 0x04, 0xfe][..], &[b'a'; 507]].concat(); // as long as a large step
+    let message = [stored, [3, 0].repeat(256)].concat().repeat(3);
+    let mut ends = lossless(frame(0xc2, &message, true));
+    let (mut overdrawn, mut seen) = (Vec::new(), 0);
+    loop {
+        let mut budget = Budget::new(20 * MS / 1000);
+        let (events, why) = polled(&mut ends.server, &mut budget, ends.now);
+        overdrawn.push(budget.overdrawn());
+        seen += messages(&events);
+        if !matches!(why, Polled::BudgetSpent) {
+            break;
+        }
+    }
+    assert_eq!(seen, 1);
+    let large: Vec<_> = overdrawn.iter().filter(|by| **by > 20 * MS / 1000).collect();
+    assert_eq!(large.len(), 1, "the first cannot be known: {large:?}");
+}
+
 #[test]
 fn at_most_32_pongs_wait_and_the_latest_ping_is_answered() {
     let mut ends = Ends::new(options(WIDE, 0));

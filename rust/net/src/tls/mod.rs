@@ -9,6 +9,7 @@ mod expected_name;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod identity;
+mod issuers;
 mod key_log;
 mod role;
 mod roots;

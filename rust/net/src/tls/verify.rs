@@ -26,8 +26,8 @@ use thiserror::Error;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 use super::{
-    DefaultRoots, ExpectedName, certificate::Certificate, provider, role::Role, roots::Limits, roots::Roots,
-    unfit::Unfit,
+    DefaultRoots, ExpectedName, certificate::Certificate, issuers::possible_issuers, provider, role::Role,
+    roots::Limits, roots::Roots, unfit::Unfit,
 };
 
 /// Certificates that count.
@@ -72,7 +72,8 @@ impl Checker {
         if certificate.is_self_issued() && roots.certificates.contains(der) {
             return self.check_alone(certificate, now);
         }
-        match self.check_by_webpki(roots, der, intermediates, now) {
+        let intermediates = possible_issuers(certificate, intermediates);
+        match self.check_by_webpki(roots, der, &intermediates, now) {
             Ok(()) if certificate.may_be_used_by(self.role) => Ok(()),
             Ok(()) => Err(CertificateError::InvalidPurpose),
             Err(webpki::Error::CaUsedAsEndEntity | webpki::Error::UnsupportedCertVersion) => {

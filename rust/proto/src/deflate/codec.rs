@@ -212,7 +212,8 @@ pub(crate) enum InflateError {
 /// Compressed payloads are unmasked and inflated in pieces of this size: as large a step as a spent budget can be exceeded by. It
 /// becomes at most a thousand times larger.
 pub(crate) const MOST_INFLATED_AT_ONCE: usize = 512;
-/// The same behind a piece in which streams have begun anew, for which two bytes are enough.
+/// The same behind a piece in which streams have begun anew, for which two bytes are enough. It stays so: honest senders have no such
+/// pieces, and others would send some that cost little in between.
 const LEAST_INFLATED_AT_ONCE: usize = 16;
 
 /// A message is one stream, or with senders that end each of its pieces, one for each of these.
@@ -255,8 +256,9 @@ impl Inflater {
     /// How many streams were begun anew since this was asked last: each takes as long as a page of text.
     pub(crate) fn take_restarts(&mut self) -> usize {
         let restarts = self.restarts - std::mem::replace(&mut self.counted, self.restarts);
-        self.at_once =
-            if restarts > 1 { LEAST_INFLATED_AT_ONCE } else { (self.at_once * 2).min(MOST_INFLATED_AT_ONCE) };
+        if restarts > 1 {
+            self.at_once = LEAST_INFLATED_AT_ONCE;
+        }
         restarts
     }
 
