@@ -225,6 +225,8 @@ run_descriptors() {
     >"$clients" 2>&1 || fail "descriptors: the clients fail" "$clients"
   wait "$server" || code=$?
   add_oks "$log"
+  # Of the one that the script makes itself the line is wanted, with where it was.
+  sed -i '/^ERROR: create_server: cannot listen .*no file descriptors left/,/ _process (/d' "$log"
   if ((code != 0)) || [[ $(complaints "$log" | grep -vc 'WARNING: The server on port [0-9]* accepts nobody for now: ') != 0 ]]; then
     fail "descriptors: exit code $code" "$log"
   elif [[ $(complaints "$log" | wc -l) != 1 ]] || grep -qi backtrace "$log"; then

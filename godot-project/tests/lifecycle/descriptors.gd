@@ -77,6 +77,12 @@ func _fills() -> bool:
 	for i in FILES:
 		files.append(FileAccess.open("res://project.godot", FileAccess.READ))
 	_judge(not files.has(null), "the game opens files at the limit")
+	while files.back() != null and files.size() < 1000:
+		files.append(FileAccess.open("res://project.godot", FileAccess.READ))
+	var another: MultiplayerPeer = ClassDB.instantiate("RustWebSocketMultiplayerPeer")
+	var code: Error = another.create_server(0, ADDRESS)
+	_judge(code == ERR_CANT_CREATE, "without one a server cannot be made, which is told: %d" % code)
+	files.clear()
 	_order("leave 20")
 	_before = _in
 	return true
