@@ -15,6 +15,8 @@ pub(crate) struct Incoming {
     cost: usize,
     /// A packet was taken since the last poll.
     was_read: bool,
+    /// What has to wait before they are looked through again.
+    trims_above: usize,
 }
 
 /// What may wait here before packets of peers that have left are dropped. Those of live peers do
@@ -77,6 +79,10 @@ impl Incoming {
     /// memory.
     pub(crate) fn trim(&mut self, is_live: impl Fn(i32) -> bool) {
         if self.cost <= KEPT {
+            self.trims_above = 0;
+        }
+        // Where those of live peers alone are too much, they are not looked through for each that leaves.
+        if self.cost <= self.trims_above.max(KEPT) {
             return;
         }
         // Some more than that, so that this is not done again for each of many that leave.
@@ -88,6 +94,7 @@ impl Incoming {
             }
             !is_dropped
         });
+        self.trims_above = self.cost + KEPT / 4;
     }
 
     /// A burst does not keep its memory: a thousand clients may send four thousand packets each, once.
@@ -128,6 +135,28 @@ mod tests {
         for _ in 0..bytes / payload.len() {
             incoming.push(sender, &from, Message { kind: MessageKind::Binary, payload: payload.clone() });
         }
+    }
+
+    #[test]
+    fn what_live_peers_have_sent_is_not_looked_through_each_time_that_one_leaves() {
+        let mut incoming = Incoming::default();
+        fill(&mut incoming, 1, KEPT + KEPT / 8);
+        let looked_at = std::cell::Cell::new(0);
+        for _ in 0..1000 {
+            incoming.trim(|_| {
+                looked_at.set(looked_at.get() + 1);
+                true
+            });
+        }
+        assert_eq!(looked_at.get(), incoming.len(), "once");
+        fill(&mut incoming, 2, KEPT / 2);
+        incoming.trim(|sender| sender != 2);
+        assert!(incoming.cost < KEPT + KEPT / 4, "what others have left is dropped all the same");
+        while incoming.pop().is_some() {}
+        incoming.trim(|_| true);
+        fill(&mut incoming, 3, KEPT + KEPT / 16);
+        incoming.trim(|_| false);
+        assert!(incoming.cost < KEPT, "and at the first of it when there was room between");
     }
 
     #[test]
