@@ -4,7 +4,7 @@
 #   ci/test.sh              everything
 #   ci/test.sh rust engine  only the named steps
 #
-# Steps: install (two installations of the engine at once, on a machine that has none), rust (unit and loopback tests),
+# Steps: install (two installations of the engine at once, on a machine that has none), rust (unit and loopback tests), valgrind (packets handed to the engine as raw pointers),
 # engine (the GDScript suite on the built-in classes, on ours, and mixed), client (the node that stays connected, on the
 # built-in class and on ours), restarts (a server that is killed and started again, for the node and for the demo), examples (the scripts that people copy), roots
 # (whom a TLS client trusts by default, in projects of different settings), members (every member as ClassDB shows it),
@@ -21,7 +21,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . ci/lib.sh
 
-all_steps=(install rust engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate replace autobahn peers chromium interop fleet proxies nats demo-fleet deploy hostile fuzz)
+all_steps=(install rust valgrind engine client restarts examples roots lifecycle members api dropin builtin-names export web editor migrate replace autobahn peers chromium interop fleet proxies nats demo-fleet deploy hostile fuzz)
 make_scratch
 times=()
 
@@ -52,6 +52,7 @@ run_step() {
 
 step_install() { lacks install "Debian's packages of the engine (x86_64, apt)" can_unpack || run_step install ci/test-install.sh; }
 step_rust() { run_step rust cargo test --locked --workspace --quiet; }
+step_valgrind() { lacks valgrind "valgrind on Linux (root could install it)" obtainable valgrind || run_step valgrind ci/test-valgrind.sh; }
 step_engine() { run_step engine ci/test-engine.sh; }
 step_client() { run_step client ci/test-client.sh; }
 step_restarts() { run_step restarts ci/test-restarts.sh; }

@@ -78,7 +78,7 @@ mod tests {
         Some(unsafe { copy_packet(&buffer, size) }.to_vec())
     }
 
-    /// Under an address sanitizer or valgrind it shows whether a packet is freed too early.
+    /// Under valgrind (`ci/test-valgrind.sh`) it shows whether a packet is freed too early.
     #[test]
     fn packets_are_whole_while_other_threads_take_others() {
         let packets = (0..400u32).map(|number| Bytes::from(vec![number as u8; 1000 + number as usize]));
