@@ -262,6 +262,7 @@ mod tests {
                 thread::sleep(PATIENCE);
                 exit(HANGS);
             });
+            requests::heed_interrupts();
             scene(&mut Watch { watchers: 0, before: None });
             return None;
         }
@@ -357,6 +358,12 @@ mod tests {
             unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
         }
 
+        /// A shell has the programs that it starts in the background ignore them.
+        pub(super) fn heed_interrupts() {
+            // SAFETY: no handler is involved.
+            unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        }
+
         /// Ctrl+C.
         pub(super) fn interrupt() {
             // SAFETY: sends a signal to this process.
@@ -377,7 +384,9 @@ mod tests {
         use std::ffi::c_void;
         use std::ptr;
 
-        use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT};
+        use windows_sys::Win32::System::Console::{
+            CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, SetConsoleCtrlHandler,
+        };
 
         use super::*;
 
@@ -391,6 +400,12 @@ mod tests {
 
         pub(super) fn ask() {
             happen(CTRL_BREAK_EVENT);
+        }
+
+        /// A program that starts others may have them ignore them.
+        pub(super) fn heed_interrupts() {
+            // SAFETY: no handler is involved.
+            unsafe { SetConsoleCtrlHandler(None, 0) };
         }
 
         pub(super) fn interrupt() {
