@@ -1,7 +1,7 @@
 //! Which of the certificates that come with another may lead to an authority.
 //!
-//! Whoever looks for a chain tries every order of those that fit: three hundred forged ones of one name, which fit into a handshake
-//! and need no key, would take a tenth of a second. So few are handed on, by their names alone.
+//! webpki tries every order of those that fit, and gives up after two hundred thousand steps: forged ones of one name, which need no
+//! key, make it take all of them, and hundreds fit into a handshake. So few are handed on, by their names alone.
 
 use rustls::pki_types::CertificateDer;
 

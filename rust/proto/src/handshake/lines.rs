@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(read(&lines).map(|lines| lines.len()), Ok(2000));
     }
 
-    /// No clock: as many as fit into a head took 90 million steps, and now are done before anybody would notice.
+    /// No clock: with a look at the whole field for each fold this would not end.
     #[test]
     fn folds_without_end_are_read_in_one_go() {
         assert_eq!(read(&" \r\n".repeat(300_000)).map(|lines| lines.len()), Ok(0));
